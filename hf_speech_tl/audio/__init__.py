@@ -1,0 +1,8 @@
+"""Recordings in, arrays out: headers, decoding to one channel at 16 kHz."""
+
+from __future__ import annotations
+
+from hf_speech_tl.audio.decode import BadAudio, Header, decode, read_header
+from hf_speech_tl.audio.resample import RATE
+
+__all__ = ["RATE", "BadAudio", "Header", "decode", "read_header"]

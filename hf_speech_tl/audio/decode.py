@@ -1,0 +1,132 @@
+"""A recording of any format that libsndfile reads (wav, flac, ogg, opus, mp3, aiff) to the samples a model hears."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from hf_speech_tl.audio.container import missing_bytes
+from hf_speech_tl.audio.resample import resample
+
+_RATES = range(1_000, 768_001)  # Hz: outside of it the header is damaged, and resampling would ask for gigabytes
+_SILENCE = 1e-4  # of full scale, -80 dBFS: three steps of a 16-bit recording
+_BLOCK = 1 << 20  # samples decoded at once, so that a header that lies about the length costs no memory
+_EARLY = 0.1  # seconds that a recording may end before its header says so: padding of lossy formats
+
+
+class BadAudio(ValueError):
+    """A recording that cannot be used.
+
+    `reason` is one of "missing file", "unreadable", "not audio", "truncated", "empty", "not finite", "silent";
+    `detail` says more about this one, and may be empty.
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}" if self.detail else self.reason
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the header of a recording says: seconds, samples a second, channels."""
+
+    seconds: float
+    rate: int
+    channels: int
+
+
+class _Stream(soundfile.SoundFile):
+    def seekable(self) -> bool:
+        # After each read soundfile seeks to where it already is, which in Ogg decodes a page again: a third of the
+        # time for a short clip. It does so only where this is true; seek() itself works all the same.
+        return False
+
+
+def read_header(source: bytes | Path) -> Header:
+    """Length, rate and channels of the recording in `source` (its bytes, or a path), without decoding it.
+
+    Raises BadAudio: missing file, unreadable, not audio, truncated, empty.
+    """
+    with _opened(source) as stream:
+        return Header(stream.frames / stream.samplerate, stream.samplerate, stream.channels)
+
+
+def decode(source: bytes | Path, *, offset: float = 0.0, length: float | None = None) -> np.ndarray:
+    """Samples of the recording in `source`, float32 `(samples,)` at 16 kHz, channels averaged.
+
+    `offset` and `length` in seconds cut a piece out of it without decoding what lies before; what the piece asks for
+    beyond the end is left out. Raises BadAudio: as read_header, and not finite, silent (or constant).
+    """
+    with _opened(source) as stream:
+        rate = stream.samplerate
+        start = round(offset * rate)
+        wanted = stream.frames - start if length is None else min(round(length * rate), stream.frames - start)
+        if wanted <= 0:
+            raise BadAudio("empty", f"the recording ends at {stream.frames / rate:.2f} s")
+        try:
+            stream.seek(start)
+            samples = np.concatenate(list(_blocks(stream, wanted)))
+        except soundfile.LibsndfileError as error:
+            raise BadAudio("truncated", error.error_string.strip()) from None
+    if not len(samples) or len(samples) < wanted - _EARLY * rate:
+        raise BadAudio("truncated", f"{len(samples) / rate:.2f} s of {wanted / rate:.2f} s are there")
+    low, high = float(samples.min()), float(samples.max())
+    if not math.isfinite(high - low):
+        raise BadAudio("not finite", "NaN or infinite samples")
+    if high - low < 2 * _SILENCE:
+        raise BadAudio("silent", "constant" if abs(high) >= _SILENCE else "under -80 dBFS")
+    if max(high, -low) > 2:
+        # Floating-point files that hold integers; what clips at 1 afterwards would be noise.
+        samples = samples / max(high, -low)
+    return resample(samples, rate)
+
+
+@contextmanager
+def _opened(source: bytes | Path) -> Iterator[_Stream]:
+    try:
+        if isinstance(source, Path) and not source.is_file():
+            raise BadAudio("missing file")
+        handle = io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
+    except (OSError, ValueError) as error:
+        if isinstance(error, BadAudio):
+            raise
+        raise BadAudio("unreadable", getattr(error, "strerror", None) or str(error)) from None
+    with handle:
+        if not handle.read(1):
+            raise BadAudio("empty", "zero bytes")
+        handle.seek(0)
+        missing = missing_bytes(handle)
+        try:
+            stream = _Stream(handle)
+        except (soundfile.SoundFileError, TypeError) as error:  # TypeError: a file named .raw
+            raise BadAudio("truncated" if missing else "not audio", getattr(error, "error_string", "").strip()) from None
+        with stream:
+            if stream.format == "RAW" or stream.samplerate not in _RATES:
+                raise BadAudio("not audio", f"{stream.format} at {stream.samplerate} Hz")
+            if missing:
+                raise BadAudio("truncated", f"the header promises {missing} bytes more than the file holds")
+            if stream.frames <= 0:
+                raise BadAudio("empty", "no samples")
+            yield stream
+
+
+def _blocks(stream: _Stream, wanted: int) -> Iterator[np.ndarray]:
+    size = max(1, _BLOCK // stream.channels)
+    while wanted > 0:
+        block = stream.read(min(size, wanted), dtype="float32", always_2d=True)
+        with np.errstate(over="ignore", invalid="ignore"):  # looked at afterwards
+            yield block[:, 0] if stream.channels == 1 else block.mean(axis=1)
+        if len(block) < min(size, wanted):
+            return
+        wanted -= len(block)

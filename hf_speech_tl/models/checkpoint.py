@@ -1,0 +1,131 @@
+"""A pretrained or fresh encoder with a CTC head, wherever it comes from."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import torch
+from transformers import (
+    AutoConfig,
+    AutoFeatureExtractor,
+    AutoModelForCTC,
+    PreTrainedConfig,
+    PreTrainedModel,
+    SequenceFeatureExtractor,
+    Wav2Vec2FeatureExtractor,
+)
+from transformers.utils import cached_file
+
+from hf_speech_tl.audio import RATE
+from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.models.families import find_family
+from hf_speech_tl.models.fresh import place_filterbank
+from hf_speech_tl.models.vocabulary import Vocabulary
+
+STARTER = "starter"
+
+
+@dataclass(frozen=True)
+class Masking:
+    """SpecAugment over time (Park et al. 2019): the share of frames masked, in spans of `length` frames."""
+
+    share: float
+    length: int
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model in float32 on the CPU, with what is needed to feed it and to read its output.
+
+    vocabulary: the symbols of its own head; None where it has none yet.
+    fresh: its weights are random.
+    """
+
+    name: str
+    model: PreTrainedModel
+    feature_extractor: SequenceFeatureExtractor
+    vocabulary: Vocabulary | None
+    fresh: bool
+
+
+def read_config(name: str) -> PreTrainedConfig:
+    """The configuration of `starter`, a directory or a Hub id, of a supported family; else SettingsError."""
+    with as_file(files("hf_speech_tl") / "assets" / "starter") as starter:
+        place = str(starter) if name == STARTER else name
+        if Path(place).is_dir() and not (Path(place) / "config.json").is_file():
+            raise SettingsError(f"--model {name}: the directory has no config.json. Name the directory of a saved model.")
+        try:
+            config = AutoConfig.from_pretrained(place)
+        except (OSError, ValueError) as error:
+            raise SettingsError(
+                f"--model {name}: not a directory, and not to be had from the Hub or its cache "
+                f"({str(error).strip().splitlines()[0]}). Give a directory, a Hub id, or `{STARTER}`, which needs no network."
+            ) from error
+    find_family(getattr(config, "model_type", None), name)
+    return config
+
+
+def load_checkpoint(
+    name: str, config: PreTrainedConfig, *, from_scratch: bool = False, masking: Masking | None = None
+) -> Checkpoint:
+    """Load weights in float32, or draw fresh ones from torch's seed (`starter`, or `from_scratch`).
+
+    Raises SettingsError where a weight of the encoder is missing in the checkpoint and would silently be random.
+    """
+    # LayerDrop leaves parameters without a gradient, which stops distributed training, and costs short runs quality.
+    config.layerdrop = 0.0
+    config.mask_time_prob = masking.share if masking else 0.0
+    config.mask_time_length = masking.length if masking else 10
+    config.mask_feature_prob = 0.0
+    config.apply_spec_augment = masking is not None
+    # "sum", the default of many checkpoints, makes the learning rate depend on the batch; training takes its own
+    # reduction over the whole step, this one is for whoever trains the saved model elsewhere.
+    config.ctc_loss_reduction, config.ctc_zero_infinity = "mean", True
+    if name == STARTER or from_scratch:
+        model = AutoModelForCTC.from_config(config)
+        place_filterbank(model)
+        return Checkpoint(name, model, _feature_extractor(name), None, fresh=True)
+    # A file saved in half precision would load as a half-precision model and refuse float32 input.
+    model, report = AutoModelForCTC.from_pretrained(name, config=config, dtype=torch.float32, output_loading_info=True)
+    missing = {key for key in report["missing_keys"] if not key.endswith("masked_spec_embed")}
+    headless = {"lm_head.weight", "lm_head.bias"} <= missing
+    missing -= {"lm_head.weight", "lm_head.bias"}
+    if missing or report["mismatched_keys"]:
+        example = sorted(missing or {str(key) for key in report["mismatched_keys"]})[0]
+        raise SettingsError(
+            f"--model {name}: {len(missing) or len(report['mismatched_keys'])} weights of the encoder are not in the "
+            f"checkpoint ({example}, ...). Choose a whole checkpoint, or --from-scratch to train its architecture anew."
+        )
+    vocabulary = None if headless else _read_vocabulary(name, model)
+    return Checkpoint(name, model, _feature_extractor(name), vocabulary, fresh=False)
+
+
+def _feature_extractor(name: str) -> SequenceFeatureExtractor:
+    if name == STARTER:
+        return Wav2Vec2FeatureExtractor(sampling_rate=RATE, do_normalize=True, return_attention_mask=True)
+    try:
+        extractor = AutoFeatureExtractor.from_pretrained(name)
+    except (OSError, ValueError):
+        # Bare encoders are published without one; all of these families were pretrained on normalised waveforms.
+        extractor = Wav2Vec2FeatureExtractor(sampling_rate=RATE, do_normalize=True)
+    # Without the mask, padding changes what a clip is heard as; with it, models with layer norm are exact.
+    extractor.return_attention_mask = True
+    return extractor
+
+
+def _read_vocabulary(name: str, model: PreTrainedModel) -> Vocabulary | None:
+    """The symbols of the checkpoint's head by id; None where its vocab.json is absent, nested, or of another size."""
+    path = cached_file(name, "vocab.json", _raise_exceptions_for_missing_entries=False)
+    if path is None:
+        return None
+    ids = json.loads(Path(path).read_text("utf-8"))
+    outputs = model.config.vocab_size
+    if not all(isinstance(index, int) and 0 <= index < outputs for index in ids.values()):
+        return None
+    symbols = [""] * outputs
+    for symbol, index in ids.items():
+        symbols[index] = symbol
+    return Vocabulary(tuple(symbols), blank=model.config.pad_token_id)

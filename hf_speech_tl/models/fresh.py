@@ -1,0 +1,60 @@
+"""Weights for an encoder that starts from nothing, placed where learning begins sooner."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+RATE = 16_000
+_SHORTEST_FILTER = 128  # taps; 8 ms are the least in which a filter can tell the low mel bands apart
+
+
+def place_filterbank(model: PreTrainedModel) -> bool:
+    """Start the first two convolutions as a mel filterbank; True when the architecture has room for one.
+
+    The first layer gets pairs of Gabor filters (cosine and sine) on the mel scale, after the time-domain filterbanks of
+    Zeghidour et al. 2018 (arXiv:1711.01161); the activation rectifies them, and the second layer gets a Hann window over
+    each pair, on top of small random weights, so that its first channels are smoothed band energies. All of it goes on
+    learning. Layers as short as wav2vec 2.0's own (10 taps) are left random.
+    """
+    layers = model.base_model.feature_extractor.conv_layers
+    if len(layers) < 2 or layers[0].conv.kernel_size[0] < _SHORTEST_FILTER:
+        return False
+    first, second = layers[0].conv, layers[1].conv
+    bands, taps = first.out_channels // 2, first.kernel_size[0]
+    edges = _mel_edges(bands)
+    time = (torch.arange(taps) - (taps - 1) / 2) / RATE
+    with torch.no_grad():
+        for band in range(bands):
+            width = (edges[band + 2] - edges[band]) / 2
+            deviation = min(1.2 / (2 * math.pi * width), taps / RATE / 5)
+            envelope = torch.exp(-(time**2) / (2 * deviation**2))
+            for part, wave in enumerate((torch.cos, torch.sin)):
+                taps_of_band = envelope * wave(2 * math.pi * edges[band + 1] * time)
+                taps_of_band -= taps_of_band.mean()
+                first.weight[band + part * bands, 0] = taps_of_band / taps_of_band.norm()
+        if first.bias is not None:
+            first.bias.zero_()
+        second.weight.mul_(0.3)
+        window = torch.hann_window(second.kernel_size[0] + 2)[1:-1]
+        for band in range(min(bands, second.out_channels)):
+            for channel in (band, band + bands):
+                second.weight[band, channel] += 0.7 * window / window.norm()
+    return True
+
+
+def _mel_edges(bands: int) -> list[float]:
+    """`bands + 2` frequencies in Hz, evenly spaced in mel between 60 and 7,600 Hz."""
+    low, high = (2595 * math.log10(1 + hertz / 700) for hertz in (60.0, 7600.0))
+    return [700 * (10 ** ((low + (high - low) * at / (bands + 1)) / 2595) - 1) for at in range(bands + 2)]
+
+
+def fresh_head(model: PreTrainedModel, symbols: int) -> nn.Linear:
+    """A linear CTC head for `symbols` outputs, initialised as the model initialises its own."""
+    head = nn.Linear(model.lm_head.in_features, symbols)
+    nn.init.normal_(head.weight, std=getattr(model.config, "initializer_range", 0.02))
+    nn.init.zeros_(head.bias)
+    return head

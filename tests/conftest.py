@@ -1,0 +1,29 @@
+"""What several rooms' tests share: where real recordings are, and a seed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+_SHARED = Path(os.environ.get("HF_SPEECH_TL_SHARED", Path(__file__).parents[2] / "shared"))
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real recordings (speech/, noise/, rir/) that is kept beside the checkout, never in it."""
+    if not (_SHARED / "speech").is_dir():
+        pytest.skip(f"needs the real recordings of {_SHARED}, which are not part of the project")
+    return _SHARED
+
+
+@pytest.fixture(scope="session")
+def speech(shared: Path) -> Path:
+    """The folder that holds one folder of Parquet files a corpus of people's speech."""
+    return shared / "speech"
+
+
+@pytest.fixture(autouse=True)
+def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")

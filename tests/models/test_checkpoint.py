@@ -1,0 +1,93 @@
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from tiny import VOCABULARY, save_tiny, tiny_model
+
+from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.models import Masking, Vocabulary, frame_count, load_checkpoint, read_config, replace_head
+
+FAMILIES = ["wav2vec2", "hubert", "wavlm"]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_saved_model_comes_back_with_its_symbols(family: str, tmp_path) -> None:
+    directory = str(save_tiny(tmp_path, family))
+    found = load_checkpoint(directory, read_config(directory))
+    assert found.vocabulary == VOCABULARY
+    assert torch.equal(found.model.lm_head.weight, tiny_model(family).lm_head.weight)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_bare_encoder_has_no_symbols(family: str, tmp_path) -> None:
+    tiny_model(family).base_model.save_pretrained(tmp_path)
+    found = load_checkpoint(str(tmp_path), read_config(str(tmp_path)))
+    assert found.vocabulary is None and not found.fresh
+
+
+def test_half_precision_and_bin_files_load_as_float32(tmp_path) -> None:
+    model = tiny_model().half()
+    model.config.save_pretrained(tmp_path)
+    torch.save(model.state_dict(), tmp_path / "pytorch_model.bin")
+    found = load_checkpoint(str(tmp_path), read_config(str(tmp_path)))
+    assert {parameter.dtype for parameter in found.model.parameters()} == {torch.float32}
+
+
+def test_an_encoder_weight_that_would_be_random_stops(tmp_path) -> None:
+    save_tiny(tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    del weights["wav2vec2.encoder.layers.1.attention.q_proj.weight"]
+    save_file(weights, tmp_path / "model.safetensors", {"format": "pt"})
+    with pytest.raises(SettingsError, match=r"1 weights of the encoder .*q_proj"):
+        load_checkpoint(str(tmp_path), read_config(str(tmp_path)))
+
+
+def test_masking_can_be_switched_on_for_a_model_saved_without(tmp_path) -> None:
+    directory = str(save_tiny(tmp_path))
+    found = load_checkpoint(directory, read_config(directory), masking=Masking(0.5, 2))
+    found.model.train()
+    found.model(torch.randn(1, 8000), attention_mask=torch.ones(1, 8000, dtype=torch.long))
+
+
+def test_other_families_are_refused_by_name(tmp_path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "whisper"}))
+    with pytest.raises(SettingsError, match="'whisper'; supported are wav2vec2, hubert, wavlm"):
+        read_config(str(tmp_path))
+
+
+def test_an_id_that_cannot_be_had_offline_is_one_line() -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_config("nobody/nothing")
+    assert "\n" not in str(caught.value) and "starter" in str(caught.value)
+
+
+def test_the_starter_begins_as_a_filterbank() -> None:
+    torch.manual_seed(0)
+    model = load_checkpoint("starter", read_config("starter")).model
+    filters = model.base_model.feature_extractor.conv_layers[0].conv.weight[:40, 0]
+    peaks = torch.fft.rfft(filters, 1600).abs().argmax(-1) * 10  # Hz
+    assert (peaks[1:] >= peaks[:-1]).all() and peaks[0] < 200 and peaks[-1] > 6000
+
+
+def test_frames_of_a_clip() -> None:
+    model = tiny_model()
+    for seconds in (0.05, 0.2, 1.0, 3.33):
+        samples = round(seconds * 16_000)
+        frames = model(torch.randn(1, samples)).logits.shape[1]
+        assert frame_count(model.config, samples) == frames
+
+
+def test_rows_of_common_symbols_are_kept_and_capitals_count(tmp_path) -> None:
+    directory = str(save_tiny(tmp_path))
+    checkpoint = load_checkpoint(directory, read_config(directory))
+    old = checkpoint.model.lm_head.weight.clone()
+    capitals = Vocabulary(("[PAD]", "|", "A", "b", "c", "d"))
+    carried = replace_head(
+        type(checkpoint)("x", checkpoint.model, checkpoint.feature_extractor, capitals, False),
+        Vocabulary.of(["ab ñ"]),
+    )
+    new = checkpoint.model.lm_head.weight
+    assert carried == ["[PAD]", "|", "a", "b"]
+    assert torch.equal(new[2], old[2]) and not torch.equal(new[4], old[4])
+    assert checkpoint.model.config.vocab_size == 5

@@ -1,0 +1,59 @@
+import pytest
+import torch
+from peft import PeftModel
+from tiny import tiny_model
+
+from hf_speech_tl.models import merge, prepare_tuning
+
+
+def _loss(model: torch.nn.Module) -> torch.Tensor:
+    torch.manual_seed(0)
+    return model(torch.randn(2, 8000), attention_mask=torch.ones(2, 8000, dtype=torch.long)).logits.pow(2).mean()
+
+
+@pytest.mark.parametrize("tuning", ["full", "lora", "head"])
+@pytest.mark.parametrize("family", ["wav2vec2", "hubert", "wavlm"])
+def test_the_frozen_feature_encoder_is_not_differentiated(family: str, tuning: str) -> None:
+    model = prepare_tuning(tiny_model(family), tuning, fresh=False, rank=4).train()
+    seen = []
+    for name, module in model.named_modules():
+        if name.endswith("feature_extractor"):
+            module.register_forward_hook(lambda _, __, output: seen.append(output.requires_grad))
+    _loss(model).backward()
+    assert seen == [False]
+
+
+@pytest.mark.parametrize("family", ["wav2vec2", "hubert", "wavlm"])
+def test_every_adapter_learns(family: str) -> None:
+    model = prepare_tuning(tiny_model(family), "lora", fresh=False, rank=4).train()
+    _loss(model).backward()
+    adapters = {name: p for name, p in model.named_parameters() if "lora_B" in name}
+    assert adapters and all(p.grad is not None and p.grad.abs().max() > 0 for p in adapters.values())
+
+
+def test_head_alone() -> None:
+    model = prepare_tuning(tiny_model(), "head", fresh=False, rank=4)
+    assert {name for name, p in model.named_parameters() if p.requires_grad} == {"lm_head.weight", "lm_head.bias"}
+
+
+def test_fresh_convolutions_learn() -> None:
+    model = prepare_tuning(tiny_model(), "full", fresh=True, rank=4).train()
+    _loss(model).backward()
+    assert all(p.grad is not None for p in model.base_model.feature_extractor.parameters())
+
+
+def test_merged_adapters_say_the_same_and_the_new_head_comes_along() -> None:
+    model = prepare_tuning(tiny_model(), "lora", fresh=False, rank=4)
+    assert isinstance(model, PeftModel)
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if parameter.requires_grad:
+                parameter += torch.randn_like(parameter) * 0.1
+    model.eval()
+    wave = torch.randn(1, 8000)
+    before = model(wave).logits
+    plain = merge(model)
+    assert not [name for name, _ in plain.named_parameters() if "lora" in name or "modules_to_save" in name]
+    torch.testing.assert_close(plain(wave).logits, before, rtol=1e-4, atol=1e-5)
+    assert not torch.equal(plain.lm_head.weight, tiny_model().lm_head.weight)

@@ -1,0 +1,71 @@
+"""Tiny random models and clips, for tests of every room that needs some."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import datasets
+import numpy as np
+import soundfile
+import torch
+from transformers import AutoConfig, AutoModelForCTC, PreTrainedModel, Wav2Vec2FeatureExtractor
+
+from hf_speech_tl.models import Vocabulary
+
+RATE = 16_000
+VOCABULARY = Vocabulary(("[PAD]", "|", "a", "b", "c", "d"))
+EXTRACTOR = Wav2Vec2FeatureExtractor(sampling_rate=RATE, do_normalize=True, return_attention_mask=True)
+
+
+def tiny_model(family: str = "wav2vec2", *, symbols: int = len(VOCABULARY), **changes: object) -> PreTrainedModel:
+    """A CTC model with two narrow layers and 50 frames a second, with the same weights every time."""
+    torch.manual_seed(0)
+    settings: dict[str, object] = dict(
+        vocab_size=symbols,
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        conv_dim=(8, 8, 16),
+        conv_kernel=(20, 16, 8),
+        conv_stride=(10, 8, 4),
+        num_feat_extract_layers=3,
+        feat_extract_norm="layer",
+        num_conv_pos_embeddings=16,
+        num_conv_pos_embedding_groups=4,
+        hidden_dropout=0.0,
+        attention_dropout=0.0,
+        activation_dropout=0.0,
+        feat_proj_dropout=0.0,
+        final_dropout=0.0,
+        layerdrop=0.0,
+        mask_time_prob=0.0,
+        mask_feature_prob=0.0,
+        pad_token_id=0,
+        bos_token_id=None,
+        eos_token_id=None,
+    )
+    return AutoModelForCTC.from_config(AutoConfig.for_model(family, **(settings | changes)))
+
+
+def save_tiny(directory: Path, family: str = "wav2vec2", **changes: object) -> Path:
+    """A directory as others publish it: the tiny model with its processor."""
+    directory.mkdir(parents=True, exist_ok=True)
+    tiny_model(family, **changes).save_pretrained(directory)
+    VOCABULARY.processor(EXTRACTOR, directory).save_pretrained(directory)
+    return directory
+
+
+def tiny_rows(lengths: tuple[float, ...], texts: tuple[str, ...], seed: int = 0) -> datasets.Dataset:
+    """Rows of the one table, of noise that lasts `lengths` seconds, with their transcripts."""
+    generator = np.random.default_rng(seed)
+    rows = []
+    for at, (seconds, text) in enumerate(zip(lengths, texts, strict=True)):
+        stream = io.BytesIO()
+        noise = generator.normal(0, 0.1, round(seconds * RATE)).clip(-0.9, 0.9)
+        soundfile.write(stream, noise, RATE, format="FLAC")
+        audio = {"bytes": stream.getvalue(), "path": None, "offset": None, "length": None}
+        rows.append({"id": f"clip{at}", "audio": audio, "text": text, "transcript": text, "speaker": None})
+        rows[-1] |= {"seconds": seconds, "source": "noise", "lang": "it"}
+    return datasets.Dataset.from_list(rows)
