@@ -1,0 +1,58 @@
+"""`python -m hf_speech_tl.evaluate`: what a model is worth on recordings with transcripts, alone or against another."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+from hf_speech_tl.languages import find_language
+from hf_speech_tl.settings import EvaluateSettings
+from hf_speech_tl.terminal import conclude, score_line
+
+if TYPE_CHECKING:
+    from hf_speech_tl.scoring import Comparison, Scores
+
+
+def evaluate(settings: EvaluateSettings) -> dict[str, object]:
+    """Score a model: `after`, and with `--against` also `against`: the other's `scores` and the paired `gain`.
+
+    Raises:
+        SpeechError: see hf_speech_tl.errors. An unknown language is refused before torch is loaded.
+    """
+    if settings.lang is not None:
+        find_language(settings.lang)
+    from hf_speech_tl.stages.evaluation import run
+
+    return run(settings)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    return conclude(EvaluateSettings, arguments, _evaluate)
+
+
+def _evaluate(settings: EvaluateSettings) -> None:
+    results = evaluate(settings)
+    if settings.json:
+        print(json.dumps(results, ensure_ascii=False))
+        return
+    print(f"{settings.model}: {score_line(cast('Scores', results['after']))}")
+    if "against" in results:
+        other = cast("dict[str, object]", results["against"])
+        print(f"{settings.against}: {score_line(cast('Scores', other['scores']))}")
+        print(_gain(settings.model, cast("Comparison", other["gain"])))
+
+
+def _gain(model: str, comparison: Comparison) -> str:
+    cer = comparison["cer"]
+    points = [f"{100 * cer[name]:+.1f}" for name in ("gain", "low", "high")]
+    return (
+        f"{model} is better by {points[0]} points of CER ({points[1]} to {points[2]}, p = {cer['p_value']:.3f}; "
+        f"95 % interval, paired, over {comparison['interval']})"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

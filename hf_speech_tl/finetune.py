@@ -1,0 +1,64 @@
+"""`python -m hf_speech_tl.finetune`: from recordings to a model that others can load."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.languages import find_language
+from hf_speech_tl.settings import FinetuneSettings
+from hf_speech_tl.terminal import conclude, score_line
+
+if TYPE_CHECKING:
+    from hf_speech_tl.scoring import Scores
+
+_STARTER_SPEECH = "zh"
+
+
+def finetune(settings: FinetuneSettings) -> dict[str, object]:
+    """Fine-tune a model; returns what results.json holds.
+
+    Raises:
+        SpeechError: see hf_speech_tl.errors. Settings that do not fit the language are refused before torch is loaded.
+    """
+    language = find_language(settings.lang)
+    if "starter" in settings.data and language.tag.partition("-")[0] != _STARTER_SPEECH:
+        raise SettingsError(
+            f"--data starter: the starter speech is Mandarin, not {language.name}; allowed for --lang {settings.lang}: "
+            "your own recordings, fleurs or hub:OWNER/NAME; add --data SOURCE"
+        )
+    if settings.simplify and not language.script.startswith("Han"):
+        raise SettingsError(
+            f"--simplify --lang {settings.lang}: {language.name} has no traditional characters; allowed for Chinese; "
+            "drop --simplify"
+        )
+    from hf_speech_tl.stages.finetune import run
+
+    return run(settings)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    return conclude(FinetuneSettings, arguments, _finetune)
+
+
+def _finetune(settings: FinetuneSettings) -> None:
+    results = finetune(settings)
+    if not results:
+        return  # of several processes the first one speaks
+    if settings.json:
+        print(json.dumps(results, ensure_ascii=False))
+        return
+    before, after = cast("Scores | None", results["before"]), cast("Scores", results["after"])
+    print(f"before: {score_line(before) if before else 'no score, since the model had no head for these symbols'}")
+    print(f"after:  {score_line(after)}")
+    for name in ("output", "pushed_to"):
+        if name in results:
+            print(f"{name.replace('_', ' ')}: {results[name]}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

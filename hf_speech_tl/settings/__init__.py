@@ -1,0 +1,20 @@
+"""What a command was asked to do: one flat frozen dataclass each, checked before anything else."""
+
+from hf_speech_tl.settings.command_line import parse
+from hf_speech_tl.settings.evaluate import EvaluateSettings
+from hf_speech_tl.settings.finetune import FinetuneSettings
+from hf_speech_tl.settings.option import Settings
+from hf_speech_tl.settings.push import PushSettings
+from hf_speech_tl.settings.transcribe import TranscribeSettings
+from hf_speech_tl.settings.yaml_file import read_yaml, write_yaml
+
+__all__ = [
+    "EvaluateSettings",
+    "FinetuneSettings",
+    "PushSettings",
+    "Settings",
+    "TranscribeSettings",
+    "parse",
+    "read_yaml",
+    "write_yaml",
+]

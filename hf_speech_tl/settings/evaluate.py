@@ -1,0 +1,59 @@
+"""The settings of `evaluate`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from hf_speech_tl.settings.option import Option, check_values
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateSettings:
+    """Score a model on recordings with transcripts; with --against, compare two on the same utterances."""
+
+    command: ClassVar[str] = "evaluate"
+    examples: ClassVar[tuple[str, ...]] = (
+        "--model runs/first --data test.parquet",
+        "--model runs/first --against runs/second --data recordings/",
+    )
+
+    model: str = Option("Model", "directory of a run, or a Hub id of a CTC model").required()
+    against: str | None = Option(
+        "Model", "second model, compared utterance by utterance", unset="none", metavar="MODEL", why="one model alone"
+    ).default(None)
+    data: tuple[str, ...] = Option(
+        "Data", "recordings with transcripts, repeatable, as for finetune", many=True, metavar="SOURCE"
+    ).required()
+    lang: str | None = Option(
+        "Data",
+        "language as BCP-47 or ISO 639-3",
+        unset="auto",
+        metavar="TAG",
+        why="the one in the model's results.json",
+    ).default(None)
+    split: str = Option(
+        "Data",
+        "part of the data to score",
+        choices=("train", "validation", "test"),
+        why="the part that nothing was chosen by",
+    ).default("test")
+    text_column: str | None = Option(
+        "Data",
+        "column that holds the transcripts",
+        unset="auto",
+        why="the column whose name says so: text, sentence, transcription",
+    ).default(None)
+    max_seconds: float = Option(
+        "Data", "longer recordings are skipped and counted", kind=float, above=0, why="as in finetune"
+    ).default(20.0)
+    json: bool = Option(
+        "Result", "for programs: the last line is the results as JSON", kind=bool, why="for people", recorded=False
+    ).default(False)
+    quiet: bool = Option("Result", "no progress", kind=bool, why="long work shows where it is", recorded=False).default(
+        False
+    )
+
+    def __post_init__(self) -> None:
+        """Check each value."""
+        check_values(self)

@@ -1,0 +1,268 @@
+"""The settings of `finetune`: every option, its default, and where the default comes from."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import ClassVar
+
+from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.settings.command_line import spell
+from hf_speech_tl.settings.option import Option, check_values
+from hf_speech_tl.settings.push import check_repository
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinetuneSettings:
+    """Fine-tune a speech encoder: recordings of a language in, a recogniser that plain transformers loads out."""
+
+    command: ClassVar[str] = "finetune"
+    examples: ClassVar[tuple[str, ...]] = (
+        "--lang zh --max-minutes 8",
+        "--lang it --data recordings/ --max-minutes 60",
+        "--lang zh --units romanized --data train.parquet --model facebook/wav2vec2-xls-r-300m",
+        "runs/first/run.yaml --seed 2",
+    )
+
+    lang: str = Option(
+        "Data",
+        "language as BCP-47 or ISO 639-3 (zh, zh-TW, yue, pt-BR, swa); decides normalisation, units and metric",
+        metavar="TAG",
+    ).required()
+    data: tuple[str, ...] = Option(
+        "Data",
+        "recordings with transcripts, repeatable: a Parquet file or folder; a folder of audio with metadata.csv, .tsv "
+        "or .jsonl; a manifest (.jsonl, .csv, .tsv); starter; fleurs; hub:OWNER/NAME[:CONFIG]",
+        many=True,
+        metavar="SOURCE",
+        shown="starter",
+        why="made Mandarin speech in the package, for trying everything out without a network",
+    ).default(("starter",))
+    text_column: str | None = Option(
+        "Data",
+        "column that holds the transcripts",
+        unset="auto",
+        why="the column whose name says so: text, sentence, transcription",
+    ).default(None)
+    max_seconds: float = Option(
+        "Data",
+        "longer recordings are skipped, and listed in skipped.csv",
+        kind=float,
+        above=0,
+        why="attention grows with the square of the length: one clip of 64 s in a batch of 8 took 19 GB",
+    ).default(20.0)
+    units: str = Option(
+        "Data",
+        "what is written: the script's characters, or Latin letters (zh: pinyin with tone digits; elsewhere uroman)",
+        choices=("char", "romanized"),
+        why="what people read, and what published error rates count",
+    ).default("char")
+    simplify: bool = Option(
+        "Data",
+        "Chinese: write traditional characters as simplified",
+        kind=bool,
+        why="transcripts stay as they are",
+    ).default(False)
+
+    model: str = Option(
+        "Model",
+        "starter, a directory, or a Hub id: a CTC model or bare encoder (wav2vec2, HuBERT, WavLM)",
+        why="in the package, and small enough for two cores",
+    ).default("starter")
+    from_scratch: bool = Option(
+        "Model",
+        "keep the architecture of --model, drop its weights: what pretraining is to be compared with",
+        kind=bool,
+        why="pretrained weights are the point",
+    ).default(False)
+    tuning: str = Option(
+        "Model",
+        "what is trained: everything but the feature encoder of pretrained weights, low-rank adapters, or the head",
+        choices=("full", "lora", "head"),
+        why="WER 23.0, LoRA 36.1, in the one published comparison on XLS-R (Arabic, Common Voice 24)",
+    ).default("full")
+    lora_rank: int | None = Option(
+        "Model", "rank of the adapters of --tuning lora", kind=int, at_least=1, unset="auto", why="the plan shows it"
+    ).default(None)
+
+    max_minutes: float | None = Option(
+        "Length",
+        "train so long; of the three lengths whichever ends first, and the schedule fits it",
+        kind=float,
+        above=0,
+        unset="none",
+        why="without any of the three: 8 minutes on a CPU, 30 epochs on a GPU",
+    ).default(None)
+    max_steps: int | None = Option(
+        "Length", "train so many steps", kind=int, at_least=1, unset="none", why="see --max-minutes"
+    ).default(None)
+    epochs: float | None = Option(
+        "Length", "go so many times through the data", kind=float, above=0, unset="none", why="see --max-minutes"
+    ).default(None)
+
+    batch_seconds: float | None = Option(
+        "Schedule",
+        "seconds of audio a step, over all processes",
+        kind=float,
+        above=0,
+        unset="auto",
+        why="by the size of the model; the plan shows it",
+    ).default(None)
+    learning_rate: float | None = Option(
+        "Schedule",
+        "highest rate of the encoder or its adapters",
+        kind=float,
+        above=0,
+        unset="auto",
+        why="by the size of the model and --tuning; the plan shows it",
+    ).default(None)
+    head_learning_rate: float | None = Option(
+        "Schedule",
+        "highest rate of the head",
+        kind=float,
+        above=0,
+        unset="auto",
+        why="with the encoder's; the plan shows it",
+    ).default(None)
+    head_steps: int = Option(
+        "Schedule",
+        "train the head alone for so many steps first",
+        kind=int,
+        at_least=0,
+        why="off; wav2vec 2.0 took 10,000 (Baevski et al. 2020)",
+    ).default(0)
+    warmup: float = Option(
+        "Schedule",
+        "share of the steps over which the rates rise",
+        kind=float,
+        at_least=0,
+        below=1,
+        metavar="SHARE",
+        why="as wav2vec 2.0 (Baevski et al. 2020)",
+    ).default(0.1)
+    weight_decay: float = Option(
+        "Schedule", "weight decay", kind=float, at_least=0, why="as in the wav2vec 2.0 tutorial of Hugging Face"
+    ).default(0.005)
+    optimizer: str = Option(
+        "Schedule", "how weights are updated", choices=("auto", "adamw", "muon"), why="the plan shows the choice"
+    ).default("auto")
+    augment: tuple[str, ...] | None = Option(
+        "Schedule",
+        "changes to the training audio, with commas between: mask (SpecAugment sized to the clip), speed; or none",
+        choices=("mask", "speed"),
+        many=True,
+        unset="auto",
+        metavar="LIST",
+        why="by the model; the plan shows it",
+    ).default(None)
+    flat_start: float | None = Option(
+        "Schedule",
+        "share of the run that learns frame by frame, the labels spread evenly over each clip",
+        kind=float,
+        at_least=0,
+        below=1,
+        unset="auto",
+        metavar="SHARE",
+        why="only for weights that know no speech; the plan shows it",
+    ).default(None)
+
+    precision: str = Option(
+        "Run",
+        "numbers to compute with; weights stay float32",
+        choices=("auto", "float32", "bfloat16"),
+        why="bfloat16 where a short probe of this machine shows a gain",
+    ).default("auto")
+    seed: int = Option(
+        "Run",
+        "decides new weights, new splits and the order of the data",
+        kind=int,
+        at_least=0,
+        below=2**32,
+        why="any number would do; a fixed one repeats",
+    ).default(0)
+    output: Path | None = Option(  # noqa: RUF009 (makes a field)
+        "Run",
+        "directory for the model, its card and its results",
+        kind=Path,
+        unset="auto",
+        metavar="DIR",
+        shown="runs/LANG-MODEL-DATE",
+        why="new for each run",
+        recorded=False,
+    ).default(None)
+    overwrite: bool = Option(
+        "Run", "replace an earlier run in --output", kind=bool, why="nothing is lost unasked", recorded=False
+    ).default(False)
+    resume: str | None = Option(
+        "Run",
+        "go on with the run in DIR; without DIR: in --output, else the newest run with the same settings",
+        unset="none",
+        bare="",
+        metavar="DIR",
+        why="a new run",
+        recorded=False,
+    ).default(None)
+
+    push_to_hub: str | None = Option(
+        "Result",
+        "upload model, card and results in one commit to OWNER/NAME or NAME; without ID: named as the directory",
+        unset="none",
+        bare="auto",
+        metavar="ID",
+        why="nothing leaves this machine unasked",
+        recorded=False,
+    ).default(None)
+    private: bool = Option(
+        "Result", "make the repository of --push-to-hub private", kind=bool, why="as on the Hub", recorded=False
+    ).default(False)
+    json: bool = Option(
+        "Result", "for programs: the last line is the results as JSON", kind=bool, why="for people", recorded=False
+    ).default(False)
+    quiet: bool = Option(
+        "Result", "neither plan nor progress", kind=bool, why="long work shows where it is", recorded=False
+    ).default(False)
+
+    def __post_init__(self) -> None:
+        """Check each value, then what goes together; name the directory of the run."""
+        check_values(self)
+        if self.from_scratch and self.tuning != "full":
+            raise SettingsError(
+                f"--from-scratch --tuning {self.tuning}: adapters or a head alone learn nothing on random weights; "
+                "allowed with --from-scratch: --tuning full; drop one of the two"
+            )
+        if self.lora_rank is not None and self.tuning != "lora":
+            raise SettingsError(
+                f"--lora-rank {self.lora_rank} --tuning {self.tuning}: there are no adapters; allowed with it: "
+                "--tuning lora; add it, or drop --lora-rank"
+            )
+        if self.max_steps is not None and self.head_steps >= self.max_steps:
+            raise SettingsError(
+                f"--head-steps {self.head_steps} --max-steps {self.max_steps}: no step is left after the head's; "
+                f"allowed: below {self.max_steps}; to train the head alone use --tuning head"
+            )
+        if self.private and self.push_to_hub is None:
+            raise SettingsError("--private: nothing is uploaded; allowed with --push-to-hub; add it, or drop --private")
+        if self.push_to_hub not in (None, "auto"):
+            check_repository(self.push_to_hub, "--push-to-hub")
+        if self.resume is not None:
+            self._find_resumed(self.resume)
+        elif self.output is None:
+            name = f"{self.lang}-{Path(self.model).name}-{datetime.now():%Y%m%d-%H%M%S}"
+            object.__setattr__(self, "output", Path("runs") / re.sub(r"[^\w.-]+", "-", name))
+
+    def _find_resumed(self, resume: str) -> None:
+        """Put the directory of the run to go on with into `output`; None stays where that is the newest."""
+        if self.overwrite:
+            raise SettingsError("--resume --overwrite: going on and starting anew exclude each other; drop one")
+        directory = Path(resume).expanduser() if resume else self.output
+        if directory is not None and not directory.is_dir():
+            raise SettingsError(f"--resume: no directory {directory}; allowed: the --output of a run that was stopped")
+        if self.output not in (None, directory):
+            raise SettingsError(f"--resume {resume} --output {self.output}: a run goes on where it is; drop --output")
+        object.__setattr__(self, "output", directory)
+
+    def command_line(self) -> str:
+        """The command that asks for these settings, defaults left out."""
+        return spell(self)

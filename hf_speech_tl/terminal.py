@@ -1,0 +1,120 @@
+"""What every command does on a terminal: ask for its settings, keep libraries quiet, end with one line and a code."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from io import TextIOWrapper
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from hf_speech_tl.errors import SpeechError
+from hf_speech_tl.settings import Settings, parse
+
+if TYPE_CHECKING:
+    from hf_speech_tl.scoring import Scores
+
+S = TypeVar("S", bound=Settings)
+
+_INTERRUPTED = 130  # as shells have it: 128 + SIGINT
+
+
+def conclude(cls: type[S], arguments: Sequence[str] | None, work: Callable[[S], None]) -> int:
+    """Parse `arguments` (by default the command line), do the work, and say in one line what went wrong.
+
+    Returns:
+        The exit code: 0, a SpeechError's own, 130 after Ctrl-C, 1 for what nobody foresaw (with a log of where).
+    """
+    output: Path | None = None
+    try:
+        settings = parse(cls, sys.argv[1:] if arguments is None else arguments)
+        output = getattr(settings, "output", None)
+        _keep_quiet(progress=not (getattr(settings, "quiet", False) or getattr(settings, "json", False)))
+        work(settings)
+    except SpeechError as error:
+        return _say(cls, str(error), error.exit_code)
+    except KeyboardInterrupt as stop:
+        return _say(cls, _stopped(cls, str(stop)), _INTERRUPTED)
+    except Exception as error:
+        first, *_ = str(error).strip().splitlines() or [""]
+        line = explain_import_error(error) or f"{type(error).__name__}: {first}"
+        return _say(cls, f"{line} ({_log(output)})", 1)
+    return 0
+
+
+def explain_import_error(error: BaseException) -> str | None:
+    """How to mend a torchaudio that breaks every import of transformers' processors, or None for other errors.
+
+    They import torchaudio wherever it is installed; its usual Linux wheel wants CUDA's libraries, which do not come
+    with a CPU build of torch.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and re.search(r"torchaudio|lib\w*(cuda|cudart|torch)\w*\.so", str(cause)):
+            if find_spec("torchaudio") is None:
+                return None
+            return (
+                "the torchaudio installed here does not fit the installed torch and breaks transformers: run "
+                f"`{sys.executable} -m pip uninstall torchaudio` (only the extra `augment` needs it), or install the "
+                "build that goes with this torch"
+            )
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
+def score_line(scores: Scores) -> str:
+    """Error rates in per cent with their 95 % intervals, on one line."""
+    rates = [("CER", scores["cer"]), ("WER", scores["wer"])]
+    said = ", ".join(
+        f"{name} {100 * rate['value']:.1f} % ({100 * rate['low']:.1f} to {100 * rate['high']:.1f})"
+        for name, rate in rates
+        if rate
+    )
+    return f"{said}; {scores['utterances']} utterances of {scores['split']}, 95 % intervals over {scores['interval']}"
+
+
+def _keep_quiet(*, progress: bool) -> None:
+    """Silence what libraries say to their developers; what a user set in the environment or with -W stays."""
+    quiet = {"TRANSFORMERS_VERBOSITY": "error", "DATASETS_VERBOSITY": "error", "HF_HUB_VERBOSITY": "error"}
+    quiet |= {"HF_DATASETS_DISABLE_PROGRESS_BARS": "1", "TOKENIZERS_PARALLELISM": "false"}
+    if not progress or os.environ.get("HF_HUB_OFFLINE"):
+        # Otherwise bars stay, for a download of a gigabyte takes its time.
+        quiet["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+    for name, value in quiet.items():
+        os.environ.setdefault(name, value)
+    if not sys.warnoptions:
+        for category in (DeprecationWarning, FutureWarning, UserWarning):
+            warnings.simplefilter("ignore", category)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # Texts of any script go through pipes whose encoding knows but one.
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def _say(cls: type[Settings], line: str, code: int) -> int:
+    print(f"hf-speech-tl {cls.command}: {' '.join(line.split())}", file=sys.stderr)
+    return code
+
+
+def _stopped(cls: type[Settings], directory: str) -> str:
+    if not directory:
+        return "stopped; nothing was saved"
+    arguments = [f"{directory}/run.yaml", "--resume", directory]
+    return f"stopped; to go on: hf-speech-tl {cls.command} {shlex.join(arguments)}"
+
+
+def _log(output: Path | None) -> str:
+    """Write the traceback of the current exception to a file, and say where it is."""
+    path = output / "error.log" if output and output.is_dir() else Path("hf_speech_tl-error.log")
+    try:
+        path.write_text(traceback.format_exc(), encoding="utf-8")
+    except OSError:
+        traceback.print_exc()
+        return f"the traceback is above: {path} cannot be written"
+    return f"traceback: {path}"

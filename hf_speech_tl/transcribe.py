@@ -1,0 +1,51 @@
+"""`python -m hf_speech_tl.transcribe`: audio files in, a line of text each out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from hf_speech_tl.errors import DataError
+from hf_speech_tl.settings import TranscribeSettings
+from hf_speech_tl.terminal import conclude
+
+if TYPE_CHECKING:
+    from hf_speech_tl.stages.transcription import Transcription
+
+
+def transcribe(settings: TranscribeSettings) -> list[Transcription]:
+    """Transcribe each file, in their order; one that cannot be read has the reason in place of its text.
+
+    Raises:
+        SpeechError: see hf_speech_tl.errors.
+    """
+    from hf_speech_tl.stages.transcription import run
+
+    return run(settings)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    return conclude(TranscribeSettings, arguments, _transcribe)
+
+
+def _transcribe(settings: TranscribeSettings) -> None:
+    transcriptions = transcribe(settings)
+    for one in transcriptions:
+        if settings.json:
+            print(json.dumps(asdict(one), ensure_ascii=False))
+        elif one.error is None:
+            print(f"{one.file}\t{one.text}")
+    unread = [f"{one.file}: {one.error}" for one in transcriptions if one.error is not None]
+    if unread:
+        raise DataError(
+            f"{len(unread)} of {len(transcriptions)} files could not be read ({'; '.join(unread)}), the others are "
+            "done; allowed: wav, flac, ogg, opus, mp3"
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

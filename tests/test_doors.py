@@ -1,0 +1,269 @@
+"""The commands: what they print, how they end, and that nothing heavy is imported before the settings are right."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import hf_speech_tl
+from hf_speech_tl import __main__, evaluate, finetune, push, transcribe
+from hf_speech_tl.errors import DataError, SettingsError
+from hf_speech_tl.settings import EvaluateSettings, FinetuneSettings, Settings
+from hf_speech_tl.terminal import explain_import_error
+
+SCORES = {
+    "cer": {"value": 0.123, "low": 0.11, "high": 0.139},
+    "wer": None,
+    "utterances": 200,
+    "split": "test",
+    "interval": "utterances",
+}
+RESULTS = {"command": "finetune", "lang": "zh", "before": None, "after": SCORES, "output": "runs/one"}
+
+Stage = Callable[[Callable[..., object]], None]
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """Puts a function in the place of every stage's work: a door is tested for what it asks and says."""
+
+    def put(run: Callable[..., object]) -> None:
+        for name in ("finetune", "evaluation", "transcription"):
+            module = ModuleType(f"hf_speech_tl.stages.{name}")
+            module.run = run  # type: ignore[attr-defined]
+            monkeypatch.setitem(sys.modules, module.__name__, module)
+
+    return put
+
+
+def failing(error: BaseException) -> Callable[..., object]:
+    def run(_: object) -> object:
+        raise error
+
+    return run
+
+
+def python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    root = str(Path(hf_speech_tl.__file__).parents[1])
+    return subprocess.run(
+        [sys.executable, *arguments],
+        env={**os.environ, "PYTHONPATH": root},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+
+def test_finetune_says_what_the_model_is_worth_and_where_it_is(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = []
+
+    def run(settings: FinetuneSettings) -> dict[str, object]:
+        asked.append(settings)
+        return RESULTS
+
+    stage(run)
+    assert finetune.main(["--lang", "zh", "--max-steps", "2"]) == 0
+    assert asked == [FinetuneSettings(lang="zh", max_steps=2)]
+    said = capsys.readouterr().out
+    assert "after:  CER 12.3 % (11.0 to 13.9); 200 utterances of test, 95 % intervals over utterances" in said
+    assert "before: no score" in said
+    assert "runs/one" in said
+
+
+def test_the_last_line_for_programs_is_the_results(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    stage(lambda _: RESULTS | {"name": "普通话"})
+    assert finetune.main(["--lang", "zh", "--json"]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert json.loads(last)["after"] == SCORES
+    assert "普通话" in last
+
+
+def test_other_processes_of_a_run_say_nothing(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    stage(lambda _: {})
+    assert finetune.main(["--lang", "zh"]) == 0
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--lang", "pl"], "--data starter: the starter speech is Mandarin, not Polish"),
+        (["--lang", "pl", "--data", "d", "--simplify"], "--simplify --lang pl"),
+        (["--lang", "zz-nowhere"], "zz-nowhere"),
+        (["--lang", "zh", "--lng", "x"], "did you mean --lang?"),
+    ],
+)
+def test_what_does_not_fit_the_language_is_refused_before_the_stage(
+    stage: Stage, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    stage(lambda _: pytest.fail("the stage was reached"))
+    assert finetune.main(arguments) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("hf-speech-tl finetune: ")
+    assert said in lines[0]
+
+
+@pytest.mark.parametrize("tag", ["zh", "zh-TW", "cmn"])
+def test_mandarin_by_any_tag_may_use_the_starter_speech(stage: Stage, tag: str) -> None:
+    stage(lambda _: RESULTS)
+    assert finetune.main(["--lang", tag, "--simplify"]) == 0
+
+
+@pytest.mark.parametrize(("error", "code"), [(SettingsError("a\nb"), 2), (DataError("a b"), 3)])
+def test_a_known_error_is_one_line_and_its_code(
+    stage: Stage, capsys: pytest.CaptureFixture[str], error: Exception, code: int
+) -> None:
+    stage(failing(error))
+    assert finetune.main(["--lang", "zh"]) == code
+    assert capsys.readouterr().err == "hf-speech-tl finetune: a b\n"
+
+
+def test_ctrl_c_names_the_command_that_goes_on(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    stage(failing(KeyboardInterrupt("runs/my run")))
+    assert finetune.main(["--lang", "zh"]) == 130
+    assert "finetune 'runs/my run/run.yaml' --resume 'runs/my run'" in capsys.readouterr().err
+    stage(failing(KeyboardInterrupt()))
+    assert finetune.main(["--lang", "zh"]) == 130
+    assert "resume" not in capsys.readouterr().err
+
+
+def test_the_traceback_of_a_surprise_goes_to_a_file(
+    stage: Stage, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    stage(failing(ZeroDivisionError("by nothing\nat all")))
+    assert finetune.main(["--lang", "zh"]) == 1
+    assert capsys.readouterr().err == (
+        "hf-speech-tl finetune: ZeroDivisionError: by nothing (traceback: hf_speech_tl-error.log)\n"
+    )
+    assert "Traceback" in (tmp_path / "hf_speech_tl-error.log").read_text("utf-8")
+    (tmp_path / "out").mkdir()
+    assert finetune.main(["--lang", "zh", "--output", "out"]) == 1
+    assert "in run" in (tmp_path / "out" / "error.log").read_text("utf-8")
+
+
+def test_evaluate_compares_two_models(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    def run(settings: EvaluateSettings) -> dict[str, object]:
+        cer = {"gain": 0.02, "low": -0.004, "high": 0.04, "p_value": 0.0123}
+        gain = {"cer": cer, "wer": None, "utterances": 200, "interval": "speakers"}
+        return {"after": SCORES, "against": {"model": settings.against, "scores": SCORES, "gain": gain}}
+
+    stage(run)
+    assert evaluate.main(["--model", "one", "--against", "two", "--data", "d"]) == 0
+    first, second, gain = capsys.readouterr().out.splitlines()
+    assert first.startswith("one: CER 12.3 %")
+    assert second.startswith("two: CER 12.3 %")
+    assert "+2.0 points of CER (-0.4 to +4.0, p = 0.012; 95 % interval, paired, over speakers)" in gain
+    assert evaluate.main(["--model", "one", "--data", "d", "--lang", "zz-nowhere"]) == 2
+
+
+@dataclass(frozen=True)
+class Written:
+    file: str
+    text: str | None
+    confidence: float | None
+    error: str | None
+
+
+def test_transcribe_writes_a_line_a_file_and_tells_of_those_it_could_not_read(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, bad = Written("a.wav", "你好", 0.9, None), Written("b.wav", None, None, "truncated")
+    stage(lambda _: [good])
+    assert transcribe.main(["--model", "m", "a.wav"]) == 0
+    assert capsys.readouterr().out == "a.wav\t你好\n"
+    stage(lambda _: [good, bad])
+    assert transcribe.main(["--model", "m", "a.wav", "b.wav", "--json"]) == 3
+    captured = capsys.readouterr()
+    assert [json.loads(line)["text"] for line in captured.out.splitlines()] == ["你好", None]
+    assert "1 of 2 files could not be read (b.wav: truncated)" in captured.err
+
+
+def test_push_prints_the_address(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hub = ModuleType("hf_speech_tl.publishing")
+    hub.push = lambda directory, repo_id, *, private: f"hub/{repo_id}?{directory.name}&{private}"  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, hub.__name__, hub)
+    assert push.main([str(tmp_path), "me/mine", "--private"]) == 0
+    assert capsys.readouterr().out == f"hub/me/mine?{tmp_path.name}&True\n"
+
+
+def test_the_commands_are_listed_and_called_by_name(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    stage(lambda _: RESULTS)
+    assert __main__.main(["finetune", "--lang", "zh"]) == 0
+    assert "after:" in capsys.readouterr().out
+    assert __main__.main([]) == 0
+    listed = capsys.readouterr().out
+    assert not [name for name in ("finetune", "evaluate", "transcribe", "push") if f"  {name} " not in listed]
+    assert __main__.main(["--version"]) == 0
+    assert hf_speech_tl.__version__ in capsys.readouterr().out
+    assert __main__.main(["fintune"]) == 2
+    assert "did you mean finetune?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["finetune", "evaluate", "transcribe", "push"])
+def test_help_teaches_and_is_there_at_once(name: str) -> None:
+    before = os.times()
+    shown = python("-m", f"hf_speech_tl.{name}", "--help")
+    after = os.times()
+    assert shown.returncode == 0
+    for part in ("examples:", f"hf-speech-tl {name} ", "[default: ", "--help"):
+        assert part in shown.stdout
+    # Time of the processor and not of the clock: others may be using this machine.
+    assert after.children_user + after.children_system - before.children_user - before.children_system < 0.5
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--lang", "zz-nowhere"], ["--lang", "pl"], ["--lnag", "zh"]])
+def test_nothing_heavy_is_imported_before_the_settings_are_right(arguments: list[str]) -> None:
+    code = (
+        "import sys; from hf_speech_tl.finetune import main\n"
+        f"try: main({arguments!r})\n"
+        "except SystemExit: pass\n"
+        "print([name for name in ('torch', 'transformers', 'datasets', 'peft', 'numpy') if name in sys.modules])"
+    )
+    assert python("-c", code).stdout.splitlines()[-1] == "[]"
+
+
+def test_the_package_itself_imports_nothing_heavy_and_knows_no_other_names() -> None:
+    seen = python(
+        "-c", "import sys, hf_speech_tl; print('datasets' in sys.modules, callable(hf_speech_tl.load_corpus))"
+    )
+    assert seen.stdout.split() == ["False", "True"]
+    with pytest.raises(AttributeError, match="no_such"):
+        hf_speech_tl.no_such  # noqa: B018
+
+
+def test_a_broken_torchaudio_is_explained_and_nothing_else_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = OSError("libc10_cuda.so: cannot open shared object file: No such file or directory")
+    monkeypatch.setattr("hf_speech_tl.terminal.find_spec", lambda name: name)
+    named = OSError("Could not load this library: torchaudio/lib/_torchaudio.abi3.so")
+    wrapped = RuntimeError("could not import")
+    wrapped.__cause__ = missing
+    for error in (missing, named, wrapped):
+        assert "pip uninstall torchaudio" in str(explain_import_error(error))
+    assert explain_import_error(OSError("no space left on device")) is None
+    assert explain_import_error(RuntimeError("libc10_cuda.so")) is None
+    monkeypatch.setattr("hf_speech_tl.terminal.find_spec", lambda name: None)
+    assert explain_import_error(missing) is None
+
+
+def test_every_command_has_the_function_of_its_name() -> None:
+    doors: dict[str, ModuleType] = {"finetune": finetune, "evaluate": evaluate, "transcribe": transcribe, "push": push}
+    commands: dict[str, type[Settings]] = __main__._COMMANDS
+    assert {name: callable(getattr(door, name)) for name, door in doors.items()} == dict.fromkeys(commands, True)

@@ -1,0 +1,246 @@
+"""Settings from a file and the command line, what is refused, and that a written run.yaml asks for the same run."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.settings import (
+    EvaluateSettings,
+    FinetuneSettings,
+    PushSettings,
+    Settings,
+    TranscribeSettings,
+    parse,
+    read_yaml,
+    write_yaml,
+)
+from hf_speech_tl.settings.option import options
+
+ALL = (FinetuneSettings, EvaluateSettings, TranscribeSettings, PushSettings)
+EVERY_OPTION = (
+    "--lang pt-BR --data a,b.csv --data hub:me/speech:pt --text-column words --max-seconds 12.5 --units romanized "
+    "--model me/encoder --tuning lora --lora-rank 4 --max-minutes 8 --max-steps 1000 --epochs 2.5 --batch-seconds 40 "
+    "--learning-rate 1e-3 --head-learning-rate 3e-3 --head-steps 10 --warmup 0.2 --weight-decay 0 --optimizer muon "
+    "--augment mask,speed --flat-start 0.15 --precision bfloat16 --seed 7 --simplify"
+)
+
+
+def finetune(line: str) -> FinetuneSettings:
+    return parse(FinetuneSettings, shlex.split(line))
+
+
+def refusal(line: str, cls: type[Settings] = FinetuneSettings) -> str:
+    with pytest.raises(SettingsError) as error:
+        parse(cls, shlex.split(line))
+    assert error.value.exit_code == 2
+    message = str(error.value)
+    assert "\n" not in message
+    return message
+
+
+def written(folder: Path, text: str) -> str:
+    path = folder / "run.yaml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def test_values_have_the_types_of_their_fields() -> None:
+    settings = finetune(EVERY_OPTION + " --output ~/out")
+    assert settings.data == ("a,b.csv", "hub:me/speech:pt")
+    assert settings.augment == ("mask", "speed")
+    assert (settings.max_seconds, settings.learning_rate, settings.seed, settings.lora_rank) == (12.5, 1e-3, 7, 4)
+    assert settings.simplify is True
+    assert settings.output == Path.home() / "out"
+
+
+def test_a_bare_command_has_the_defaults() -> None:
+    settings = finetune("--lang zh")
+    assert settings == FinetuneSettings(lang="zh")
+    assert (settings.data, settings.model, settings.tuning, settings.units) == (("starter",), "starter", "full", "char")
+    assert settings.max_seconds == 20
+    assert settings.augment is None  # auto
+    assert settings.resume is None
+
+
+@pytest.mark.parametrize("cls", ALL)
+def test_every_option_explains_itself_and_its_default(cls: type[Settings]) -> None:
+    for field in dataclasses.fields(cls):
+        option = options(cls)[field.name]
+        assert option.help
+        assert option.why or field.default is dataclasses.MISSING, f"--{field.name} does not say why"
+
+
+def test_words_stand_for_no_value() -> None:
+    settings = finetune("--lang zh --max-minutes none --batch-seconds auto --augment none --push-to-hub none")
+    assert (settings.max_minutes, settings.batch_seconds, settings.push_to_hub) == (None, None, None)
+    assert settings.augment == ()
+
+
+def test_options_that_stand_alone() -> None:
+    settings = finetune("--lang zh --push-to-hub --private --resume")
+    assert (settings.push_to_hub, settings.resume, settings.private) == ("auto", "", True)
+
+
+def test_the_command_line_wins_over_the_file(tmp_path: Path) -> None:
+    path = written(tmp_path, "lang: zh\nseed: 1\nmax_steps: 5\ndata: [a, b]\nsimplify: true\n")
+    settings = finetune(f"{path} --seed 2 --data c --no-simplify")
+    assert (settings.seed, settings.max_steps, settings.data, settings.simplify) == (2, 5, ("c",), False)
+
+
+def test_a_file_may_say_less_than_a_list_and_write_numbers_as_people_do(tmp_path: Path) -> None:
+    settings = finetune(
+        written(tmp_path, "lang: it\ndata: one.parquet\nlearning_rate: 1e-3\nresume: false\nepochs: 2\n")
+    )
+    assert (settings.data, settings.learning_rate, settings.resume, settings.epochs) == (
+        ("one.parquet",),
+        1e-3,
+        None,
+        2.0,
+    )
+
+
+def test_an_empty_file_sets_nothing(tmp_path: Path) -> None:
+    assert finetune(f"{written(tmp_path, '# nothing yet')} --lang zh") == FinetuneSettings(lang="zh")
+
+
+@pytest.mark.parametrize("line", ["--lang no", EVERY_OPTION, "--lang zh --augment none --head-steps 0 --from-scratch"])
+def test_a_written_file_asks_for_the_same_run(tmp_path: Path, line: str) -> None:
+    settings = finetune(line)
+    path = tmp_path / "run.yaml"
+    write_yaml(settings, path)
+    assert finetune(str(path)) == settings
+    assert read_yaml(FinetuneSettings, path) == settings
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_written_file_does_not_say_where_to_or_push_again(tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    write_yaml(finetune("--lang zh --output out --push-to-hub me/mine --private --overwrite --json --quiet"), path)
+    assert read_yaml(FinetuneSettings, path) == finetune("--lang zh")
+    text = path.read_text("utf-8")
+    assert not [word for word in ("output", "push", "private", "overwrite", "json", "quiet") if word in text]
+
+
+@pytest.mark.parametrize("line", ["--lang zh", EVERY_OPTION, "--lang zh --augment none --push-to-hub --from-scratch"])
+def test_the_command_line_spelt_out_asks_for_the_same(line: str) -> None:
+    program, command, *arguments = shlex.split(finetune(line).command_line())
+    assert (program, command) == ("hf-speech-tl", "finetune")
+    assert parse(FinetuneSettings, arguments) == finetune(line)
+    assert ("--push-to-hub" in arguments) == ("--push-to-hub" in line)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("--langg zh", ["--langg", "did you mean --lang?"]),
+        ("--lang zh --learning_rate 1", ["did you mean --learning-rate?"]),
+        ("--lang zh --max-sec 1", ["--max-sec:", "did you mean --max-seconds?"]),
+        ("--lang zh --zzz", ["--zzz", "--help"]),
+        ("--lang zh -q", ["-q", "long options"]),
+        ("--lang zh stray", ["'stray'", "--help"]),
+        ("--lang zh run.yaml", ["comes first"]),
+        ("", ["--lang is missing", "--lang zh"]),
+        ("--lang", ["--lang: expected one argument"]),
+        ("--lang zh --max-minutes", ["--max-minutes", "a number above 0"]),
+        ("--lang zh --json=1", ["--json", "takes no value"]),
+        ("--lang ''", ["--lang", "''"]),
+        ("--lang zh --tuning lorra", ["--tuning", "'lorra'", "full, lora or head", "did you mean lora?"]),
+        ("--lang zh --augment mask,sped", ["--augment", "'sped'", "did you mean speed?"]),
+        ("--lang zh --max-minutes 0", ["--max-minutes", "'0'", "above 0"]),
+        ("--lang zh --max-minutes=-3", ["--max-minutes", "'-3'", "above 0"]),
+        ("--lang zh --max-minutes soon", ["'soon'", "a number above 0 or none"]),
+        ("--lang zh --learning-rate nan", ["'nan'"]),
+        ("--lang zh --epochs inf", ["'inf'"]),
+        ("--lang zh --max-steps 1.5", ["'1.5'", "whole number"]),
+        ("--lang zh --warmup 1", ["--warmup", "below 1"]),
+        ("--lang zh --seed -1", ["--seed"]),
+        ("--lang zh --private", ["--private", "--push-to-hub"]),
+        ("--lang zh --from-scratch --tuning lora", ["--from-scratch", "--tuning lora", "drop"]),
+        ("--lang zh --from-scratch --tuning head", ["--from-scratch", "--tuning head", "drop"]),
+        ("--lang zh --lora-rank 8", ["--lora-rank 8", "--tuning lora"]),
+        ("--lang zh --resume --overwrite", ["--resume", "--overwrite", "drop one"]),
+        ("--lang zh --resume no-such-run", ["no directory no-such-run"]),
+        ("--lang zh --head-steps 9 --max-steps 9", ["--head-steps 9", "below 9"]),
+        ("--lang zh --push-to-hub a/b/c", ["--push-to-hub", "'a/b/c'", "OWNER/NAME"]),
+        ("no-such-file.yaml", ["no-such-file.yaml", "cannot be read"]),
+    ],
+)
+def test_a_refusal_names_what_is_wrong_what_is_allowed_and_what_to_do(line: str, said: list[str]) -> None:
+    message = refusal(line)
+    assert not [part for part in said if part not in message], message
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("lang: zh\nlerning_rate: 1", ["'lerning_rate'", "did you mean learning_rate?"]),
+        ("lang: zh\nlearning-rate: 1", ["'learning-rate'", "did you mean learning_rate?"]),
+        ("lang: zh\ntarget_lang: x", ["unknown key 'target_lang'"]),
+        ("lang: zh\n1: x", ["unknown key 1"]),
+        ("lang: no", ["lang in", "False", "quotes"]),
+        ("lang: zh\nmodel: 7", ["model in", "quotes"]),
+        ("lang: zh\nseed: true", ["seed in", "True", "whole number"]),
+        ("lang: zh\nsimplify: 1", ["simplify in", "true or false"]),
+        ("lang: zh\ndata: {a: 1}", ["data in", "a list"]),
+        ("lang: zh\nmax_seconds:", ["max_seconds in", "None", "above 0"]),
+        ("- lang", ["list", "mapping"]),
+        ("lang: [zh", ["line 2", "not YAML"]),
+        ("lang: \x00", ["not YAML"]),
+    ],
+)
+def test_a_file_is_refused_by_key_and_line(tmp_path: Path, text: str, said: list[str]) -> None:
+    message = refusal(written(tmp_path, text + "\n"))
+    assert "run.yaml" in message
+    assert not [part for part in said if part not in message], message
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_bytes(b"lang: \xff\xfe")
+    assert "UTF-8" in refusal(str(tmp_path / "run.yaml"))
+
+
+def test_settings_made_in_python_are_checked_alike() -> None:
+    with pytest.raises(SettingsError, match="max_minutes: -1"):
+        FinetuneSettings(lang="zh", max_minutes=-1)
+    with pytest.raises(SettingsError, match="--from-scratch"):
+        FinetuneSettings(lang="zh", from_scratch=True, tuning="head")
+
+
+def test_a_run_goes_on_only_where_it_is(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    assert finetune(f"--lang zh --resume {tmp_path}/run").output == tmp_path / "run"
+    assert finetune(f"--lang zh --resume --output {tmp_path}/run").output == tmp_path / "run"
+    assert "drop --output" in refusal(f"--lang zh --resume {tmp_path}/run --output {tmp_path}")
+    assert "no directory" in refusal(f"--lang zh --resume --output {tmp_path}/none")
+
+
+def test_a_new_run_has_a_directory_of_its_own_and_the_newest_has_to_be_sought() -> None:
+    output = finetune("--lang pt-BR --model me/XLS-R~300m/").output
+    assert output is not None
+    assert re.fullmatch(r"runs/pt-BR-XLS-R-300m-\d{8}-\d{6}", output.as_posix())
+    assert finetune("--lang zh --resume").output is None
+
+
+def test_words_without_an_option(tmp_path: Path) -> None:
+    settings = parse(TranscribeSettings, ["one.wav", "--model", "m", "two.wav", "--json"])
+    assert (settings.files, settings.json) == (("one.wav", "two.wav"), True)
+    push = parse(PushSettings, [str(tmp_path), "me/mine", "--private"])
+    assert (push.directory, push.repo_id, push.private) == (tmp_path, "me/mine", True)
+    assert parse(PushSettings, [str(tmp_path)]).repo_id is None
+
+
+def test_what_the_other_commands_refuse(tmp_path: Path) -> None:
+    assert "FILE is missing" in refusal("--model m", TranscribeSettings)
+    assert "--model is missing" in refusal("one.wav", TranscribeSettings)
+    assert "--data is missing" in refusal("--model m", EvaluateSettings)
+    assert "did you mean test?" in refusal("--model m --data d --split tset", EvaluateSettings)
+    assert "DIR is missing" in refusal("", PushSettings)
+    assert "no directory" in refusal(f"{tmp_path}/none", PushSettings)
+    for name in ("a b", "me/../you", ".x", "me/" + "x" * 96):
+        assert "OWNER/NAME" in refusal(shlex.join([str(tmp_path), name]), PushSettings)
