@@ -1,0 +1,12 @@
+"""What a language is to us, and its transcripts as a model is trained on them.
+
+Nothing heavy is imported before a tag or a text asks for it.
+"""
+
+from __future__ import annotations
+
+from hf_speech_tl.languages.characters import Unspeakable
+from hf_speech_tl.languages.normalise import NORMALISER_VERSION, transcript
+from hf_speech_tl.languages.tags import Language, find_language
+
+__all__ = ["NORMALISER_VERSION", "Language", "Unspeakable", "find_language", "transcript"]
