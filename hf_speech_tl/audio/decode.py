@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import soundfile
@@ -75,7 +76,8 @@ def decode(source: bytes | Path, *, offset: float = 0.0, length: float | None = 
         if wanted <= 0:
             raise BadAudio("empty", f"the recording ends at {stream.frames / rate:.2f} s")
         try:
-            stream.seek(start)
+            if start:
+                stream.seek(start)
             samples = np.concatenate(list(_blocks(stream, wanted)))
         except soundfile.LibsndfileError as error:
             raise BadAudio("truncated", error.error_string.strip()) from None
@@ -94,15 +96,7 @@ def decode(source: bytes | Path, *, offset: float = 0.0, length: float | None = 
 
 @contextmanager
 def _opened(source: bytes | Path) -> Iterator[_Stream]:
-    try:
-        if isinstance(source, Path) and not source.is_file():
-            raise BadAudio("missing file")
-        handle = io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
-    except (OSError, ValueError) as error:
-        if isinstance(error, BadAudio):
-            raise
-        raise BadAudio("unreadable", getattr(error, "strerror", None) or str(error)) from None
-    with handle:
+    with io.BytesIO(source) if isinstance(source, bytes) else _file(source) as handle:
         if not handle.read(1):
             raise BadAudio("empty", "zero bytes")
         handle.seek(0)
@@ -110,7 +104,8 @@ def _opened(source: bytes | Path) -> Iterator[_Stream]:
         try:
             stream = _Stream(handle)
         except (soundfile.SoundFileError, TypeError) as error:  # TypeError: a file named .raw
-            raise BadAudio("truncated" if missing else "not audio", getattr(error, "error_string", "").strip()) from None
+            detail = getattr(error, "error_string", "no header").strip()
+            raise BadAudio("truncated" if missing else "not audio", detail) from None
         with stream:
             if stream.format == "RAW" or stream.samplerate not in _RATES:
                 raise BadAudio("not audio", f"{stream.format} at {stream.samplerate} Hz")
@@ -119,6 +114,15 @@ def _opened(source: bytes | Path) -> Iterator[_Stream]:
             if stream.frames <= 0:
                 raise BadAudio("empty", "no samples")
             yield stream
+
+
+def _file(path: Path) -> BinaryIO:
+    try:
+        if not path.is_file():  # nor a pipe, which would wait for ever
+            raise BadAudio("missing file")
+        return path.open("rb")
+    except OSError as error:
+        raise BadAudio("unreadable", error.strerror or str(error)) from None
 
 
 def _blocks(stream: _Stream, wanted: int) -> Iterator[np.ndarray]:

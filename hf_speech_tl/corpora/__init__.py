@@ -1,0 +1,33 @@
+"""Recordings with transcripts, from any source, as the one table."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hf_speech_tl.corpora.load import load_corpus
+    from hf_speech_tl.corpora.screening import screen
+    from hf_speech_tl.corpora.skipped import Skipped, write_skipped
+    from hf_speech_tl.corpora.sources import Place, find_source
+    from hf_speech_tl.corpora.table import Corpus, samples
+
+__all__ = ["Corpus", "Place", "Skipped", "find_source", "load_corpus", "samples", "screen", "write_skipped"]
+
+_HOMES = {
+    "Corpus": "table",
+    "Place": "sources",
+    "Skipped": "skipped",
+    "find_source": "sources",
+    "load_corpus": "load",
+    "samples": "table",
+    "screen": "screening",
+    "write_skipped": "skipped",
+}
+
+
+def __getattr__(name: str) -> object:
+    # Each name is fetched when asked for: find_source answers a misspelt --data without the second that datasets takes.
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,78 @@
+"""Corpora on the Hub, read from their Parquet files: on main, else those that the Hub itself converts to."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from huggingface_hub import get_cached_repo_tree, snapshot_download
+from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+
+from hf_speech_tl.corpora.licence import licence_beside
+from hf_speech_tl.corpora.parquet import read_parquet_files
+from hf_speech_tl.corpora.splits import split_of_file
+from hf_speech_tl.corpora.table import Recordings
+from hf_speech_tl.errors import DataError, SettingsError
+
+_REVISIONS = ("main", "refs/convert/parquet")  # the second holds what the Hub made of scripts, folders and archives
+
+
+def read_hub(repo: str, config: str | None, text_column: str | None) -> Recordings:
+    """The recordings of the dataset `repo`; what was downloaded once is read from the Hub's cache, offline too."""
+    folder, files = _download(repo, config)
+    rows = read_parquet_files([folder / name for name in files], folder, text_column)
+    return Recordings(rows, licence_beside(_fetched(repo, "main", ["README.md"])))
+
+
+def _download(repo: str, config: str | None) -> tuple[Path, list[str]]:
+    """The folder of a snapshot, and the Parquet files of `config` in it."""
+    for revision in _REVISIONS:
+        try:
+            _fetched(repo, revision, ["README.md"])  # brings the list of all files with it
+        except RevisionNotFoundError:
+            continue
+        listed = [file.path for file in get_cached_repo_tree(repo, repo_type="dataset", revision=revision)]
+        if files := _of_config([name for name in listed if name.endswith(".parquet")], repo, config):
+            return _fetched(repo, revision, files), files
+    raise DataError(f"--data hub:{repo} has no Parquet files, nor has the Hub made any of it.")
+
+
+def _fetched(repo: str, revision: str, files: Sequence[str]) -> Path:
+    try:
+        return Path(snapshot_download(repo, repo_type="dataset", revision=revision, allow_patterns=list(files)))
+    except RevisionNotFoundError:
+        raise
+    except GatedRepoError as error:
+        raise DataError(
+            f"--data hub:{repo} is given only to those who accept its terms: do so at "
+            f"https://huggingface.co/datasets/{repo}, then log in with `hf auth login`."
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise SettingsError(
+            f"--data hub:{repo}: the Hub has no such dataset, or it is private: then log in with `hf auth login`."
+        ) from error
+    except Exception as error:  # the HTTP library under huggingface_hub, and so its errors, change with its version
+        raise DataError(
+            f"--data hub:{repo} is not in the cache whole and cannot be fetched from the Hub ({type(error).__name__}). "
+            "It needs a network, and HF_HUB_OFFLINE unset; --data starter or a folder of recordings works offline."
+        ) from error
+
+
+def _of_config(files: Sequence[str], repo: str, config: str | None) -> list[str]:
+    """The files of one configuration: that named, else `default`, else the only one. Raises SettingsError."""
+    configs: dict[str, list[str]] = {}
+    for name in files:
+        # CONFIG/train-00000-of-00002.parquet, data/CONFIG/train-..., CONFIG/train/0000.parquet, data/train-...
+        folders = [part for part in PurePosixPath(name).parts[:-1] if part != "data"]
+        own = [part for part in folders if part == config or split_of_file(PurePosixPath(part)) is None]
+        configs.setdefault("/".join(own), []).append(name)
+    if not configs:
+        return []
+    wanted = config if config is not None else next(iter(configs)) if len(configs) == 1 else "default"
+    if wanted in configs:
+        return configs[wanted]
+    near = difflib.get_close_matches(wanted, configs, n=1)
+    listed = ", ".join(sorted(configs)[:12]) + (f" and {len(configs) - 12} more" if len(configs) > 12 else "")
+    hint = f" Did you mean hub:{repo}:{near[0]}?" if near else ""
+    raise SettingsError(f"--data hub:{repo}:CONFIG: CONFIG is one of {listed}.{hint}")

@@ -1,0 +1,69 @@
+"""The lines of a manifest file, parsed one by one so that a broken line costs only itself."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class _Commas(csv.excel):
+    strict = True  # a broken quote is an error, not a text that goes on over the lines below
+
+
+class _Tabs(csv.excel_tab):
+    quoting = csv.QUOTE_NONE  # TSV is written without quotes (Common Voice); a text may well start with one
+    strict = True
+
+
+@dataclass(frozen=True)
+class Line:
+    """The fields of a line by the names of their columns; or, in `fault`, what is wrong with it."""
+
+    number: int
+    fields: Mapping[str, object]
+    fault: str | None = None
+
+
+def read_lines(file: Path) -> list[Line]:
+    """All lines of a .jsonl, .csv or .tsv file; a byte that is not UTF-8 stays in its line as a lone surrogate."""
+    with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as opened:
+        lines = opened.readlines()
+    if file.suffix.lower() == ".jsonl":
+        return [_json(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+    return list(_table(lines, _Tabs if file.suffix.lower() == ".tsv" else _Commas))
+
+
+def _json(number: int, line: str) -> Line:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        return Line(number, {}, f"not JSON: {error}")
+    return Line(number, value) if isinstance(value, dict) else Line(number, {}, "not a JSON object")
+
+
+def _table(lines: Sequence[str], dialect: type[csv.Dialect]) -> Iterator[Line]:
+    names: list[str] = []
+    start = read = 0
+    rows = csv.reader(lines, dialect)
+    while start + read < len(lines):
+        number = start + read + 1
+        try:
+            fields = next(rows)
+        except csv.Error as error:
+            # A quote that is never closed takes all the lines below with it: go on after the line that opened it.
+            yield Line(number, {}, f"not CSV: {error}")
+            start, read = number, 0
+            rows = csv.reader(lines[start:], dialect)
+            continue
+        read = rows.line_num
+        if not any(field.strip() for field in fields):
+            continue
+        if not names:
+            names = [field.strip() for field in fields]
+        elif len(fields) > len(names):
+            yield Line(number, {}, f"{len(fields)} fields where the first line names {len(names)}")
+        else:
+            yield Line(number, dict(zip(names, fields, strict=False)))

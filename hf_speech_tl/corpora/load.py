@@ -1,0 +1,167 @@
+"""From the sources that a user names to one corpus with three splits."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import datasets
+import pyarrow.compute as pc
+
+from hf_speech_tl.corpora.folder import read_folder
+from hf_speech_tl.corpora.hub import read_hub
+from hf_speech_tl.corpora.manifest import read_manifests
+from hf_speech_tl.corpora.parquet import read_parquet
+from hf_speech_tl.corpora.skipped import Skipped, reasons
+from hf_speech_tl.corpora.sources import Place, find_source
+from hf_speech_tl.corpora.splits import SplitRow, assign_splits, shared_texts
+from hf_speech_tl.corpora.starter import read_starter
+from hf_speech_tl.corpora.table import SPLITS, Corpus, Recordings, digest, with_columns
+from hf_speech_tl.errors import DataError
+from hf_speech_tl.languages import find_language
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A good row: its number in the table of all sources, its id, what decides its split, its offset and length."""
+
+    number: int
+    id: str
+    key: SplitRow
+    piece: tuple[float | None, float | None]
+
+
+def load_corpus(sources: Sequence[str], lang: str, *, text_column: str | None = None, seed: int = 0) -> Corpus:
+    """The recordings of all `sources` (what --data takes) as one corpus of the language `lang`; nothing is decoded.
+
+    `seed` decides which rows go where when a source has no splits of its own. Raises SettingsError for a source that
+    is not there, DataError for one that cannot be read, is more than half bad, or leaves nothing.
+    """
+    language = find_language(lang)
+    places = _named_apart([find_source(source, language) for source in sources])
+    read = [_read(place, text_column) for place in places]
+    rows: list[_Row] = []
+    skipped: list[Skipped] = []
+    start = 0
+    for place, recordings in zip(places, read, strict=True):
+        good, bad = _sorted_out(recordings.rows, place.name, start)
+        rows += good
+        skipped += bad
+        start += len(recordings.rows)
+    rows, doubled = _told_apart(rows)
+    if not rows:
+        raise DataError(f"--data {' '.join(sources)}: there is no recording in it.")
+    keys = [row.key for row in rows]
+    splits, notes = assign_splits(keys, seed)
+    if shared := shared_texts(keys, splits):
+        notes += (f"{shared} of {splits.count('test')} test transcripts also stand in the training split",)
+    table = _one_table(places, read, rows, language.tag)
+    train, validation, test = (
+        table.select([row.number for row, home in zip(rows, splits, strict=True) if home == split], keep_in_memory=True)
+        for split in SPLITS
+    )
+    content = (
+        (split, row.id, row.key.digest, *row.piece, row.key.text, row.key.speaker, language.tag)
+        for row, split in zip(rows, splits, strict=True)
+    )
+    return Corpus(
+        train,
+        validation,
+        test,
+        skipped=(*skipped, *doubled),
+        license=", ".join(dict.fromkeys(one.license for one in read if one.license)) or None,
+        names=tuple(place.name for place in places),
+        fingerprint=digest(content),
+        notes=notes,
+    )
+
+
+def _named_apart(places: Sequence[Place]) -> list[Place]:
+    count: Counter[str] = Counter()
+    named = []
+    for place in places:
+        count[place.name] += 1
+        named.append(place if count[place.name] == 1 else replace(place, name=f"{place.name}#{count[place.name]}"))
+    return named
+
+
+def _read(place: Place, text_column: str | None) -> Recordings:
+    if place.layout == "starter":
+        return read_starter(text_column)
+    if place.layout == "hub":
+        return read_hub(place.repo or "", place.config, text_column)
+    path = place.path or Path()
+    if place.layout == "parquet":
+        return read_parquet(path, text_column)
+    if place.layout == "folder":
+        return read_folder(path, text_column)
+    return read_manifests([path], path.parent, text_column)
+
+
+def _sorted_out(rows: datasets.Dataset, source: str, start: int) -> tuple[list[_Row], list[Skipped]]:
+    """The good rows of a source, numbered from `start`, and the bad ones. Raises DataError where most are bad."""
+    good, bad = [], []
+    for number, (row, offset, length) in enumerate(_plain(rows), start):
+        if row["reason"] is not None:
+            bad.append(Skipped(row["id"] or "", row["split"] or "", source, row["reason"], row["detail"] or ""))
+            continue
+        key = SplitRow(row["split"], source, row["speaker"], row["text"], row["digest"] or "")
+        good.append(_Row(number, row["id"] or "", key, (offset, length)))
+    if 2 * len(bad) > len(rows):
+        raise DataError(
+            f"--data {source}: {len(bad)} of {len(rows)} recordings cannot be used: {reasons(bad)}. "
+            f"The first is {bad[0].id} ({bad[0].detail or bad[0].reason})."
+        )
+    return good, bad
+
+
+def _plain(rows: datasets.Dataset) -> Iterator[tuple[dict[str, str | None], float | None, float | None]]:
+    """The rows without their audio, which stays on the disk; and offset and length of the piece."""
+    for batch in rows.data.table.to_batches():
+        words = batch.select(["id", "text", "speaker", "split", "digest", "reason", "detail"]).to_pylist()
+        offsets, lengths = (pc.struct_field(batch.column("audio"), name).to_pylist() for name in ("offset", "length"))
+        yield from zip(words, offsets, lengths, strict=True)
+
+
+def _told_apart(rows: Iterable[_Row]) -> tuple[list[_Row], list[Skipped]]:
+    """`rows` with ids of which each stands once, and those left out since the same recording stood there before.
+
+    The same id with other audio is another recording: FLEURS numbers sentences, which several people read.
+    """
+    seen: set[tuple[object, ...]] = set()
+    taken: set[str] = set()
+    count: Counter[str] = Counter()
+    kept, doubled = [], []
+    for row in rows:
+        content = (row.id, row.key.digest, row.piece)
+        if content in seen:
+            doubled.append(Skipped(row.id, row.key.split or "", row.key.source, "duplicate", "same id, same audio"))
+            continue
+        seen.add(content)
+        name = row.id
+        while name in taken:
+            count[row.id] += 1
+            name = f"{row.id}#{count[row.id] + 1}"
+        taken.add(name)
+        kept.append(replace(row, id=name))
+    return kept, doubled
+
+
+def _one_table(places: Sequence[Place], read: Sequence[Recordings], rows: Sequence[_Row], tag: str) -> datasets.Dataset:
+    """All rows of all sources with the columns of the one table, the bad ones still among them."""
+    names = {row.number: row.id for row in rows}
+    tables = []
+    start = 0
+    for place, recordings in zip(places, read, strict=True):
+        size = len(recordings.rows)
+        strings: dict[str, list[str | None]] = {
+            "id": [names.get(number) for number in range(start, start + size)],
+            "source": [place.name] * size,
+            "lang": [tag] * size,
+        }
+        audio = recordings.rows.select_columns(["audio", "text", "speaker", "seconds"])
+        tables.append(with_columns(audio, strings))
+        start += size
+    return datasets.concatenate_datasets(tables)

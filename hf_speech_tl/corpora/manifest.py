@@ -1,0 +1,85 @@
+"""Manifests: a line a recording, as .jsonl (NeMo's way), .csv or .tsv, with the audio in files beside it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+from hf_speech_tl.corpora.columns import Columns, find_columns
+from hf_speech_tl.corpora.licence import licence_beside
+from hf_speech_tl.corpora.lines import Line, read_lines
+from hf_speech_tl.corpora.recordings import Row, is_unicode, read_rows
+from hf_speech_tl.corpora.splits import split_named, split_of_file
+from hf_speech_tl.corpora.table import Recordings
+from hf_speech_tl.errors import DataError
+
+MANIFESTS = {
+    ".jsonl": 'one JSON object a line, such as {"audio": "a.wav", "text": "..."}',
+    ".csv": "a first line with the names of the columns, then a line a recording, fields separated by commas",
+    ".tsv": "a first line with the names of the columns, then a line a recording, fields separated by tabs",
+}
+
+
+def read_manifests(files: Sequence[Path], folder: Path, text_column: str | None) -> Recordings:
+    """The recordings that `files` name; the names are relative to where each file lies, and all stay in `folder`.
+
+    Splits: a column `split`, else the manifest's own name or folder (dev.tsv), else the subfolder of the audio.
+    """
+    rows = [row for file in files for row in _rows(file, folder, text_column)]
+    return Recordings(read_rows(rows, folder), licence_beside(folder))
+
+
+def _rows(file: Path, folder: Path, text_column: str | None) -> list[Row]:
+    lines = read_lines(file)
+    found = list(dict.fromkeys(name for line in lines for name in line.fields))
+    if not found:
+        raise DataError(f"{file.name} holds no row that can be read; expected {MANIFESTS[file.suffix.lower()]}.")
+    if not is_unicode(*found):
+        raise DataError(f"{file.name} is not in UTF-8; save it as UTF-8.")
+    columns = find_columns(found, file.name, text_column)
+    within = file.relative_to(folder)
+    return [_row(line, columns, within) for line in lines]
+
+
+def _row(line: Line, columns: Columns, manifest: Path) -> Row:
+    place, split = f"{manifest.name}:{line.number}", split_of_file(manifest)
+    if line.fault is not None:
+        return Row(place, "", split=split, reason="broken line", detail=line.fault)
+    name, text = line.fields.get(columns.audio), line.fields.get(columns.text)
+    if not isinstance(name, str) or not name.strip():
+        return Row(place, "", split=split, reason="no file named", detail=f"nothing under {columns.audio!r}")
+    if isinstance(text, list | dict):
+        return Row(place, name, split=split, reason="broken line", detail=f"{columns.text!r} is not a text")
+    named = _string(line.fields, columns.split)
+    if named is not None and split_named(named) is None:
+        return Row(place, name, split=named, reason="unknown split", detail="known are train, validation, test")
+    said = _string(line.fields, columns.offset)
+    try:
+        offset, length = _piece(said, _string(line.fields, columns.seconds))
+    except ValueError:
+        return Row(place, name, split=split, reason="no such piece", detail="offset and duration are not seconds")
+    path = (manifest.parent / name).as_posix()
+    inner = next((found for part in PurePosixPath(name).parts[:-1] if (found := split_named(part))), None)
+    stem = re.sub(r"\.\w{1,5}$", "", path) + ("" if offset is None else f"@{said}")
+    return Row(
+        id=_string(line.fields, columns.id) or stem,
+        name=path,
+        text=_string(line.fields, columns.text),
+        speaker=_string(line.fields, columns.speaker),
+        split=split_named(named or "") or split or inner,
+        offset=offset,
+        length=length,
+    )
+
+
+def _piece(offset: str | None, duration: str | None) -> tuple[float | None, float | None]:
+    """Offset and length in seconds. Without an offset the header knows the length better: manifests round it."""
+    if offset is None:
+        return None, None
+    return float(offset), None if duration is None else float(duration)
+
+
+def _string(fields: Mapping[str, object], column: str | None) -> str | None:
+    value = None if column is None else fields.get(column)
+    return None if value is None or not str(value).strip() else str(value).strip()

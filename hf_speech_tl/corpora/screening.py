@@ -1,0 +1,148 @@
+"""Which recordings are fit to train on or to be judged by; the others are listed with their reasons."""
+
+from __future__ import annotations
+
+import functools
+import unicodedata
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import pairwise
+
+import datasets
+
+from hf_speech_tl.audio import BadAudio
+from hf_speech_tl.corpora.skipped import Skipped, reasons
+from hf_speech_tl.corpora.table import SPLITS, Corpus, digest, samples, with_columns
+from hf_speech_tl.errors import DataError
+from hf_speech_tl.languages import NORMALISER_VERSION, Language, Unspeakable, transcript
+
+# Decoding runs at some 800 times real time on a processor: 20 h take a minute on two. Beyond that a bad clip is found
+# when a batch first needs it, and left out there.
+_DECODED_HOURS = 20
+_TOGETHER = 64  # clips held in memory at once while they are decoded
+
+_Fault = tuple[str, str]  # reason, detail
+
+
+def screen(
+    corpus: Corpus,
+    language: Language,
+    units: str,
+    *,
+    max_seconds: float,
+    min_seconds: float,
+    frames_of: Callable[[float], int],
+    threads: int,
+    simplify: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Corpus:
+    """`corpus` with a column `transcript` in `units`, without the rows that cannot be used; those join `skipped`.
+
+    Left out are rows whose transcript is missing, damaged, unspeakable or empty, whose audio is longer than
+    `max_seconds` or shorter than `min_seconds`, or gives fewer frames (`frames_of` seconds) than CTC needs for the
+    labels; and, in corpora of up to 20 h, those that decoding in `threads` threads finds truncated, not finite, silent
+    or empty. `progress` hears how many recordings of how many are decoded. Raises DataError where more than half of a
+    split is bad.
+    """
+    splits: dict[str, datasets.Dataset] = {name: getattr(corpus, name) for name in SPLITS}
+    seconds = {name: rows["seconds"][:] for name, rows in splits.items()}
+    texts = {name: _transcripts(rows, language, units, simplify) for name, rows in splits.items()}
+    faults = {name: _by_header(seconds[name], texts[name], max_seconds, min_seconds, frames_of) for name in SPLITS}
+    notes = corpus.notes
+    hours = sum(map(sum, seconds.values())) / 3600
+    if hours <= _DECODED_HOURS:
+        left = {name: [i for i in range(len(rows)) if i not in faults[name]] for name, rows in splits.items()}
+        total = sum(map(len, left.values()))
+        done = 0
+        with ThreadPoolExecutor(threads) as pool:
+            for name, rows in splits.items():
+                for index, fault in zip(left[name], _by_decoding(rows.select(left[name]), pool), strict=True):
+                    done += 1
+                    if fault:
+                        faults[name][index] = fault
+                    if progress:
+                        progress(done, total)
+    else:
+        notes += (f"{hours:.0f} h: recordings are checked by their headers, and decoded only when a batch needs them",)
+    skipped = [row for name, rows in splits.items() for row in _listed(rows, name, faults[name])]
+    kept = {name: _kept(rows, texts[name], faults[name]) for name, rows in splits.items()}
+    content = [
+        (corpus.fingerprint, NORMALISER_VERSION, units, simplify),
+        *((name, rows["id"][:], rows["transcript"][:]) for name, rows in kept.items()),
+    ]
+    return replace(corpus, **kept, skipped=(*corpus.skipped, *skipped), fingerprint=digest(content), notes=notes)
+
+
+def _transcripts(rows: datasets.Dataset, language: Language, units: str, simplify: bool) -> list[str | _Fault]:
+    read = functools.cache(lambda text: _transcript(text or "", language, units, simplify))
+    return [read(text) for text in rows["text"][:]]
+
+
+def _transcript(text: str, language: Language, units: str, simplify: bool) -> str | _Fault:
+    if not text.strip():
+        return "no transcript", ""
+    if damaged := sorted({letter for letter in text if unicodedata.category(letter) == "Cc"} - set("\t\n\r")):
+        return "control characters", f"{', '.join(f'U+{ord(letter):04X}' for letter in damaged)} in the transcript"
+    try:
+        words = transcript(text, language, units, simplify=simplify)
+    except Unspeakable as error:
+        return "unspeakable transcript", str(error)
+    return words or ("empty transcript", f"nothing is left of {text[:40]!r}")
+
+
+def _by_header(
+    seconds: list[float],
+    texts: list[str | _Fault],
+    max_seconds: float,
+    min_seconds: float,
+    frames_of: Callable[[float], int],
+) -> dict[int, _Fault]:
+    faults = {}
+    for index, (length, text) in enumerate(zip(seconds, texts, strict=True)):
+        if isinstance(text, tuple):
+            faults[index] = text
+        elif length > max_seconds:
+            faults[index] = "too long", f"{length:.2f} s, --max-seconds is {max_seconds:g}"
+        elif length < min_seconds:
+            faults[index] = "too short", f"{length:.3f} s of at least {min_seconds:g}"
+        else:
+            # CTC puts a blank between two equal labels (Graves et al. 2006), so that each repeat costs a frame more.
+            needed = len(text) + sum(one == other for one, other in pairwise(text))
+            if needed > (frames := frames_of(length)):
+                faults[index] = "more labels than frames", f"{needed} frames needed, {length:.2f} s give {frames}"
+    return faults
+
+
+def _by_decoding(rows: datasets.Dataset, pool: ThreadPoolExecutor) -> Iterator[_Fault | None]:
+    for batch in rows.select_columns(["audio"]).iter(_TOGETHER):
+        yield from pool.map(_fault, batch["audio"])
+
+
+def _fault(audio: dict[str, object]) -> _Fault | None:
+    try:
+        samples(audio)
+    except BadAudio as fault:
+        return fault.reason, fault.detail
+    return None
+
+
+def _listed(rows: datasets.Dataset, split: str, faults: dict[int, _Fault]) -> list[Skipped]:
+    """The rows at fault. Raises DataError where they are more than half."""
+    at_fault = rows.select(sorted(faults)).select_columns(["id", "source"])
+    skipped = [
+        Skipped(row["id"], split, row["source"], *faults[index])
+        for index, row in zip(sorted(faults), at_fault, strict=True)
+    ]
+    if 2 * len(skipped) > len(rows):
+        raise DataError(
+            f"{len(skipped)} of {len(rows)} recordings of the {split} split cannot be used: {reasons(skipped)}. "
+            f"The first is {skipped[0].id} of {skipped[0].source} ({skipped[0].detail or skipped[0].reason})."
+        )
+    return skipped
+
+
+def _kept(rows: datasets.Dataset, texts: list[str | _Fault], faults: dict[int, _Fault]) -> datasets.Dataset:
+    good = [index for index in range(len(rows)) if index not in faults]
+    spoken = with_columns(rows, {"transcript": [text if isinstance(text, str) else None for text in texts]})
+    return spoken.select(good, keep_in_memory=True)

@@ -1,0 +1,83 @@
+"""What a --data means: a path that exists, else a name. Light, so that a misspelt one is answered at once."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from hf_speech_tl.corpora.fleurs import fleurs_config
+from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.languages import Language
+
+_FORMS = (
+    "a Parquet file or a folder of them, a folder of audio with metadata.csv/.tsv/.jsonl or a .txt beside each file, "
+    "a manifest (.jsonl, .csv, .tsv), starter, fleurs, or hub:OWNER/NAME[:CONFIG]"
+)
+_STARTER_LANGUAGES = ("zh", "cmn")
+_HUB = re.compile(r"hub:(?P<repo>[\w.-]+/[\w.-]+)(:(?P<config>[\w.-]+))?")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a corpus is: its layout, the name it is known by (no local path in it), and its path or Hub repository."""
+
+    layout: Literal["parquet", "folder", "manifest", "starter", "hub"]
+    name: str
+    path: Path | None = None
+    repo: str | None = None
+    config: str | None = None
+
+
+def find_source(source: str, language: Language) -> Place:
+    """The place that one --data names. Raises SettingsError with the allowed forms and the nearest name."""
+    path = Path(os.path.expanduser(source))
+    if source and os.path.isdir(path):  # unlike Path's own, these two take any nonsense for an answer of no
+        folder = path.resolve()
+        parquet = any(not file.name.startswith(".") for file in folder.rglob("*.parquet"))
+        return Place("parquet" if parquet else "folder", folder.name, folder)
+    if os.path.isfile(path):
+        return _file(path, source)
+    if source == "starter":
+        return _starter(language)
+    if source == "fleurs":
+        return Place("hub", "fleurs", repo="google/fleurs", config=fleurs_config(language))
+    if match := _HUB.fullmatch(source):
+        return Place("hub", source.removeprefix("hub:"), repo=match["repo"], config=match["config"])
+    hint = _nearest(source)
+    raise SettingsError(f"--data {source}: no such file or name.{hint} It takes {_FORMS}.")
+
+
+def _file(path: Path, source: str) -> Place:
+    layouts = {".parquet": "parquet", ".jsonl": "manifest", ".csv": "manifest", ".tsv": "manifest"}
+    layout = layouts.get(path.suffix.lower())
+    # Not resolved: a file of the Hub's cache is a link to a blob without a suffix, away from its folder.
+    path = path.parent.resolve() / path.name
+    if layout == "parquet":
+        return Place("parquet", f"{path.parent.name}/{path.name}", path)
+    if layout == "manifest":
+        return Place("manifest", f"{path.parent.name}/{path.name}", path)
+    raise SettingsError(f"--data {source}: a single {path.suffix or 'nameless'} file is no corpus. It takes {_FORMS}.")
+
+
+def _starter(language: Language) -> Place:
+    if language.tag.split("-")[0] not in _STARTER_LANGUAGES:
+        raise SettingsError(
+            f"--data starter: the starter speech is Mandarin (zh), not {language.name} ({language.tag}). "
+            "Name recordings of your own with --data, or --data fleurs with a network."
+        )
+    return Place("starter", "starter")
+
+
+def _nearest(source: str) -> str:
+    path = Path(os.path.expanduser(source))
+    if os.path.isdir(path.parent) and os.access(path.parent, os.R_OK):
+        if near := difflib.get_close_matches(path.name, os.listdir(path.parent), n=1):
+            return f" Did you mean {path.parent / near[0]}?"
+    elif re.fullmatch(r"[\w.-]+/[\w.-]+", source):
+        return f" Did you mean hub:{source}?"
+    near = difflib.get_close_matches(source, ["starter", "fleurs", "hub:"], n=1)
+    return f" Did you mean {near[0]}?" if near else ""

@@ -1,0 +1,132 @@
+"""Training, validation and test: what a name says, and what is made where a corpus has none."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+
+_NAMES = {
+    "train": ("train", "training"),
+    "validation": ("validation", "valid", "val", "dev"),
+    "test": ("test", "testing", "eval", "evaluation"),
+}
+_SHARE = 0.1  # of the rows, for each split that is made: the custom of the field
+_SPEAKERS = 10  # fewer would leave a test of one or two voices
+_FEW_TEXTS = 30
+
+
+@dataclass(frozen=True)
+class SplitRow:
+    """What decides where a row goes: the split it came with (or None), its source, speaker, text, and audio's hash."""
+
+    split: str | None
+    source: str
+    speaker: str | None
+    text: str | None
+    digest: str
+
+
+def split_named(word: str) -> str | None:
+    """The split that `word` names, exactly: dev -> validation."""
+    return next((split for split, names in _NAMES.items() if word.strip().lower() in names), None)
+
+
+def split_of_file(path: PurePath) -> str | None:
+    """The split that a path names: train-00000-of-00002.parquet, my_dev.tsv, cmn_hans_cn/test/0000.parquet."""
+    for part in (path.stem, *reversed(path.parent.parts)):
+        found = (split_named(word) for word in re.split(r"[^a-zA-Z]+", part))
+        if split := next((name for name in found if name), None):
+            return split
+    return None
+
+
+def text_key(text: str) -> str:
+    """The letters and digits of a text, so that the same words with other punctuation count as the same.
+
+    It stays the same when the normalisers of languages/ improve: a clip once in the test must not move to the training.
+    """
+    letters = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(letter for letter in letters if unicodedata.category(letter)[0] in "LMN") or text
+
+
+def assign_splits(rows: Sequence[SplitRow], seed: int) -> tuple[list[str], tuple[str, ...]]:
+    """A split for every row, and notes on what was made.
+
+    Splits that a source came with stay. Missing ones are cut from its training rows, about a tenth each, by whole
+    speakers where ten or more are known for at least half of the rows, else by whole transcripts, over all such
+    sources together. The choice depends on the content and the seed alone. A source that has only a validation or
+    test split keeps just that.
+    """
+    splits = [row.split or "train" for row in rows]
+    by_source: dict[str, list[int]] = defaultdict(list)
+    for index, row in enumerate(rows):
+        by_source[row.source].append(index)
+    by_text: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    notes = []
+    for source, members in by_source.items():
+        present = {rows[index].split for index in members}
+        missing = tuple(split for split in ("test", "validation") if split not in present)
+        if not missing:
+            continue
+        if not present & {None, "train"}:
+            notes.append(f"{source} has no training split: its {_joined(filter(None, present))} split is used as it is")
+            continue
+        free = [index for index in members if splits[index] == "train"]
+        voices = [rows[index].speaker for index in free]
+        known = [voice for voice in voices if voice is not None]
+        if len(set(known)) < _SPEAKERS or 2 * len(known) < len(free):
+            by_text[missing].append(source)
+            continue
+        # Rows without a speaker may be anybody's: they are never held out.
+        keys = [(index, f"speaker {voice}") for index, voice in zip(free, voices, strict=True) if voice is not None]
+        _hold_out(splits, keys, missing, len(free), seed)
+        notes.append(f"{source}: {_joined(missing)} made from its training rows, by speaker (no voice in two splits)")
+    for missing, sources in by_text.items():
+        free = [i for source in sources for i in by_source[source] if splits[i] == "train"]
+        keys = [(i, f"text {text_key(rows[i].text or rows[i].digest)}") for i in free]
+        texts = _hold_out(splits, keys, missing, len(free), seed)
+        note = (
+            f"{_joined(sources)}: {_joined(missing)} made from its training rows, by text (no transcript in two splits)"
+        )
+        if texts < _FEW_TEXTS:
+            note += f"; with only {texts} different transcripts the test says little: give splits of your own"
+        notes.append(note)
+    return splits, tuple(notes)
+
+
+def shared_texts(rows: Sequence[SplitRow], splits: Sequence[str]) -> int:
+    """How many test rows have a transcript that also stands in the training split."""
+    heard = {text_key(row.text) for row, split in zip(rows, splits, strict=True) if split == "train" and row.text}
+    tests = [row.text for row, split in zip(rows, splits, strict=True) if split == "test" and row.text]
+    return sum(text_key(text) in heard for text in tests)
+
+
+def _hold_out(splits: list[str], keys: Sequence[tuple[int, str]], missing: Sequence[str], total: int, seed: int) -> int:
+    """Moves whole groups of rows with the same key out of the training split; returns how many groups there were."""
+    sizes = Counter(key for _, key in keys)
+    order = sorted(sizes, key=lambda key: hashlib.blake2b(f"{seed} {key}".encode(), digest_size=16).digest())
+    target = _SHARE * total
+    # Half of the groups at most, so that a corpus of one great speaker and many small ones keeps several to train on.
+    room = max(len(sizes) // 2, min(len(missing), len(sizes) - 1))
+    homes: dict[str, str] = {}
+    held = dict.fromkeys(missing, 0)
+    # A group that alone is far more than a tenth would swallow the training data: those come last, the smallest first.
+    large = {key: sizes[key] for key in order if sizes[key] > 2 * max(target, 1)}
+    for key in sorted(order, key=lambda key: large.get(key, 0)):
+        split = min(missing, key=lambda name: held[name])
+        if held[split] >= target or len(homes) >= room or (held[split] and key in large):
+            break
+        homes[key] = split
+        held[split] += sizes[key]
+    for index, key in keys:
+        splits[index] = homes.get(key, "train")
+    return len(sizes)
+
+
+def _joined(words: Iterable[str]) -> str:
+    return " and ".join(sorted(words))

@@ -1,0 +1,100 @@
+"""The one table that every corpus becomes, whatever its layout: rows of text and audio that nothing has decoded yet."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import datasets
+import numpy as np
+import pyarrow as pa
+
+from hf_speech_tl.audio import decode
+from hf_speech_tl.corpora.skipped import Skipped
+
+# A plain struct rather than datasets.Audio: that type decodes through torchcodec, which needs a system FFmpeg.
+_AUDIO = pa.struct([("bytes", pa.binary()), ("path", pa.string()), ("offset", pa.float64()), ("length", pa.float64())])
+# What a reader of a layout hands over. `digest` stands for the content of the audio; `reason` is null for a good row.
+READ = pa.schema(
+    [
+        ("id", pa.string()),
+        ("audio", _AUDIO),
+        ("text", pa.string()),
+        ("speaker", pa.string()),
+        ("seconds", pa.float64()),
+        ("split", pa.string()),
+        ("digest", pa.string()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+    ]
+)
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """All rows of one source, good and bad, with the columns of READ; and the licence its README names."""
+
+    rows: datasets.Dataset
+    license: str | None = None
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Three splits of the one table, and what a reader of the results must know about them.
+
+    Columns: id, audio {bytes, path, offset (seconds), length (seconds)}, text, speaker, seconds, source, lang; after
+    `screen` also transcript. `fingerprint` is a hash of the content, the same wherever the files lie; `notes` say what
+    was done about splits.
+    """
+
+    train: datasets.Dataset
+    validation: datasets.Dataset
+    test: datasets.Dataset
+    skipped: tuple[Skipped, ...]
+    license: str | None
+    names: tuple[str, ...]
+    fingerprint: str
+    notes: tuple[str, ...]
+
+
+def samples(row_audio: Mapping[str, object]) -> np.ndarray:
+    """Decodes the audio of one row, float32 `(samples,)` at 16 kHz. Raises BadAudio."""
+    content, path = row_audio["bytes"], row_audio["path"]
+    offset, length = row_audio["offset"], row_audio["length"]
+    return decode(
+        content if isinstance(content, bytes) else Path(str(path)),
+        offset=offset if isinstance(offset, float) else 0.0,
+        length=length if isinstance(length, float) else None,
+    )
+
+
+def digest(lines: Iterable[Sequence[object]]) -> str:
+    """A hash of rows of plain values, the same on every machine."""
+    state = hashlib.blake2b(digest_size=16)
+    for line in lines:
+        state.update(repr(line).encode("utf-8", "backslashreplace"))
+    return state.hexdigest()
+
+
+def with_columns(rows: datasets.Dataset, columns: Mapping[str, Sequence[str | None]]) -> datasets.Dataset:
+    """`rows` with columns of strings beside its own, a value a row.
+
+    Dataset.add_column would copy the audio of a selection of rows: here only the new columns are held in memory.
+    """
+    table, selection = rows.data, rows._indices
+    width = len(table)
+    if not width:  # concat_tables takes no table of no rows
+        schema = pa.schema([*table.schema.remove_metadata(), *((name, pa.string()) for name in columns)])
+        return datasets.Dataset(datasets.table.InMemoryTable(schema.empty_table()))
+    places = range(width) if selection is None else selection.column(0).to_pylist()
+    beside = {}
+    for name, values in columns.items():
+        column: list[str | None] = [None] * width
+        for place, value in zip(places, values, strict=True):
+            column[place] = value
+        beside[name] = pa.array(column, pa.string())
+    table = datasets.table.concat_tables([table, datasets.table.InMemoryTable(pa.table(beside))], axis=1)
+    return datasets.Dataset(table, indices_table=selection, fingerprint=digest([(rows._fingerprint, sorted(columns))]))

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import pickle
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hf_speech_tl.corpora import Corpus, load_corpus, samples
+from hf_speech_tl.errors import DataError, SettingsError
+
+FolderOf = Callable[[int], Path]
+Voice = Callable[..., bytes]
+
+
+def _corpus(folder: Path, count: int, name: str = "m.csv", columns: str = "") -> str:
+    lines = [f"a{number}.wav,text {number}" for number in range(count)]
+    (folder / name).write_text("\n".join(["path,text", *lines]))
+    return str(folder / name)
+
+
+def _ids(corpus: Corpus) -> list[str]:
+    return sorted(corpus.train["id"][:] + corpus.validation["id"][:] + corpus.test["id"][:])
+
+
+def test_the_one_table(folder_of: FolderOf) -> None:
+    corpus = load_corpus([_corpus(folder_of(5), 5)], "en")
+    expected = {"id", "audio", "text", "speaker", "seconds", "source", "lang"}
+    for split in (corpus.train, corpus.validation, corpus.test):
+        assert set(split.column_names) == expected
+        assert set(split.features["audio"]) == {"bytes", "path", "offset", "length"}
+    assert len(_ids(corpus)) == 5
+    assert corpus.names == ("corpus/m.csv",)
+    assert corpus.license is None
+
+
+def test_several_sources_are_one_corpus(folder_of: FolderOf, tmp_path: Path) -> None:
+    folder = folder_of(4)
+    first = _corpus(folder, 4)
+    shutil.copytree(folder, tmp_path / "copy")
+    for number in range(4):  # the same ids, other recordings
+        (tmp_path / "copy" / f"a{number}.wav").write_bytes((folder / f"a{(number + 1) % 4}.wav").read_bytes())
+    corpus = load_corpus([first, str(tmp_path / "copy" / "m.csv")], "en")
+    assert corpus.names == ("corpus/m.csv", "copy/m.csv")
+    assert _ids(corpus) == ["a0", "a0#2", "a1", "a1#2", "a2", "a2#2", "a3", "a3#2"]
+    assert set(corpus.train["source"]) <= {"corpus/m.csv", "copy/m.csv"}
+    assert all(len(samples(row["audio"])) == 8_000 for row in corpus.train)
+
+
+def test_the_same_recording_twice_is_used_once(folder_of: FolderOf) -> None:
+    source = _corpus(folder_of(3), 3)
+    corpus = load_corpus([source, source], "en")
+    assert corpus.names == ("corpus/m.csv", "corpus/m.csv#2")
+    assert _ids(corpus) == ["a0", "a1", "a2"]
+    assert [(row.id, row.source, row.reason) for row in corpus.skipped] == [
+        (f"a{number}", "corpus/m.csv#2", "duplicate") for number in range(3)
+    ]
+
+
+def test_made_splits_share_nothing_and_say_so(folder_of: FolderOf) -> None:
+    corpus = load_corpus([_corpus(folder_of(10), 10)], "en")
+    assert (len(corpus.train), len(corpus.validation), len(corpus.test)) == (8, 1, 1)
+    assert "by text" in corpus.notes[0]
+    other = load_corpus([_corpus(corpus_folder(corpus), 10)], "en", seed=3)
+    assert other.test["id"][:] != corpus.test["id"][:] or other.validation["id"][:] != corpus.validation["id"][:]
+
+
+def corpus_folder(corpus: Corpus) -> Path:
+    return Path(corpus.train[0]["audio"]["path"]).parent
+
+
+def test_the_fingerprint_is_of_the_content(folder_of: FolderOf, tmp_path: Path, voice: Voice) -> None:
+    folder = folder_of(4)
+    first = load_corpus([_corpus(folder, 4)], "en").fingerprint
+    moved = tmp_path / "elsewhere"
+    shutil.copytree(folder, moved)
+    assert load_corpus([str(moved / "m.csv")], "en").fingerprint == first
+    assert load_corpus([str(moved / "m.csv")], "it").fingerprint != first
+    (moved / "a1.wav").write_bytes(voice(99, 0.5))
+    assert load_corpus([str(moved / "m.csv")], "en").fingerprint != first
+
+
+def test_test_transcripts_that_were_trained_on_are_noted(folder_of: FolderOf) -> None:
+    folder = folder_of(3)
+    (folder / "m.csv").write_text("path,text,split\na0.wav,One,train\na1.wav,one!,test\na2.wav,two,dev\n")
+    assert load_corpus([str(folder / "m.csv")], "en").notes == (
+        "1 of 1 test transcripts also stand in the training split",
+    )
+
+
+def test_rows_travel_to_other_processes(folder_of: FolderOf) -> None:
+    corpus = load_corpus([_corpus(folder_of(5), 5)], "en")
+    again = pickle.loads(pickle.dumps(corpus.train))
+    assert again[:] == corpus.train[:]
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="no such file or name"):
+        load_corpus([str(tmp_path / "nowhere")], "en")
+    (tmp_path / "m.csv").write_text("path,text\n")
+    with pytest.raises(DataError):
+        load_corpus([str(tmp_path / "m.csv")], "en")

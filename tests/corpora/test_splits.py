@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+import pytest
+
+from hf_speech_tl.corpora.splits import SplitRow, assign_splits, shared_texts, split_named, split_of_file, text_key
+
+
+def _rows(
+    texts: int, speakers: int | None, copies: int = 1, source: str = "a", split: str | None = None
+) -> list[SplitRow]:
+    return [
+        SplitRow(split, source, f"s{number % speakers}" if speakers else None, f"text {number}", f"{number}-{copy}")
+        for number in range(texts)
+        for copy in range(copies)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "split"),
+    [
+        ("train.parquet", "train"),
+        ("train-00000-of-00002.parquet", "train"),
+        ("data/validation-00000-of-00001.parquet", "validation"),
+        ("cmn_hans_cn/test/0000.parquet", "test"),
+        ("clean/train.100/0000.parquet", "train"),
+        ("en/partial-train/0000.parquet", "train"),
+        ("my_dev.tsv", "validation"),
+        ("valid.jsonl", "validation"),
+        ("metadata.csv", None),
+        ("contest.csv", None),
+        ("latest/trainer.parquet", None),
+    ],
+)
+def test_names_of_files_say_the_split(path: str, split: str | None) -> None:
+    assert split_of_file(PurePosixPath(path)) == split
+
+
+def test_names_of_splits() -> None:
+    assert [split_named(word) for word in ("train", " DEV ", "val", "Test", "other", "")] == [
+        "train", "validation", "validation", "test", None, None,
+    ]  # fmt: skip
+
+
+def test_splits_that_came_with_the_corpus_stay() -> None:
+    rows = _rows(50, 20, split="train") + _rows(5, 5, split="validation") + _rows(5, 5, split="test")
+    splits, notes = assign_splits(rows, 0)
+    assert splits == [row.split for row in rows]
+    assert notes == ()
+
+
+def test_with_ten_speakers_no_speaker_is_in_two_splits() -> None:
+    rows = _rows(600, 30)
+    splits, notes = assign_splits(rows, 0)
+    homes = {(row.speaker, split) for row, split in zip(rows, splits, strict=True)}
+    assert len(homes) == 30
+    assert 0.05 <= splits.count("test") / 600 <= 0.2
+    assert 0.05 <= splits.count("validation") / 600 <= 0.2
+    assert "by speaker" in notes[0]
+
+
+def test_with_fewer_no_transcript_is_in_two_splits() -> None:
+    rows = _rows(200, 9, copies=3)
+    splits, notes = assign_splits(rows, 0)
+    homes = {(row.text, split) for row, split in zip(rows, splits, strict=True)}
+    assert len(homes) == 200
+    assert splits.count("test") == pytest.approx(60, abs=3)
+    assert splits.count("validation") == pytest.approx(60, abs=3)
+    assert "by text" in notes[0]
+
+
+def test_the_same_words_with_other_punctuation_are_the_same_transcript() -> None:
+    assert text_key("Ça va?") == text_key("ça  VA") != text_key("ca va")
+    assert text_key("ｈｉ１２") == text_key("hi12")
+    assert text_key("?!") == "?!"
+
+
+def test_ten_speakers_who_are_known_for_few_rows_do_not_decide() -> None:
+    rows = _rows(10, 10) + _rows(90, None)
+    _, notes = assign_splits(rows, 0)
+    assert "by text" in notes[0]
+
+
+def test_rows_of_nobody_are_not_held_out_where_speakers_decide() -> None:
+    rows = _rows(100, 20) + _rows(20, None)
+    splits, _ = assign_splits(rows, 0)
+    assert set(splits[100:]) == {"train"}
+
+
+def test_the_choice_depends_on_content_and_seed_alone() -> None:
+    rows = _rows(200, None)
+    first = dict(zip(rows, assign_splits(rows, 0)[0], strict=True))
+    shuffled = random.Random(1).sample(rows, len(rows))
+    assert dict(zip(shuffled, assign_splits(shuffled, 0)[0], strict=True)) == first
+    assert dict(zip(rows, assign_splits(rows, 1)[0], strict=True)) != first
+
+
+def test_two_sources_share_no_transcript_across_splits() -> None:
+    rows = _rows(100, None) + [replace(row, digest=f"b{row.digest}") for row in _rows(100, None, source="b")]
+    splits, _ = assign_splits(rows, 0)
+    assert len({(row.text, split) for row, split in zip(rows, splits, strict=True)}) == 100
+
+
+def test_only_what_is_missing_is_made() -> None:
+    rows = _rows(200, None, split="train") + [SplitRow("test", "a", None, f"other {n}", f"t{n}") for n in range(20)]
+    splits, notes = assign_splits(rows, 0)
+    assert splits[200:] == ["test"] * 20
+    assert Counter(splits[:200]) == {"train": 180, "validation": 20}
+    assert notes[0].startswith("a: validation made")
+
+
+def test_a_source_of_test_data_alone_stays_whole() -> None:
+    rows = _rows(20, None, split="test")
+    splits, notes = assign_splits(rows, 0)
+    assert set(splits) == {"test"}
+    assert "no training split" in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"), [(1, {"train"}), (2, {"train", "test"}), (3, {"train", "test", "validation"})]
+)
+def test_small_corpora_keep_something_to_train_on(texts: int, expected: set[str]) -> None:
+    splits, notes = assign_splits(_rows(texts, None, copies=40), 0)
+    assert set(splits) == expected
+    assert "says little" in notes[0]
+
+
+def test_one_speaker_with_nearly_everything_is_trained_on() -> None:
+    rows = [SplitRow(None, "a", "s0" if n >= 20 else f"s{n + 1}", f"text {n}", str(n)) for n in range(400)]
+    for seed in range(5):
+        splits, _ = assign_splits(rows, seed)
+        assert splits[-1] == "train"
+        assert {"test", "validation"} <= set(splits)
+
+
+def test_shared_texts_are_counted() -> None:
+    rows = [SplitRow(None, "a", None, text, text) for text in ("one", "One.", "two", "three")]
+    assert shared_texts(rows, ["train", "test", "test", "validation"]) == 1
