@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from transformers import PreTrainedModel, SequenceFeatureExtractor
+from transformers import PreTrainedModel, Wav2Vec2FeatureExtractor
 
 from hf_speech_tl.audio import RATE
 from hf_speech_tl.models import Vocabulary, frame_count
@@ -26,7 +26,7 @@ class Recognition:
 
 def recognise(
     model: PreTrainedModel,
-    feature_extractor: SequenceFeatureExtractor,
+    feature_extractor: Wav2Vec2FeatureExtractor,
     vocabulary: Vocabulary,
     load: Callable[[int], np.ndarray],
     seconds: Sequence[float],
@@ -34,7 +34,7 @@ def recognise(
     batch_seconds: float = 60.0,
     dtype: torch.dtype = torch.float32,
 ) -> list[Recognition]:
-    """Recognise `len(seconds)` clips; `load(i)` gives the samples of clip i at 16 kHz, `(samples,)`, when it is its turn.
+    """Recognise `len(seconds)` clips; `load(i)` gives the samples of clip i, `(samples,)` at 16 kHz, in its turn.
 
     Clips of similar length share a batch. Where a model normalises over the whole input including its padding
     (`feat_extract_norm="group"`), text would depend on the neighbours: there, clips go one by one.

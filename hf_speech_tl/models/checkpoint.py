@@ -14,7 +14,6 @@ from transformers import (
     AutoModelForCTC,
     PreTrainedConfig,
     PreTrainedModel,
-    SequenceFeatureExtractor,
     Wav2Vec2FeatureExtractor,
 )
 from transformers.utils import cached_file
@@ -46,7 +45,7 @@ class Checkpoint:
 
     name: str
     model: PreTrainedModel
-    feature_extractor: SequenceFeatureExtractor
+    feature_extractor: Wav2Vec2FeatureExtractor
     vocabulary: Vocabulary | None
     fresh: bool
 
@@ -56,13 +55,14 @@ def read_config(name: str) -> PreTrainedConfig:
     with as_file(files("hf_speech_tl") / "assets" / "starter") as starter:
         place = str(starter) if name == STARTER else name
         if Path(place).is_dir() and not (Path(place) / "config.json").is_file():
-            raise SettingsError(f"--model {name}: the directory has no config.json. Name the directory of a saved model.")
+            raise SettingsError(f"--model {name}: there is no config.json in it. Name the directory of a saved model.")
         try:
             config = AutoConfig.from_pretrained(place)
         except (OSError, ValueError) as error:
+            reason = str(error).strip().splitlines()[0]
             raise SettingsError(
-                f"--model {name}: not a directory, and not to be had from the Hub or its cache "
-                f"({str(error).strip().splitlines()[0]}). Give a directory, a Hub id, or `{STARTER}`, which needs no network."
+                f"--model {name}: not a directory, and not to be had from the Hub or its cache ({reason}). "
+                f"Give a directory, a Hub id, or `{STARTER}`, which needs neither."
             ) from error
     find_family(getattr(config, "model_type", None), name)
     return config
@@ -103,7 +103,7 @@ def load_checkpoint(
     return Checkpoint(name, model, _feature_extractor(name), vocabulary, fresh=False)
 
 
-def _feature_extractor(name: str) -> SequenceFeatureExtractor:
+def _feature_extractor(name: str) -> Wav2Vec2FeatureExtractor:
     if name == STARTER:
         return Wav2Vec2FeatureExtractor(sampling_rate=RATE, do_normalize=True, return_attention_mask=True)
     try:

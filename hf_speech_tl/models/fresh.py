@@ -16,14 +16,15 @@ def place_filterbank(model: PreTrainedModel) -> bool:
     """Start the first two convolutions as a mel filterbank; True when the architecture has room for one.
 
     The first layer gets pairs of Gabor filters (cosine and sine) on the mel scale, after the time-domain filterbanks of
-    Zeghidour et al. 2018 (arXiv:1711.01161); the activation rectifies them, and the second layer gets a Hann window over
-    each pair, on top of small random weights, so that its first channels are smoothed band energies. All of it goes on
-    learning. Layers as short as wav2vec 2.0's own (10 taps) are left random.
+    Zeghidour et al. 2018 (arXiv:1711.01161); the activation rectifies them, and the second layer gets a Hann window
+    over each pair, on top of small random weights, so that its first channels are smoothed band energies. All of it
+    goes on learning. Layers as short as wav2vec 2.0's own (10 taps) are left random.
     """
-    layers = model.base_model.feature_extractor.conv_layers
-    if len(layers) < 2 or layers[0].conv.kernel_size[0] < _SHORTEST_FILTER:
+    encoder = model.get_submodule(f"{model.base_model_prefix}.feature_extractor")
+    convolutions = [module for module in encoder.modules() if isinstance(module, nn.Conv1d)]
+    if len(convolutions) < 2 or convolutions[0].kernel_size[0] < _SHORTEST_FILTER:
         return False
-    first, second = layers[0].conv, layers[1].conv
+    first, second = convolutions[:2]
     bands, taps = first.out_channels // 2, first.kernel_size[0]
     edges = _mel_edges(bands)
     time = (torch.arange(taps) - (taps - 1) / 2) / RATE

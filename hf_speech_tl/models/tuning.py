@@ -17,7 +17,7 @@ def prepare_tuning(model: PreTrainedModel, tuning: str, *, fresh: bool, rank: in
     whole convolution stack is then differentiated for nothing.
     """
     if not fresh:
-        model.freeze_feature_encoder()
+        model.freeze_feature_encoder()  # type: ignore[operator]
     if tuning == "head":
         model.base_model.requires_grad_(False)
     if not model.config.mask_time_prob and hasattr(model.base_model, "masked_spec_embed"):

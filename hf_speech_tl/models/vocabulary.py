@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from transformers import SequenceFeatureExtractor, Wav2Vec2CTCTokenizer, Wav2Vec2Processor
+from transformers import Wav2Vec2CTCTokenizer, Wav2Vec2FeatureExtractor, Wav2Vec2Processor
 
 BLANK = "[PAD]"
 DELIMITER = "|"  # stands for the space, as in every published CTC vocabulary
@@ -49,7 +49,7 @@ class Vocabulary:
         kept = [index for at, index in enumerate(ids) if index != self.blank and (at == 0 or index != ids[at - 1])]
         return "".join(self.symbols[index] for index in kept).replace(DELIMITER, " ").strip()
 
-    def processor(self, feature_extractor: SequenceFeatureExtractor, directory: Path) -> Wav2Vec2Processor:
+    def processor(self, feature_extractor: Wav2Vec2FeatureExtractor, directory: Path) -> Wav2Vec2Processor:
         """The processor that transformers loads; its `vocab.json` is written into `directory` first."""
         path = directory / "vocab.json"
         path.write_text(json.dumps({s: i for i, s in enumerate(self.symbols)}, ensure_ascii=False, indent=1), "utf-8")

@@ -47,7 +47,7 @@ def test_merged_adapters_say_the_same_and_the_new_head_comes_along() -> None:
     assert isinstance(model, PeftModel)
     torch.manual_seed(1)
     with torch.no_grad():
-        for name, parameter in model.named_parameters():
+        for parameter in model.parameters():
             if parameter.requires_grad:
                 parameter += torch.randn_like(parameter) * 0.1
     model.eval()

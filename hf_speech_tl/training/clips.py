@@ -1,0 +1,98 @@
+"""The training clips: decoded when a batch needs them, then kept while memory allows."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypedDict
+
+import datasets
+import numpy as np
+import torch
+from transformers import Wav2Vec2FeatureExtractor
+
+from hf_speech_tl.audio import RATE, BadAudio
+from hf_speech_tl.corpora import samples
+from hf_speech_tl.errors import DataError
+
+_KEPT_BYTES = 1 << 30  # of decoded audio: nine hours as 16-bit samples, on a laptop with 8 GB
+
+
+class Clip(TypedDict):
+    """One utterance: float32 samples at 16 kHz, label ids, and its id in the corpus."""
+
+    samples: np.ndarray
+    labels: list[int]
+    id: str
+
+
+class Batch(TypedDict):
+    """input_values `(batch, samples)`, attention_mask of the same shape, labels `(batch, labels)` padded with -100."""
+
+    input_values: torch.Tensor
+    attention_mask: torch.Tensor
+    labels: torch.Tensor
+    ids: list[str]
+    seconds: float
+
+
+@dataclass
+class Clips(torch.utils.data.Dataset):
+    """The rows of a screened split, decoded lazily; a clip that turns out bad is None, and its id stands in `bad`."""
+
+    rows: datasets.Dataset
+    labels: Sequence[list[int]]
+    bad: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._kept: dict[int, np.ndarray] = {}
+        self._kept_bytes = 0
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def load(self, index: int) -> np.ndarray:
+        """Samples of row `index`, float32 `(samples,)` at 16 kHz."""
+        pulses = self._kept.get(index)
+        if pulses is None:
+            # Always by way of 16 bits, so that a clip is the same whether it was kept or decoded again.
+            pulses = np.rint(np.clip(samples(self.rows[index]["audio"]), -1, 1) * 32767).astype(np.int16)
+            if self._kept_bytes + pulses.nbytes <= _KEPT_BYTES:
+                self._kept[index] = pulses
+                self._kept_bytes += pulses.nbytes
+        return pulses.astype(np.float32) / 32767
+
+    def __getitem__(self, index: int) -> Clip | None:
+        try:
+            clip = self.load(index)
+        except BadAudio as error:
+            row = self.rows[index]
+            if row["id"] not in self.bad:
+                self.bad[row["id"]] = error.reason
+                print(f"skipped from now on: {row['id']}: {error.reason}", file=sys.stderr)
+            return None
+        return Clip(samples=clip, labels=self.labels[index], id=self.rows[index]["id"])
+
+
+def collator(feature_extractor: Wav2Vec2FeatureExtractor) -> Callable[[list[Clip | None]], Batch]:
+    """A function that pads clips into a batch; clips that could not be decoded are left out."""
+
+    def collate(clips: list[Clip | None]) -> Batch:
+        good = [clip for clip in clips if clip is not None]
+        if not good:
+            raise DataError("a whole batch of recordings can no longer be decoded. Has the data been moved or changed?")
+        inputs = feature_extractor(
+            [clip["samples"] for clip in good], sampling_rate=RATE, padding=True, return_tensors="pt"
+        )
+        width = max(len(clip["labels"]) for clip in good)
+        labels = [clip["labels"] + [-100] * (width - len(clip["labels"])) for clip in good]
+        return Batch(
+            input_values=inputs["input_values"],
+            attention_mask=inputs["attention_mask"].long(),
+            labels=torch.tensor(labels),
+            ids=[clip["id"] for clip in good],
+            seconds=sum(len(clip["samples"]) for clip in good) / RATE,
+        )
+
+    return collate

@@ -1,0 +1,76 @@
+"""Two guards on the optimiser step: one against gradients that are not finite, one for a run that is asked to stop."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from hf_speech_tl.errors import RunError
+
+_IN_A_ROW = 10
+
+
+class FiniteGradients(TrainerCallback):
+    """Leaves out a step whose gradient is not finite, counts it, and stops the run after ten in a row.
+
+    bf16 now and then gives such a gradient with a finite loss; clipping spreads it over all weights, and the stock
+    Trainer then steps into a model of NaN. After all-reduce every process sees the same gradient and decides alike.
+    """
+
+    def __init__(self, batch_ids: Callable[[], list[str]]) -> None:
+        """batch_ids: gives the ids of the utterances in the current step."""
+        self.skipped = 0
+        self._in_a_row = 0
+        self._batch_ids = batch_ids
+
+    def on_pre_optimizer_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        model: nn.Module = kwargs["model"]
+        gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+        if torch.stack([gradient.abs().max() for gradient in gradients]).isfinite().all():
+            self._in_a_row = 0
+            return
+        # Without a gradient an optimiser leaves weights and moments as they are.
+        model.zero_grad(set_to_none=True)
+        self.skipped += 1
+        self._in_a_row += 1
+        if self._in_a_row >= _IN_A_ROW:
+            names = ", ".join(self._batch_ids()[:8])
+            raise RunError(
+                f"the gradient was not finite {_IN_A_ROW} times in a row (step {state.global_step}, {names}): try "
+                "--precision float32, a lower --learning-rate, or leave these recordings out."
+            )
+
+
+class Interruption(TrainerCallback):
+    """Turns Ctrl-C and a polite kill into a checkpoint after the current step; `happened` says so afterwards."""
+
+    def __init__(self) -> None:
+        self.happened = False
+        self._before: dict[int, Any] = {}
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._note)
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        if self.happened:
+            control.should_save = control.should_training_stop = True
+
+    def restore(self) -> None:
+        """Give the signals back to whoever had them."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before.clear()
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.happened:  # asked twice: do not wait for the step
+            raise KeyboardInterrupt
+        self.happened = True

@@ -1,0 +1,95 @@
+"""The optimiser, its parameter groups and the schedule of their learning rates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+from torch.optim import AdamW, Muon, Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+# Muon's step for a matrix has a fixed size, Adam's depends on the gradient's history. This ratio of their rates is the
+# one that was tried on the starter model from fresh weights; README, "From fresh weights", has the figures.
+_MUON_RATIO = 20.0
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Learning rates of the encoder and of the head, and how they move over the run.
+
+    warmup: share of the steps in which they rise from 0; then they fall to 0 in a straight line.
+    head_steps: steps at the start in which the encoder stands still.
+    """
+
+    encoder: float
+    head: float
+    weight_decay: float
+    warmup: float
+    head_steps: int
+
+
+class MuonAdamW(Optimizer):
+    """Muon (Jordan et al. 2024) for the matrices of the transformer layers, AdamW for all else, as one optimiser.
+
+    The groups and the state are shared with torch's own two, so schedules and checkpoints see a single optimiser.
+    """
+
+    def __init__(self, groups: list[dict[str, Any]]) -> None:
+        """Groups with `muon=True` go to Muon, the others to AdamW."""
+        super().__init__(groups, {})
+        self._muon = Muon([group for group in self.param_groups if group["muon"]])
+        self._adamw = AdamW([group for group in self.param_groups if not group["muon"]], betas=(0.9, 0.98))
+        self._share()
+
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+        self._muon.step()
+        self._adamw.step()
+        return closure() if closure else None
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        self._share()
+
+    def _share(self) -> None:
+        for part, muon in ((self._muon, True), (self._adamw, False)):
+            part.param_groups = [group for group in self.param_groups if group["muon"] == muon]
+            part.state = self.state
+
+
+def build_optimiser(model: nn.Module, rates: Rates, name: str) -> Optimizer:
+    """`adamw` or `muon`, with a group for each part and kind of parameter; biases and norms do not decay."""
+    groups: dict[tuple[bool, bool, bool], list[nn.Parameter]] = {}
+    for parameter_name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        head = "lm_head" in parameter_name
+        muon = name == "muon" and not head and parameter.ndim == 2 and "encoder.layers" in parameter_name
+        groups.setdefault((head, parameter.ndim > 1, muon), []).append(parameter)
+    described = [
+        {
+            "params": parameters,
+            "lr": (rates.head if head else rates.encoder) * (_MUON_RATIO if muon else 1),
+            "weight_decay": rates.weight_decay if decays else 0.0,
+            "part": "head" if head else "encoder",
+            "muon": muon,
+        }
+        for (head, decays, muon), parameters in groups.items()
+    ]
+    return MuonAdamW(described) if name == "muon" else AdamW(described, betas=(0.9, 0.98))
+
+
+def build_schedule(optimiser: Optimizer, rates: Rates, steps: int) -> LambdaLR:
+    """Warm-up, then a straight line to 0 at `steps`; the encoder's groups wait for `head_steps`."""
+    warmup = max(1, round(rates.warmup * steps))
+
+    def factor(head: bool) -> Callable[[int], float]:
+        def at(step: int) -> float:
+            if step < rates.head_steps and not head:
+                return 0.0
+            return min((step + 1) / warmup, max(0.0, (steps - step) / max(1, steps - warmup)))
+
+        return at
+
+    return LambdaLR(optimiser, [factor(group["part"] == "head") for group in optimiser.param_groups])

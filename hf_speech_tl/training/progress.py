@@ -1,0 +1,75 @@
+"""What a person sees while a model trains, and the log that stays."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+_LINE_SECONDS = 30.0
+
+
+class Report(TrainerCallback):
+    """A bar with loss, error, rate and time left, or without a terminal a line every 30 s; log.jsonl either way."""
+
+    def __init__(self, log: Path, audio_seconds: Callable[[], float], *, quiet: bool) -> None:
+        """audio_seconds: gives the seconds of audio trained on so far."""
+        self._log = log
+        self._audio_seconds = audio_seconds
+        self._quiet = quiet
+        self._bar: Progress | None = None
+        self._loss = self._error = "..."
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self._begin, self._begin_step, self._last = time.monotonic(), state.global_step, 0.0
+        if not self._quiet and sys.stderr.isatty():
+            columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+            self._bar = Progress(*columns, console=Console(stderr=True))
+            self._task = self._bar.add_task("training", total=state.max_steps, completed=state.global_step)
+            self._bar.start()
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        elapsed = time.monotonic() - self._begin
+        line = f"step {state.global_step}/{state.max_steps}  loss {self._loss}  validation CER {self._error}  "
+        line += f"{self._audio_seconds() / max(elapsed, 1e-9):.0f} x real time"
+        if self._bar:
+            self._bar.update(self._task, completed=state.global_step, description=line)
+        elif not self._quiet and elapsed - self._last >= _LINE_SECONDS:
+            self._last = elapsed
+            pace = elapsed / max(1, state.global_step - self._begin_step)
+            left = round(pace * (state.max_steps - state.global_step))
+            print(f"{line}  {left // 60}:{left % 60:02d} left", file=sys.stderr, flush=True)
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **_: Any,
+    ) -> None:
+        logs = logs or {}
+        if "loss" in logs:
+            self._loss = f"{logs['loss']:.2f}"
+        if "eval_cer" in logs:
+            self._error = f"{logs['eval_cer']:.3f}"
+        if state.is_world_process_zero:
+            entry = {"step": state.global_step, "seconds": round(time.monotonic() - self._begin, 2), **logs}
+            with self._log.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(entry) + "\n")
+
+    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Take the bar away, also when the run failed."""
+        if self._bar:
+            self._bar.stop()
+            self._bar = None

@@ -1,0 +1,195 @@
+"""The Trainer of transformers, with what CTC training on batches of seconds needs corrected in one place."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate.utils import gather_object
+from torch import nn
+from torch.utils.data import DataLoader
+from transformers import PreTrainedModel, Trainer, TrainingArguments, Wav2Vec2FeatureExtractor
+
+from hf_speech_tl.decoding import Recognition, recognise
+from hf_speech_tl.models import Vocabulary, frame_count
+from hf_speech_tl.objectives import ctc_losses, flat_start_losses
+from hf_speech_tl.scoring import character_edits, rate
+from hf_speech_tl.training.batches import Batches
+from hf_speech_tl.training.clips import Batch, Clips, collator
+from hf_speech_tl.training.guard import FiniteGradients
+from hf_speech_tl.training.optimiser import Rates, build_optimiser, build_schedule
+from hf_speech_tl.training.watchdog import collapse_warning
+
+
+class SpeechTrainer(Trainer):
+    """Trains a CTC model on batches of seconds.
+
+    Batches hold different numbers of utterances, so the loss is the mean over the utterances of the whole optimiser
+    step, over all micro-batches and processes: the gradient is the same however the step was cut into pieces. The stock
+    Trainer would neither divide (transformers#47688) nor weigh by utterances.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        arguments: TrainingArguments,
+        *,
+        feature_extractor: Wav2Vec2FeatureExtractor,
+        vocabulary: Vocabulary,
+        train: Clips,
+        validation: Clips,
+        references: list[str],
+        spaced: bool,
+        batches: Batches,
+        rates: Rates,
+        optimiser: str,
+        flat_start: float,
+    ) -> None:
+        """What training needs beside the model.
+
+        references: the validation transcripts; spaced: whether their spaces count. flat_start: share of the run over
+        which CTC fades in.
+        """
+        super().__init__(
+            model,
+            arguments,
+            data_collator=collator(feature_extractor),  # type: ignore[arg-type]
+            train_dataset=train,
+            eval_dataset=validation,
+        )
+        # compute_loss divides by the utterances of the whole step; nothing may divide or multiply after it.
+        self.model_accepts_loss_kwargs = False
+        self.loss_is_scaled_for_ga = True
+        self.audio_seconds = 0.0
+        self.step_ids: list[str] = []
+        self.finite = FiniteGradients(lambda: self.step_ids)
+        self.add_callback(self.finite)
+        self._network = model
+        self._train_clips = train
+        self._validation_clips = validation
+        self._feature_extractor = feature_extractor
+        self._vocabulary = vocabulary
+        self._references = references
+        self._spaced = spaced
+        self._batches = batches
+        self._rates = rates
+        self._optimiser_name = optimiser
+        self._flat_start = flat_start
+
+    def get_train_dataloader(self) -> DataLoader:
+        # The sampler shards over processes itself; accelerate's wrapper would shard once more. A generator of its own
+        # keeps the loader's seed out of torch's stream, which a resumed run restores.
+        return DataLoader(
+            self._train_clips,
+            batch_sampler=self._batches,
+            collate_fn=self.data_collator,
+            generator=torch.Generator(),
+            num_workers=self.args.dataloader_num_workers,
+        )
+
+    def get_batch_samples(
+        self, epoch_iterator: Iterator[Batch], num_batches: int, device: torch.device
+    ) -> tuple[list[Any], Any]:
+        """The micro-batches of a step, and how many utterances all processes have in it."""
+        micro_batches, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
+        self.step_ids = [name for batch in micro_batches for name in batch["ids"]]
+        self.audio_seconds += sum(batch["seconds"] for batch in micro_batches)
+        utterances = torch.tensor(len(self.step_ids), device=self.args.device)
+        return micro_batches, self.accelerator.reduce(utterances, "sum")
+
+    def compute_loss(
+        self, model: nn.Module, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """The utterances' losses over the number of them in the step; times the processes, over which DDP averages."""
+        labels = inputs["labels"]
+        logits = model(input_values=inputs["input_values"], attention_mask=inputs["attention_mask"]).logits
+        log_probabilities = logits.float().log_softmax(-1)
+        frames = frame_count(self._network.config, inputs["attention_mask"].sum(-1))
+        losses = ctc_losses(log_probabilities, frames, labels, self._vocabulary.blank)
+        progress = self.state.global_step / max(1, self.state.max_steps)
+        if progress < self._flat_start:
+            share = 1 - progress / self._flat_start
+            losses = (1 - share) * losses + share * flat_start_losses(log_probabilities, frames, labels)
+        return losses.sum() * self.accelerator.num_processes / num_items_in_batch
+
+    def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
+        if self.optimizer is None:
+            self.optimizer = build_optimiser(model or self._network, self._rates, self._optimiser_name)
+        return self.optimizer
+
+    def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> Any:
+        if self.lr_scheduler is None:
+            self.lr_scheduler = build_schedule(optimizer or self.create_optimizer(), self._rates, num_training_steps)
+            self._created_lr_scheduler = True
+        return self.lr_scheduler
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """Greedy error on the validation clips, with the signs of a collapse: blank share, distinct symbols."""
+        recognitions = self._recognise_validation()
+        texts = [recognition.text for recognition in recognitions]
+        metrics = {
+            "eval_cer": rate(character_edits(self._references, texts, spaced=self._spaced)),
+            "eval_blank_share": sum(r.blank_share for r in recognitions) / len(recognitions),
+            "eval_symbols": float(len(set("".join(texts)))),
+            "eval_steps_skipped": float(self.finite.skipped),
+        }
+        self.log(metrics)
+        warning = collapse_warning(recognitions, self.state.global_step / max(1, self.state.max_steps))
+        if warning and self.is_world_process_zero():
+            print(f"warning: {warning}", file=sys.stderr, flush=True)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def _recognise_validation(self) -> list[Recognition]:
+        clips = self._validation_clips
+        mine = range(self.accelerator.process_index, len(clips), self.accelerator.num_processes)
+        found = recognise(
+            self._network,
+            self._feature_extractor,
+            self._vocabulary,
+            lambda at: clips.load(mine[at]),
+            [clips.rows[index]["seconds"] for index in mine],
+            dtype=torch.bfloat16 if self.args.bf16 else torch.float32,
+        )
+        order = gather_object(list(zip(mine, found, strict=True)))
+        return [recognition for _, recognition in sorted(order, key=lambda item: item[0])]
+
+
+def training_arguments(
+    directory: Path,
+    *,
+    steps: int,
+    evaluations: int,
+    accumulation: int,
+    precision: str,
+    seed: int,
+    use_cpu: bool,
+) -> TrainingArguments:
+    """What the Trainer is told: when to evaluate and save, and that batches, loss and schedule are ours."""
+    every = max(1, -(-steps // evaluations))
+    return TrainingArguments(
+        output_dir=str(directory),
+        max_steps=steps,
+        gradient_accumulation_steps=accumulation,
+        logging_steps=10,
+        logging_nan_inf_filter=False,
+        eval_strategy="steps",
+        eval_steps=every,
+        save_strategy="steps",
+        save_steps=every,
+        save_total_limit=2,
+        load_best_model_at_end=True,
+        metric_for_best_model="cer",
+        greater_is_better=False,
+        max_grad_norm=1.0,
+        bf16=precision == "bfloat16",
+        seed=seed,
+        remove_unused_columns=False,
+        ignore_data_skip=True,  # the sampler itself starts where a resumed run left off
+        report_to=[],
+        disable_tqdm=True,
+        use_cpu=use_cpu,
+    )

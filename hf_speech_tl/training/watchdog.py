@@ -1,0 +1,23 @@
+"""Watches for a model that has stopped saying anything but blank."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hf_speech_tl.decoding import Recognition
+
+_BLANK_SHARE = 0.98
+_PATIENCE = 0.3  # of the run: every run from fresh weights begins with blanks
+
+
+def collapse_warning(recognitions: Sequence[Recognition], progress: float) -> str | None:
+    """A line that names the remedy when, after a share `progress` of the run, the output is still blank; else None."""
+    blank = sum(recognition.blank_share for recognition in recognitions) / max(1, len(recognitions))
+    symbols = len({symbol for recognition in recognitions for symbol in recognition.text})
+    if progress < _PATIENCE or (blank < _BLANK_SHARE and symbols > 1):
+        return None
+    return (
+        f"after {progress:.0%} of the run the model says almost only blank ({blank:.1%} of the frames, {symbols} "
+        "distinct symbols). More --max-minutes, a smaller --batch-seconds (more steps), another --learning-rate or "
+        "a longer --flat-start usually help; transcripts that do not match their audio never get off this plateau."
+    )

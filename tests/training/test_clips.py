@@ -1,0 +1,35 @@
+import numpy as np
+import pytest
+import torch
+from tiny import EXTRACTOR, tiny_rows
+
+from hf_speech_tl.errors import DataError
+from hf_speech_tl.training import Clips, collator
+
+
+def test_a_clip_is_the_same_decoded_and_kept() -> None:
+    clips = Clips(tiny_rows((0.5,), ("ab",)), [[2, 3]])
+    first, kept = clips[0]["samples"], clips[0]["samples"]
+    again = Clips(tiny_rows((0.5,), ("ab",)), [[2, 3]])[0]["samples"]
+    np.testing.assert_array_equal(first, kept)
+    np.testing.assert_array_equal(first, again)
+
+
+def test_a_clip_that_went_bad_is_left_out_and_named() -> None:
+    rows = tiny_rows((0.5, 0.7), ("ab", "b")).map(
+        lambda row, at: {"audio": row["audio"] | ({"bytes": b"gone"} if at == 0 else {})}, with_indices=True
+    )
+    clips = Clips(rows, [[2, 3], [3]])
+    batch = collator(EXTRACTOR)([clips[0], clips[1]])
+    assert batch["ids"] == ["clip1"] and clips.bad == {"clip0": "not audio"}
+    with pytest.raises(DataError, match="moved or changed"):
+        collator(EXTRACTOR)([clips[0]])
+
+
+def test_a_batch_is_padded_and_says_where() -> None:
+    clips = Clips(tiny_rows((0.5, 0.25), ("ab", "b")), [[2, 3], [3]])
+    batch = collator(EXTRACTOR)([clips[0], clips[1]])
+    assert batch["input_values"].shape == batch["attention_mask"].shape == (2, 8000)
+    assert batch["attention_mask"].sum(-1).tolist() == [8000, 4000]
+    assert torch.equal(batch["labels"], torch.tensor([[2, 3], [3, -100]]))
+    assert batch["seconds"] == pytest.approx(0.75)

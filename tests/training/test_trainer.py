@@ -1,0 +1,183 @@
+"""The training facts, each with the test that fails without its correction."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny import EXTRACTOR, VOCABULARY, tiny_model, tiny_rows
+
+from hf_speech_tl.errors import RunError
+from hf_speech_tl.models import prepare_tuning
+from hf_speech_tl.training import Batches, Clips, Rates, SpeechTrainer, training_arguments
+
+LENGTHS = (0.6, 0.9, 0.8, 2.5, 0.7, 1.0, 1.9, 0.5)
+TEXTS = ("ab", "abc d", "d", "a bad cab dab", "bb", "cab", "dad cab", "a")
+
+
+class FixedBatches(Batches):
+    """Given micro-batches instead of those that the sampler would make."""
+
+    def __init__(self, given: list[list[int]]) -> None:
+        super().__init__([], 1.0, 0, count=len(given))
+        self.given = given
+
+    def __iter__(self):
+        yield from self.given[self.start : self.count]
+
+
+def build(
+    directory: Path, batches: Batches, *, steps: int, accumulation: int = 1, model=None, **changes
+) -> SpeechTrainer:
+    rows = tiny_rows(LENGTHS, TEXTS)
+    clips = Clips(rows, [VOCABULARY.encode(text) for text in TEXTS])
+    arguments = training_arguments(
+        directory,
+        steps=steps,
+        evaluations=changes.pop("evaluations", 1),
+        accumulation=accumulation,
+        precision="float32",
+        seed=0,
+        use_cpu=True,
+    )
+    arguments.max_grad_norm = changes.pop("max_grad_norm", 1.0)
+    settings = dict(
+        feature_extractor=EXTRACTOR,
+        vocabulary=VOCABULARY,
+        train=clips,
+        validation=Clips(rows.select(range(2)), clips.labels[:2]),
+        references=list(TEXTS[:2]),
+        spaced=True,
+        batches=batches,
+        rates=Rates(1e-2, 1e-2, 0.0, 0.1, 0),
+        optimiser="adamw",
+        flat_start=0.0,
+    )
+    return SpeechTrainer(model or tiny_model(), arguments, **(settings | changes))
+
+
+def one_plain_step(directory: Path, batches: list[list[int]]) -> tuple[dict[str, torch.Tensor], float]:
+    """Weights and logged loss after one SGD step, without clipping, over the given micro-batches."""
+    trainer = build(directory, FixedBatches(batches), steps=1, accumulation=len(batches), max_grad_norm=0.0)
+    trainer.create_optimizer = lambda *_: setattr(  # plain SGD shows the size of the gradient; Adam hides it
+        trainer, "optimizer", torch.optim.SGD([{"params": [*trainer.model.parameters()], "part": "encoder"}], lr=1.0)
+    )
+    trainer.args.logging_steps = trainer.state.logging_steps = 1
+    trainer.train()
+    loss = next(entry["loss"] for entry in trainer.state.log_history if "loss" in entry)
+    return {key: value.clone() for key, value in trainer.model.state_dict().items()}, loss
+
+
+def assert_same(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor]) -> None:
+    for key, value in ours.items():
+        torch.testing.assert_close(value, theirs[key], rtol=1e-5, atol=1e-5)
+
+
+def test_unequal_micro_batches_are_one_large_batch(tmp_path) -> None:
+    whole, loss = one_plain_step(tmp_path / "a", [[0, 1, 2, 3, 4, 5, 6, 7]])
+    pieces, same_loss = one_plain_step(tmp_path / "b", [[3], [0, 1, 2], [4, 5, 6, 7]])
+    assert loss == pytest.approx(same_loss, rel=1e-5)
+    assert_same(whole, pieces)
+
+
+_TWO_PROCESSES = """
+import sys, torch
+from pathlib import Path
+from test_trainer import one_plain_step
+rank, directory = int(sys.argv[1]), Path(sys.argv[2])
+state, loss = one_plain_step(directory / "two", [[[3], [0, 1]], [[2, 4], [5, 6, 7]]][rank])
+if rank == 0:
+    torch.save((state, loss), directory / "two.pt")
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_are_one_large_batch(tmp_path) -> None:
+    whole, loss = one_plain_step(tmp_path / "one", [[0, 1, 2, 3, 4, 5, 6, 7]])
+    here = Path(__file__).parent
+    environment = {"PYTHONPATH": f"{here}:{here.parent}", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29517"}
+    environment |= {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", _TWO_PROCESSES, str(rank), str(tmp_path)],
+            env=os.environ | environment | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+        )
+        for rank in range(2)
+    ]
+    assert [process.wait(timeout=240) for process in running] == [0, 0]
+    both, same_loss = torch.load(tmp_path / "two.pt")
+    assert loss == pytest.approx(same_loss, rel=1e-5)
+    assert_same(whole, both)
+
+
+@pytest.mark.parametrize("tuning", ["full", "lora"])
+def test_loss_does_not_depend_on_padding(tuning: str, tmp_path) -> None:
+    model = prepare_tuning(tiny_model(), tuning, fresh=False, rank=2)
+    trainer = build(tmp_path, FixedBatches([[0]]), steps=1, model=model)
+    clips = trainer.train_dataset
+    short = trainer.data_collator([clips[0]])
+    both = trainer.data_collator([clips[0], clips[3]])
+    alone = [trainer.compute_loss(model, trainer.data_collator([clips[at]]), num_items_in_batch=1) for at in (0, 3)]
+    together = trainer.compute_loss(model, both, num_items_in_batch=1)
+    assert short["input_values"].shape[1] < both["input_values"].shape[1]
+    torch.testing.assert_close(sum(alone), together, rtol=1e-5, atol=1e-5)
+
+
+def test_a_gradient_that_is_not_finite_is_left_out_and_counted(tmp_path) -> None:
+    trainer = build(tmp_path, FixedBatches([[0, 1], [2, 3], [4, 5]]), steps=3)
+    poisoned = trainer.compute_loss
+
+    def poison(model, inputs, *rest, **more):
+        loss = poisoned(model, inputs, *rest, **more)
+        return loss * torch.nan if "clip2" in inputs["ids"] else loss
+
+    trainer.compute_loss = poison
+    trainer.train()
+    assert trainer.finite.skipped == 1
+    assert all(parameter.isfinite().all() for parameter in trainer.model.parameters())
+    assert trainer.state.log_history[-2]["eval_steps_skipped"] == 1
+
+
+def test_ten_such_gradients_in_a_row_stop_the_run_and_name_the_utterances(tmp_path) -> None:
+    trainer = build(tmp_path, FixedBatches([[0, 1]] * 12), steps=12)
+    trainer.compute_loss = lambda model, inputs, *_, **__: model(inputs["input_values"]).logits.sum() * torch.nan
+    with pytest.raises(RunError, match=r"10 times in a row .*clip0, clip1"):
+        trainer.train()
+
+
+def test_it_learns_eight_clips_by_heart(tmp_path) -> None:
+    rows = tiny_rows(LENGTHS, TEXTS)
+    trainer = build(tmp_path, Batches(rows["seconds"], 20.0, 0, count=60), steps=60, optimiser="muon", flat_start=0.1)
+    trainer.train()
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_a_resumed_run_ends_with_the_same_weights(tmp_path) -> None:
+    def run(directory: Path, stop: int | None, resume: str | None = None) -> SpeechTrainer:
+        batches = Batches(list(LENGTHS), 3.0, 0, count=8)
+        model = tiny_model(mask_time_prob=0.3, mask_time_length=2, hidden_dropout=0.1)
+        trainer = build(directory, batches, steps=8, evaluations=4, model=model, optimiser="muon")
+        torch.manual_seed(0), np.random.seed(0)
+        if stop:
+            step = trainer.training_step
+            trainer.training_step = lambda *a: (
+                (_ for _ in ()).throw(KeyboardInterrupt) if trainer.state.global_step == stop else step(*a)
+            )
+        if resume:
+            batches.start = json.loads(Path(resume, "trainer_state.json").read_text())["global_step"]
+        with contextlib.suppress(KeyboardInterrupt):
+            trainer.train(resume_from_checkpoint=resume)
+        return trainer
+
+    whole = run(tmp_path / "whole", None)
+    run(tmp_path / "cut", 5)
+    rest = run(tmp_path / "cut", None, str(tmp_path / "cut" / "checkpoint-4"))
+    assert rest.state.global_step == 8
+    for ours, theirs in zip(whole.model.parameters(), rest.model.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
