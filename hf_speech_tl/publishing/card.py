@@ -1,0 +1,185 @@
+"""The model card: what the model is, how well it does and how to load it, from results.json and nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from huggingface_hub import EvalResult, ModelCardData
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from hf_speech_tl.publishing.redaction import redact_results
+
+_UNITS = {"char": "characters", "romanized": "romanised syllables", "ipa": "symbols of the IPA"}
+_METRICS = ("cer", "wer")
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
+# Those of the Hub's licence names (huggingface.co/docs/hub/repositories-licenses) that corpora of speech carry.
+_LICENCE = re.compile(r"apache-2\.0|mit|gpl-[23]\.0|cc0-1\.0|cc-by(-sa|-nc|-nc-sa|-nc-nd)?-[34]\.0|odbl")
+_SETTINGS = {
+    "tuning": "tuning",
+    "steps": "steps",
+    "seconds": "time",
+    "learning_rate": "learning rate",
+    "head_learning_rate": "learning rate of the output layer",
+    "batch_seconds": "audio a step",
+    "precision": "precision",
+    "seed": "seed",
+    "stopped_by": "ended by",
+}
+
+
+def card(results: dict, *, model_id: str | None = None) -> str:
+    """README.md for a model with these results (results.json); `model_id` is its id on the Hub, if it has one.
+
+    Paths of this machine are taken out. Without an id the examples load the model from the folder they lie in, and
+    `name_model` puts the id in later. KeyError or jinja2.UndefinedError where results lack what a card must say.
+    """
+    base_model = results["model"].get("base_model")
+    if base_model is not None and not _HUB_ID.fullmatch(base_model):
+        base_model = None
+    public: dict = redact_results(results, keep={known for known in (base_model, model_id) if known})
+    public["model"]["base_model"] = base_model
+    templates = Environment(
+        loader=PackageLoader("hf_speech_tl", "assets"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=StrictUndefined,
+    )
+    return templates.get_template("card.md.j2").render(
+        metadata=_metadata(public, model_id),
+        language=public["language"],
+        units=_UNITS.get(public["language"]["units"], public["language"]["units"]),
+        model=public["model"],
+        parameters=_millions(public["model"]["parameters"]),
+        before=public["before"],
+        after=public["after"],
+        figures=list(_figures(public)),
+        data={"licenses": [], "skipped": {}, "notes": [], "test_characters_never_trained": None, **public["data"]},
+        model_line=_model_line(model_id),
+        training=list(_training(public["training"])),
+        command=_command(public["command"]),
+        environment=[f"{name} {value}" for name, value in public["environment"].items() if isinstance(value, str)],
+    )
+
+
+def write_card(directory: Path, results: dict, *, model_id: str | None = None) -> None:
+    """Write the card of a model with these results to README.md in its directory."""
+    (directory / "README.md").write_text(card(results, model_id=model_id), encoding="utf-8")
+
+
+def name_model(text: str, model_id: str) -> str:
+    """The card `text` with `model_id` in its examples, where they still load from the folder that the card is in."""
+    return text.replace(_model_line(None), _model_line(model_id))
+
+
+def hub_datasets(sources: list[str]) -> list[str]:
+    """The Hub ids among names of data: `fleurs`, and `hub:OWNER/NAME` with or without `:CONFIG`."""
+    ids = [
+        "google/fleurs" if source == "fleurs" else source.removeprefix("hub:").partition(":")[0]
+        for source in sources
+        if source == "fleurs" or source.startswith("hub:")
+    ]
+    return list(dict.fromkeys(ids))
+
+
+def _model_line(model_id: str | None) -> str:
+    return 'model = "."  # the folder of this card' if model_id is None else f"model = {json.dumps(model_id)}"
+
+
+def _metadata(results: dict, model_id: str | None) -> str:
+    language, data = results["language"], results["data"]
+    datasets = hub_datasets(data["sources"])
+    main_tag = language["tag"].partition("-")[0]
+    scored = [metric for metric in _ordered(results) if (results["after"] or {}).get(metric)]
+    evaluations = [
+        EvalResult(
+            task_type="automatic-speech-recognition",
+            task_name="Automatic Speech Recognition",
+            # The Hub wants an id here; recordings that are not on it have none.
+            dataset_type=datasets[0] if len(datasets) == len(data["sources"]) == 1 else "local",
+            dataset_name=", ".join(data["sources"]),
+            dataset_split=results["after"]["split"],
+            metric_type=metric,
+            metric_name=metric.upper(),
+            metric_value=round(results["after"][metric]["value"], 4),
+        )
+        for metric in scored
+    ]
+    metadata = ModelCardData(
+        language=main_tag,
+        license=_licence(data.get("licenses", [])),
+        library_name="transformers",
+        pipeline_tag="automatic-speech-recognition",
+        base_model=results["model"]["base_model"],
+        datasets=datasets or None,
+        metrics=scored or None,
+        tags=["hf_speech_tl", "ctc"],
+        model_name=_name(results, model_id),
+        eval_results=evaluations or None,
+    )
+    if main_tag != language["tag"]:
+        metadata["language_bcp47"] = [language["tag"]]
+    return metadata.to_yaml()
+
+
+def _name(results: dict, model_id: str | None) -> str:
+    if model_id:
+        return model_id.rpartition("/")[2]
+    began_as = results["model"].get("name") or results["model"]["id"]
+    return f"{began_as.rpartition('/')[2]}-{results['language']['tag']}"
+
+
+def _licence(licences: list[str]) -> str:
+    """The Hub's name of the one licence of all recordings; "other" for several, unknown or none."""
+    names = {re.sub(r"-(only|or-later)$", "", licence.strip().lower()) for licence in licences}
+    only = names.pop() if len(names) == 1 else ""
+    return only if _LICENCE.fullmatch(only) else "other"
+
+
+def _ordered(results: dict) -> list[str]:
+    main = results["language"]["metric"]
+    return [main, *(metric for metric in _METRICS if metric != main)]
+
+
+def _figures(results: dict) -> Iterator[dict[str, str]]:
+    for metric in _ordered(results):
+        after = (results["after"] or {}).get(metric)
+        if after:
+            before = (results["before"] or {}).get(metric)
+            yield {"name": metric.upper(), "after": _rate(after), "before": _rate(before) if before else "none"}
+
+
+def _rate(rate: dict) -> str:
+    return f"{rate['value']:.3f} ({rate['low']:.3f} to {rate['high']:.3f})"
+
+
+def _training(training: dict) -> Iterator[tuple[str, str]]:
+    for key, label in _SETTINGS.items():
+        value = training.get(key)
+        if value is None:
+            continue
+        if key == "seconds":
+            value = _duration(value)
+        elif key == "batch_seconds":
+            value = f"{value:g} s"
+        elif isinstance(value, float):
+            value = f"{value:g}"
+        yield label, str(value)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _millions(parameters: int) -> str:
+    return f"{parameters / 1e6:.1f} million" if parameters < 1e8 else f"{parameters / 1e6:.0f} million"
+
+
+def _command(command: str) -> str:
+    """The whole command line where it was noted; else the one that repeats a run from its settings."""
+    return command if " " in command else f"python -m hf_speech_tl.{command} run.yaml"

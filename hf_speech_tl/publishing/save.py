@@ -1,0 +1,78 @@
+"""A trained model as a directory that plain transformers loads, and the proof that it says there what it says here."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from peft import PeftModel
+from transformers import PreTrainedModel, Wav2Vec2FeatureExtractor, pipeline
+
+from hf_speech_tl.audio import RATE
+from hf_speech_tl.decoding import recognise
+from hf_speech_tl.errors import RunError
+from hf_speech_tl.models import Vocabulary, load_checkpoint, merge, read_config
+
+
+def save_model(
+    model: PreTrainedModel | PeftModel,
+    vocabulary: Vocabulary,
+    feature_extractor: Wav2Vec2FeatureExtractor,
+    directory: Path,
+    *,
+    base: str | None,
+) -> None:
+    """Write weights, configuration and processor into `directory`; a LoRA adapter is kept in adapter/ and merged.
+
+    base: the Hub id the adapter belongs to; None for a base on this disk, whose path is nobody's business elsewhere.
+    Files are written beside and renamed, so that a directory never holds half a model.
+    """
+    beside = directory / ".saving"
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir()
+    if isinstance(model, PeftModel):
+        for adapter in model.peft_config.values():
+            adapter.base_model_name_or_path = base
+        model.save_pretrained(str(beside / "adapter"))
+        (beside / "adapter" / "README.md").unlink(missing_ok=True)  # peft's template, all "More Information Needed"
+    plain = merge(model)
+    # Masking is for training; whoever trains the saved model on chooses their own.
+    plain.config.mask_time_prob = 0.0
+    plain.save_pretrained(str(beside))
+    vocabulary.processor(feature_extractor, beside).save_pretrained(str(beside))
+    for path in beside.iterdir():
+        target = directory / path.name
+        if target.is_dir():
+            shutil.rmtree(target)
+        os.replace(path, target)
+    beside.rmdir()
+
+
+def verify_saved(directory: Path, clips: Sequence[np.ndarray]) -> None:
+    """Transcribe each clip through transformers' pipeline and through our own decoding of the saved files.
+
+    Raises RunError on the first difference: somebody else would get another text than we scored.
+    """
+    ours = load_checkpoint(str(directory), read_config(str(directory)))
+    if ours.vocabulary is None:
+        raise RunError(f"the model saved in {directory} has no readable vocabulary; it is kept there for inspection.")
+    theirs = pipeline("automatic-speech-recognition", model=str(directory))
+    for at, clip in enumerate(clips):
+        mine = recognise(
+            ours.model, ours.feature_extractor, ours.vocabulary, _only(clip), [len(clip) / RATE], batch_seconds=0
+        )[0].text
+        heard = theirs({"raw": clip, "sampling_rate": RATE})
+        assert isinstance(heard, dict)
+        other = heard["text"]
+        if mine != other:
+            raise RunError(
+                f"the model saved in {directory} is kept, but clip {at + 1} of the check reads {other!r} through "
+                f"transformers' pipeline and {mine!r} in our decoding. Please report this with the model's config.json."
+            )
+
+
+def _only(clip: np.ndarray) -> Callable[[int], np.ndarray]:
+    return lambda _: clip

@@ -1,0 +1,1 @@
+"""The stages: settings, a model and corpora in, a directory that stands alone out."""

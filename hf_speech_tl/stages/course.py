@@ -1,0 +1,174 @@
+"""The training itself: measured, planned, run, and resumed where it was left."""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass
+
+import torch
+from accelerate import PartialState
+from peft import PeftModel
+from torch.utils.data import DataLoader
+from transformers import PreTrainedModel, PrinterCallback, set_seed
+from transformers.utils import logging
+
+from hf_speech_tl.models import frame_count
+from hf_speech_tl.objectives import ctc_losses
+from hf_speech_tl.settings import FinetuneSettings
+from hf_speech_tl.stages.length import Length, choose_length, store_length, stored_length
+from hf_speech_tl.stages.output import Output, steps_done
+from hf_speech_tl.stages.preparation import Prepared
+from hf_speech_tl.training import (
+    Batch,
+    Batches,
+    Clips,
+    Interruption,
+    Pace,
+    Report,
+    SpeechTrainer,
+    build_optimiser,
+    collator,
+    first_batches,
+    measure_pace,
+    training_arguments,
+)
+
+_VALIDATED = 200  # utterances: enough to choose a checkpoint by, few enough not to take the run's time
+
+
+@dataclass(frozen=True)
+class Course:
+    """A run laid out: what it feeds, in which batches, for how long."""
+
+    train: Clips
+    validation: Clips
+    batches: Batches
+    length: Length
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The model of the best validation error, still wrapped where it has adapters, and what it took to get there.
+
+    seconds: wall time of training and validation; steps_skipped: those whose gradient was not finite.
+    """
+
+    model: PreTrainedModel | PeftModel
+    seconds: float
+    audio_seconds: float
+    steps_skipped: int
+    best_validation_cer: float
+    interrupted: bool
+
+
+def lay_out(prepared: Prepared, settings: FinetuneSettings, output: Output, processes: PartialState) -> Course:
+    """Decide on batches and length; a resumed run takes those it began with."""
+    corpus, vocabulary, recipe = prepared.corpus, prepared.vocabulary, prepared.recipe
+    train = Clips(corpus.train, [vocabulary.encode(text) for text in corpus.train["transcript"][:]])
+    count = len(corpus.validation)
+    chosen = random.Random(settings.seed).sample(range(count), k=min(_VALIDATED, count))
+    rows = corpus.validation.select(sorted(chosen))
+    validation = Clips(rows, [vocabulary.encode(text) for text in rows["transcript"][:]])
+    batches = Batches(
+        corpus.train["seconds"][:],
+        recipe.batch_seconds / processes.num_processes / recipe.accumulation,
+        settings.seed,
+        process=processes.process_index,
+        processes=processes.num_processes,
+    )
+    if output.checkpoint:
+        length = stored_length(output.checkpoints)
+        batches.start = steps_done(output.checkpoint) * recipe.accumulation
+    else:
+        began = time.monotonic()
+        pace = _measure(prepared, train, batches, settings, processes.device)
+        length = choose_length(
+            settings,
+            pace=pace,
+            spent=time.monotonic() - began,
+            accumulation=recipe.accumulation,
+            steps_per_epoch=batches.per_epoch() / recipe.accumulation,
+            evaluation_share=sum(rows["seconds"][:]) / recipe.batch_seconds,
+            on_gpu=processes.device.type == "cuda",
+        )
+        if processes.is_main_process:
+            store_length(length, output.checkpoints)
+        processes.wait_for_everyone()
+        length = stored_length(output.checkpoints)  # processes measure differently; the first one's word counts
+    batches.count = length.steps * recipe.accumulation
+    return Course(train, validation, batches, length)
+
+
+def follow(
+    course: Course, prepared: Prepared, settings: FinetuneSettings, output: Output, processes: PartialState
+) -> Trained:
+    """Train. Raises RunError where it cannot go on; after Ctrl-C a checkpoint is saved and `interrupted` says so."""
+    set_seed(settings.seed)  # measuring drew random numbers
+    trainer = SpeechTrainer(
+        prepared.model,  # type: ignore[arg-type]
+        training_arguments(
+            output.checkpoints,
+            steps=course.length.steps,
+            evaluations=course.length.evaluations,
+            accumulation=prepared.recipe.accumulation,
+            precision=course.length.precision,
+            seed=settings.seed,
+            use_cpu=processes.device.type == "cpu",
+        ),
+        feature_extractor=prepared.checkpoint.feature_extractor,
+        vocabulary=prepared.vocabulary,
+        train=course.train,
+        validation=course.validation,
+        references=course.validation.rows["transcript"][:],
+        spaced=prepared.spaced,
+        batches=course.batches,
+        rates=prepared.recipe.rates,
+        optimiser=prepared.recipe.optimiser,
+        flat_start=prepared.recipe.flat_start,
+    )
+    # What they would print, Report says in one line.
+    logging.disable_progress_bar()
+    trainer.remove_callback(PrinterCallback)
+    interruption = Interruption()
+    report = Report(output.directory / "log.jsonl", lambda: trainer.audio_seconds, quiet=settings.quiet)
+    trainer.add_callback(interruption)
+    trainer.add_callback(report)
+    begin = time.monotonic()
+    try:
+        trainer.train(resume_from_checkpoint=str(output.checkpoint) if output.checkpoint else None)
+    finally:
+        report.close()
+        interruption.restore()
+    return Trained(
+        model=prepared.model,
+        seconds=time.monotonic() - begin,
+        audio_seconds=trainer.audio_seconds,
+        steps_skipped=trainer.finite.skipped,
+        best_validation_cer=trainer.state.best_metric if trainer.state.best_metric is not None else 1.0,
+        interrupted=interruption.happened and trainer.state.global_step < course.length.steps,
+    )
+
+
+def _measure(
+    prepared: Prepared, train: Clips, batches: Batches, settings: FinetuneSettings, device: torch.device
+) -> Pace:
+    config, vocabulary, recipe = prepared.checkpoint.model.config, prepared.vocabulary, prepared.recipe
+
+    def loss_of(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+        mask = batch["attention_mask"]
+        logits = model(input_values=batch["input_values"], attention_mask=mask).logits
+        frames = frame_count(config, mask.sum(-1))
+        return ctc_losses(logits.float().log_softmax(-1), frames, batch["labels"], vocabulary.blank).mean()
+
+    loader = DataLoader(
+        train, batch_sampler=first_batches(batches), collate_fn=collator(prepared.checkpoint.feature_extractor)
+    )
+    return measure_pace(
+        prepared.model,
+        loader,
+        loss_of,
+        lambda model: build_optimiser(model, recipe.rates, recipe.optimiser),
+        precision=settings.precision,
+        device=device,
+    )

@@ -1,0 +1,71 @@
+"""How many steps a run has, whichever of minutes, steps and epochs ends first."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from hf_speech_tl.settings import FinetuneSettings
+from hf_speech_tl.training import Pace
+
+_DEFAULT_MINUTES = 8.0  # on a CPU, for somebody who only said --lang
+_DEFAULT_EPOCHS = 30.0  # on a GPU; what the usual fine-tuning recipes of XLS-R take for some hours of speech
+_EVALUATIONS = 16
+_EVALUATION_COST = 0.4  # of a training step's time for the same audio: forward pass and decoding
+
+
+@dataclass(frozen=True)
+class Length:
+    """steps: optimiser steps; stopped_by: the setting that fixed them; seconds: what it may take."""
+
+    steps: int
+    stopped_by: str
+    evaluations: int
+    precision: str
+    seconds: float
+
+
+def choose_length(
+    settings: FinetuneSettings,
+    *,
+    pace: Pace,
+    spent: float,
+    accumulation: int,
+    steps_per_epoch: float,
+    evaluation_share: float,
+    on_gpu: bool,
+) -> Length:
+    """The shortest of what the settings ask for.
+
+    spent: seconds of the minutes that measuring took. evaluation_share: validation audio over a step's audio.
+    """
+    step_seconds = pace.step_seconds * accumulation
+    minutes, epochs = settings.max_minutes, settings.epochs
+    if minutes is None and settings.max_steps is None and epochs is None:
+        minutes, epochs = (None, _DEFAULT_EPOCHS) if on_gpu else (_DEFAULT_MINUTES, None)
+    evaluating = _EVALUATIONS * evaluation_share * _EVALUATION_COST * step_seconds
+    candidates = {}
+    if settings.max_steps is not None:
+        candidates["max_steps"] = settings.max_steps
+    if epochs is not None:
+        candidates["epochs"] = math.ceil(epochs * steps_per_epoch)
+    if minutes is not None:
+        # At least half the time goes to training, however slow the validation set is.
+        seconds = max(60 * minutes - spent - evaluating, 30 * minutes)
+        candidates["max_minutes"] = max(1, int(seconds / step_seconds))
+    stopped_by = min(candidates, key=lambda name: candidates[name])
+    steps = candidates[stopped_by]
+    return Length(steps, stopped_by, min(_EVALUATIONS, steps), pace.precision, steps * step_seconds + evaluating)
+
+
+def store_length(length: Length, checkpoints: Path) -> None:
+    """Keep the length beside the checkpoints: a resumed run must not measure again."""
+    checkpoints.mkdir(exist_ok=True)
+    (checkpoints / "length.json").write_text(json.dumps(asdict(length)), "utf-8")
+
+
+def stored_length(checkpoints: Path) -> Length:
+    """The length that `store_length` kept."""
+    return Length(**json.loads((checkpoints / "length.json").read_text("utf-8")))

@@ -1,0 +1,105 @@
+"""The directory a run writes into: claimed, gone on with, and never one that holds something else."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.settings import FinetuneSettings, read_yaml, write_yaml
+
+# What a run writes; nothing else is ever removed from its directory.
+_WRITTEN = (
+    *("model.safetensors", "config.json", "processor_config.json", "vocab.json", "tokenizer_config.json", "adapter"),
+    *("special_tokens_map.json", "added_tokens.json", "README.md", "results.json", "run.yaml", "skipped.csv"),
+    *("log.jsonl", "error.log", "checkpoints", ".saving"),
+)
+
+
+@dataclass(frozen=True)
+class Output:
+    """directory: where the run writes; checkpoint: the Trainer's checkpoint to go on from, None for a new run."""
+
+    directory: Path
+    checkpoint: Path | None
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where the Trainer keeps its checkpoints until the run is complete."""
+        return self.directory / "checkpoints"
+
+
+def claim_output(settings: FinetuneSettings) -> Output:
+    """Make the directory and write run.yaml into it, or find the one to go on with.
+
+    Raises SettingsError where it holds something else, or where there is nothing to resume.
+    """
+    if settings.resume is not None:
+        return _resumed(settings)
+    directory = settings.output
+    if directory is None:
+        raise SettingsError("--output: no directory is named. Name one.")
+    if directory.exists() and not directory.is_dir():
+        raise SettingsError(f"--output {directory}: is a file. Name an empty or new directory.")
+    if directory.is_dir() and any(directory.iterdir()):
+        if not (directory / "run.yaml").is_file():
+            raise SettingsError(
+                f"--output {directory}: holds something that is not a run of ours, and is left alone. "
+                "Name an empty or new directory."
+            )
+        if not settings.overwrite:
+            raise SettingsError(
+                f"--output {directory}: holds an earlier run. Add --overwrite to replace it, --resume {directory} to "
+                "go on with it, or name another directory."
+            )
+        _clear(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    write_yaml(settings, directory / "run.yaml")
+    return Output(directory, None)
+
+
+def steps_done(checkpoint: Path) -> int:
+    """Optimiser steps a checkpoint has behind it."""
+    return int(json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))["global_step"])
+
+
+def _resumed(settings: FinetuneSettings) -> Output:
+    named = settings.output
+    runs = [named] if named else sorted(Path("runs").glob("*/"), key=lambda run: run.stat().st_mtime, reverse=True)
+    for directory in runs:
+        if not (directory / "run.yaml").is_file():
+            continue
+        different = _differences(settings, directory / "run.yaml")
+        checkpoint = _latest(directory / "checkpoints")
+        if checkpoint and not different:
+            return Output(directory, checkpoint)
+        if named and checkpoint:
+            raise SettingsError(
+                f"--resume {directory}: that run has other settings ({', '.join(different)}). "
+                f"Go on with its own: finetune {directory / 'run.yaml'} --resume {directory}"
+            )
+    where = named or "with these settings under runs/"
+    raise SettingsError(f"--resume: there is no unfinished run {where}. Leave --resume out to begin one.")
+
+
+def _differences(settings: FinetuneSettings, path: Path) -> list[str]:
+    stored = read_yaml(FinetuneSettings, path)
+    compared = [field.name for field in fields(FinetuneSettings) if field.compare]
+    return [name for name in compared if getattr(stored, name) != getattr(settings, name)]
+
+
+def _latest(checkpoints: Path) -> Path | None:
+    """The newest checkpoint that was written to its end: the Trainer writes its state last but for random numbers."""
+    whole = [path for path in checkpoints.glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
+    return max(whole, key=lambda path: int(path.name.rsplit("-", 1)[1]), default=None)
+
+
+def _clear(directory: Path) -> None:
+    for name in _WRITTEN:
+        path = directory / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,32 @@
+"""What is about to happen, told before it starts."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+
+def show_plan(rows: Sequence[tuple[str, str]]) -> None:
+    """Print a table of (what, value) on the error stream, which leaves standard output to results."""
+    table = Table(show_header=False, box=None, pad_edge=False)
+    for what, value in rows:
+        table.add_row(f"[bold]{what}[/bold]", value)
+    console = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else 120)
+    console.print(table)
+
+
+def clock(seconds: float) -> str:
+    """Seconds as people say them: 45 s, 8 min, 3.2 h."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def size(count: float) -> str:
+    """Bytes as people say them."""
+    return f"{count / 1e6:.0f} MB" if count < 1e9 else f"{count / 1e9:.1f} GB"

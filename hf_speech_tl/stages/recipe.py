@@ -1,0 +1,66 @@
+"""Defaults that depend on the model and the data: how long a batch, how fast to learn, where each figure comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hf_speech_tl.models import Masking
+from hf_speech_tl.settings import FinetuneSettings
+from hf_speech_tl.training import Rates
+
+_SMALL = 20_000_000  # parameters: the starter model's size and its neighbours
+_MICRO_SECONDS = {True: 160.0, False: 40.0}  # padded seconds at once, for small models and for others
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The training choices of one run, all resolved.
+
+    batch_seconds: padded seconds of audio in a step, over all processes and micro-batches; accumulation: micro-batches.
+    """
+
+    rates: Rates
+    optimiser: str
+    batch_seconds: float
+    accumulation: int
+    flat_start: float
+    augment: tuple[str, ...]
+
+
+def choose_recipe(settings: FinetuneSettings, *, parameters: int, fresh: bool, processes: int) -> Recipe:
+    """Fill in what the settings leave to us. fresh: the encoder starts from random weights."""
+    small = parameters < _SMALL
+    batch_seconds = settings.batch_seconds or (40.0 if small else 120.0)
+    micro = batch_seconds / processes
+    accumulation = max(1, round(micro / _MICRO_SECONDS[small]))
+    optimiser = settings.optimizer
+    if optimiser == "auto":
+        optimiser = "muon" if small and settings.tuning == "full" else "adamw"
+    rate = settings.learning_rate or (1e-3 if small or settings.tuning != "full" else 3e-4)
+    rates = Rates(
+        encoder=rate,
+        head=settings.head_learning_rate or rate,
+        weight_decay=settings.weight_decay,
+        warmup=settings.warmup,
+        head_steps=settings.head_steps,
+    )
+    # An encoder that knows sounds is ahead of evenly spread labels.
+    flat_start = settings.flat_start if settings.flat_start is not None else (0.15 if fresh else 0.0)
+    return Recipe(rates, optimiser, batch_seconds, accumulation, flat_start, choose_augment(settings, fresh=fresh))
+
+
+def choose_augment(settings: FinetuneSettings, *, fresh: bool) -> tuple[str, ...]:
+    """Masking keeps pretrained encoders from learning little data by heart; fresh ones are slowed down by it."""
+    if settings.augment is not None:
+        return settings.augment
+    return () if fresh else ("mask",)
+
+
+def choose_masking(augment: tuple[str, ...], shortest: int, median: int) -> Masking | None:
+    """SpecAugment sized to the clips, whose shortest and median lengths are given in frames; None without it.
+
+    A span may not be longer than the shortest clip, or the model refuses the batch.
+    """
+    if "mask" not in augment:
+        return None
+    return Masking(share=0.05, length=max(1, min(10, median // 10, shortest)))

@@ -1,0 +1,79 @@
+"""What results.json says of a run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from hf_speech_tl.scoring import Scores
+from hf_speech_tl.settings import FinetuneSettings
+from hf_speech_tl.stages.course import Course, Trained
+from hf_speech_tl.stages.environment import describe_environment, peak_memory_mb
+from hf_speech_tl.stages.preparation import Prepared
+
+
+def gather_results(
+    settings: FinetuneSettings, prepared: Prepared, course: Course, trained: Trained, after: Scores, *, base: str | None
+) -> dict[str, object]:
+    """What results.json holds. base: the Hub id of the model that was trained, None for one on this disk."""
+    corpus, recipe, length = prepared.corpus, prepared.recipe, course.length
+    splits = {"train": corpus.train, "validation": corpus.validation, "test": corpus.test}
+    unseen = prepared.vocabulary.unknown(corpus.test["transcript"][:])
+    characters = "".join(corpus.test["transcript"][:])
+    return {
+        "command": settings.command_line(),
+        "lang": settings.lang,
+        "language": {
+            "tag": prepared.language.tag,
+            "name": prepared.language.name,
+            "units": settings.units,
+            "simplify": settings.simplify,
+            "metric": "cer" if not prepared.spaced else prepared.language.metric,
+        },
+        "model": {
+            "name": base or Path(settings.model).name,
+            "family": prepared.checkpoint.model.config.model_type,
+            "parameters": prepared.cost.parameters,
+            "base_model": base,
+            "fresh": prepared.checkpoint.fresh,
+            "symbols": len(prepared.vocabulary),
+            "symbols_kept": len(prepared.carried),
+        },
+        "data": {
+            "sources": list(corpus.names),
+            "licenses": [corpus.license] if corpus.license else [],
+            "hours": {name: round(sum(rows["seconds"][:]) / 3600, 4) for name, rows in splits.items()},
+            "rows": {name: len(rows) for name, rows in splits.items()},
+            "skipped": dict(Counter(skipped.reason for skipped in corpus.skipped)),
+            "notes": list(corpus.notes),
+            "test_characters_never_trained": {
+                "symbols": len(unseen),
+                "share": sum(character in unseen for character in characters) / max(1, len(characters)),
+            },
+            "fingerprint": corpus.fingerprint,
+        },
+        "before": prepared.before,
+        "after": after,
+        "training": {
+            "tuning": settings.tuning,
+            "trained_parameters": prepared.cost.trained,
+            "steps": length.steps,
+            "stopped_by": length.stopped_by,
+            "batch_seconds": recipe.batch_seconds,
+            "accumulation": recipe.accumulation,
+            "learning_rate": recipe.rates.encoder,
+            "head_learning_rate": recipe.rates.head,
+            "optimizer": recipe.optimiser,
+            "augment": list(recipe.augment),
+            "flat_start": recipe.flat_start,
+            "precision": length.precision,
+            "seed": settings.seed,
+            "best_validation_cer": trained.best_validation_cer,
+            "steps_skipped": trained.steps_skipped,
+            "clips_lost": dict(course.train.bad),
+            "seconds": round(trained.seconds, 1),
+            "audio_seconds_per_second": round(trained.audio_seconds / max(trained.seconds, 1e-9), 1),
+            "peak_memory_mb": peak_memory_mb(),
+        },
+        "environment": describe_environment(),
+    }

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import jinja2
+import pytest
+from huggingface_hub import ModelCard
+
+from hf_speech_tl.publishing.card import card, name_model, write_card
+
+_GOLDEN = Path(__file__).parent / "golden" / "card.md"
+
+
+def test_the_whole_card(results: dict) -> None:
+    assert card(results) == _GOLDEN.read_text(encoding="utf-8")
+
+
+def test_the_card_is_the_directorys_readme(results: dict, tmp_path: Path) -> None:
+    write_card(tmp_path, results)
+    assert (tmp_path / "README.md").read_text(encoding="utf-8") == card(results)
+
+
+def test_the_hub_reads_the_metadata(results: dict) -> None:
+    data = ModelCard(card(results, model_id="ana/romanian")).data
+    assert (data.language, data.library_name, data.pipeline_tag) == (
+        "ro",
+        "transformers",
+        "automatic-speech-recognition",
+    )
+    assert data.base_model == "facebook/wav2vec2-xls-r-300m"
+    assert data.datasets == ["ana/povesti"]
+    assert data.metrics == ["wer", "cer"]
+    assert data.model_name == "romanian"
+    figures = {result.metric_type: result.metric_value for result in data.eval_results}
+    assert figures == {"wer": 0.2346, "cer": 0.0821}
+    assert {result.dataset_split for result in data.eval_results} == {"test"}
+
+
+@pytest.mark.parametrize(
+    ("licences", "expected"),
+    [
+        (["CC-BY-SA-3.0"], "cc-by-sa-3.0"),
+        (["GPL-2.0-or-later", "GPL-2.0-only"], "gpl-2.0"),
+        (["MIT", "CC0-1.0"], "other"),
+        (["as the donors wished"], "other"),
+        ([], "other"),
+    ],
+)
+def test_a_licence_is_given_where_there_is_one(results: dict, licences: list[str], expected: str) -> None:
+    results["data"]["licenses"] = licences
+    text = card(results)
+    assert ModelCard(text).data.license == expected
+    assert all(licence in text for licence in licences)
+
+
+def test_a_tag_with_a_region_is_given_whole_beside_its_language(results: dict) -> None:
+    results["language"] |= {"tag": "zh-TW", "name": "Chinese (Taiwan)"}
+    data = ModelCard(card(results)).data
+    assert (data.language, data["language_bcp47"]) == ("zh", ["zh-TW"])
+
+
+def test_only_hub_ids_are_linked_as_base_and_data(results: dict) -> None:
+    results["model"] |= {"base_model": "/home/ana/models/xls-r", "name": "/home/ana/models/xls-r"}
+    results["data"]["sources"] = ["starter", "fleurs", "/home/ana/corpora/words"]
+    text = card(results)
+    assert ModelCard(text).data.base_model is None
+    assert ModelCard(text).data.datasets == ["google/fleurs"]
+    assert "/home" not in text
+    results["data"]["sources"] = ["starter"]
+    assert ModelCard(card(results)).data.datasets is None
+
+
+def test_fresh_weights_have_no_base_and_no_figures_from_before(results: dict) -> None:
+    results["model"] |= {"fresh": True, "base_model": None}
+    results["before"] = None
+    text = card(results)
+    assert "trained from random weights" in text
+    assert "| before training |" not in text
+    assert "There is no figure from before training" in text
+
+
+def test_languages_without_spaced_words_have_no_word_error_rate(results: dict) -> None:
+    results["language"]["metric"] = "cer"
+    results["before"]["wer"] = results["after"]["wer"] = None
+    text = card(results)
+    assert ModelCard(text).data.metrics == ["cer"]
+    assert "| | CER |\n|---|---|\n| before training | 0.900 (0.880 to 0.920) |\n" in text
+
+
+def test_a_card_never_says_where_things_lie(results: dict) -> None:
+    results["command"] = "hf-speech-tl finetune --lang ro --data '/home/ana/my words' --output runs/ro"
+    results["data"]["notes"] = ["The test split was taken from /home/ana/my/words."]
+    text = card(results)
+    assert "/home" not in text
+    assert "runs/ro" not in text
+    assert "hf-speech-tl finetune --lang ro --data 'my words'\n" in text
+
+
+def test_a_bare_command_is_repeated_from_its_settings(results: dict) -> None:
+    results["command"] = "finetune"
+    assert "\npython -m hf_speech_tl.finetune run.yaml\n" in card(results)
+
+
+def test_an_id_can_be_put_in_later(results: dict) -> None:
+    text = card(results)
+    assert text.count('model = "."') == 2
+    named = name_model(text, "ana/romanian")
+    assert named.count('model = "ana/romanian"') == 2
+    assert 'model = "."' not in named
+    assert name_model(named, "bo/else") == named
+
+
+def test_a_card_is_not_written_with_holes(results: dict) -> None:
+    del results["after"]["utterances"]
+    with pytest.raises(jinja2.UndefinedError, match="utterances"):
+        card(results)

@@ -1,0 +1,39 @@
+import pytest
+
+from hf_speech_tl.errors import DataError, SettingsError
+from hf_speech_tl.settings import EvaluateSettings, TranscribeSettings
+from hf_speech_tl.stages import evaluation, transcription
+from hf_speech_tl.stages.finetune import run as finetune
+
+
+def test_evaluating_a_run_repeats_its_scores(settings, corpus, tmp_path) -> None:
+    results = finetune(settings())
+    again = evaluation.run(EvaluateSettings(model=str(tmp_path / "run"), data=(str(corpus),)))
+    assert again["after"] == results["after"]
+
+
+def test_a_model_against_itself_gains_nothing(settings, corpus, tiny_checkpoint) -> None:
+    model = str(tiny_checkpoint)
+    found = evaluation.run(EvaluateSettings(model=model, against=model, data=(str(corpus),), lang="it"))
+    gain = found["against"]["gain"]["cer"]
+    assert gain["gain"] == gain["low"] == gain["high"] == 0
+
+
+def test_an_unknown_language_and_a_missing_head_are_told(corpus, tmp_path, tiny_checkpoint) -> None:
+    with pytest.raises(SettingsError, match="Give --lang"):
+        evaluation.run(EvaluateSettings(model=str(tiny_checkpoint), data=(str(corpus),)))
+    with pytest.raises(SettingsError, match="no trained CTC head"):
+        evaluation.run(EvaluateSettings(model="starter", data=(str(corpus),), lang="it"))
+
+
+def test_files_are_transcribed_and_bad_ones_named(tiny_checkpoint, tmp_path) -> None:
+    import numpy as np
+    import soundfile
+
+    good, bad = tmp_path / "good.wav", tmp_path / "bad.wav"
+    soundfile.write(good, np.random.default_rng(0).normal(0, 0.1, 8_000), 8_000)
+    bad.write_text("no audio")
+    found = transcription.run(TranscribeSettings(model=str(tiny_checkpoint), files=(good, bad)))
+    assert found[0].text is not None and found[1].error == "not audio"
+    with pytest.raises(DataError, match="none of the files"):
+        transcription.run(TranscribeSettings(model=str(tiny_checkpoint), files=(bad,)))

@@ -1,0 +1,124 @@
+"""The whole stage on a tiny model: what a user finds in the directory afterwards."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from peft import PeftModel
+from safetensors.torch import load_file
+from tiny import RATE, tiny_model
+from transformers import AutoModelForCTC, AutoProcessor, pipeline
+
+from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.settings import FinetuneSettings
+from hf_speech_tl.settings.yaml_file import read_values
+from hf_speech_tl.stages.finetune import run
+
+_FILES = {
+    "model.safetensors",
+    "config.json",
+    "processor_config.json",
+    "tokenizer_config.json",
+    "vocab.json",
+    "README.md",
+    "results.json",
+    "run.yaml",
+    "skipped.csv",
+    "log.jsonl",
+}
+
+
+def _weights(directory) -> dict[str, torch.Tensor]:
+    return load_file(directory / "model.safetensors")
+
+
+def test_a_directory_that_stands_alone(settings, tmp_path) -> None:
+    results = run(settings())
+    directory = tmp_path / "run"
+    assert {path.name for path in directory.iterdir()} == _FILES
+    stored = json.loads((directory / "results.json").read_text())
+    assert stored == {key: value for key, value in results.items() if key != "output"}
+    assert stored["before"]["utterances"] == stored["after"]["utterances"] == 8
+    assert str(tmp_path) not in (directory / "README.md").read_text() + (directory / "config.json").read_text()
+    processor = AutoProcessor.from_pretrained(directory)
+    assert len(processor.tokenizer) == AutoModelForCTC.from_pretrained(directory).config.vocab_size == 6
+    text = pipeline("automatic-speech-recognition", model=str(directory))
+    assert "text" in text({"raw": torch.randn(RATE).numpy(), "sampling_rate": RATE})
+
+
+def test_the_same_settings_give_the_same_weights_and_scores(settings, tmp_path) -> None:
+    first = run(settings(output=tmp_path / "one", augment=("mask",)))
+    values = read_values(FinetuneSettings, tmp_path / "one" / "run.yaml")
+    second = run(FinetuneSettings(**values, output=tmp_path / "two", quiet=True))
+    assert first["after"] == second["after"]
+    for key, value in _weights(tmp_path / "one").items():
+        assert torch.equal(value, _weights(tmp_path / "two")[key])
+    other = run(settings(output=tmp_path / "three", augment=("mask",), seed=1))
+    assert other["training"]["seed"] == 1
+    assert any(not torch.equal(v, _weights(tmp_path / "three")[k]) for k, v in _weights(tmp_path / "one").items())
+
+
+@pytest.mark.parametrize("family", ["wav2vec2", "hubert", "wavlm"])
+def test_lora_is_merged_and_its_adapter_loads_on_the_untouched_base(family: str, settings, tmp_path) -> None:
+    base = tmp_path / "base"
+    tiny_model(family).base_model.save_pretrained(base)
+    results = run(settings(model=str(base), tuning="lora", lora_rank=4, learning_rate=0.05))
+    assert results["before"] is None and results["training"]["trained_parameters"] < results["model"]["parameters"]
+    merged = AutoModelForCTC.from_pretrained(tmp_path / "run").eval()
+    bare = AutoModelForCTC.from_pretrained(base, vocab_size=merged.config.vocab_size)
+    adapted = PeftModel.from_pretrained(bare, tmp_path / "run" / "adapter").eval()
+    wave = torch.randn(1, RATE)
+    torch.testing.assert_close(adapted(wave).logits, merged(wave).logits, rtol=1e-4, atol=1e-5)
+
+
+def test_units_and_unseen_symbols_are_told(settings, capfd) -> None:
+    results = run(settings(model="starter", max_steps=1, units="romanized", quiet=False, tuning="full"))
+    assert results["model"]["fresh"] and results["language"]["units"] == "romanized"
+    assert "starter (random weights)" in capfd.readouterr().err
+
+
+def test_what_is_in_the_way_is_left_alone(settings, tmp_path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.txt").write_text("mine")
+    with pytest.raises(SettingsError, match="not a run of ours"):
+        run(settings())
+    assert (tmp_path / "run" / "thesis.txt").read_text() == "mine"
+
+
+def test_an_earlier_run_is_replaced_only_when_asked(settings, tmp_path) -> None:
+    run(settings(max_steps=1))
+    (tmp_path / "run" / "notes.txt").write_text("mine")
+    with pytest.raises(SettingsError, match="--overwrite"):
+        run(settings(max_steps=1))
+    run(settings(max_steps=1, overwrite=True))
+    assert (tmp_path / "run" / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_a_checkpoint_and_the_resumed_run_ends_alike(settings, tmp_path) -> None:
+    whole = run(settings(max_steps=120, output=tmp_path / "whole"))
+    values = read_values(FinetuneSettings, tmp_path / "whole" / "run.yaml")
+    command = [sys.executable, "-m", "hf_speech_tl.finetune", str(tmp_path / "whole" / "run.yaml")]
+    cut = tmp_path / "cut"
+    process = subprocess.Popen([*command, "--output", str(cut)], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not (cut / "log.jsonl").is_file() and time.monotonic() < deadline and process.poll() is None:
+        os.sched_yield()
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 130 and f"--resume {cut}" in said
+    resumed = run(FinetuneSettings(**values, output=None, resume=str(cut), quiet=True))
+    assert resumed["after"] == whole["after"]
+    for key, value in _weights(tmp_path / "whole").items():
+        assert torch.equal(value, _weights(cut)[key])
+
+
+def test_nothing_to_resume_is_said(settings, tmp_path) -> None:
+    (tmp_path / "run").mkdir()
+    with pytest.raises(SettingsError, match="no unfinished run"):
+        run(settings(output=None, resume=str(tmp_path / "run")))
