@@ -1,0 +1,111 @@
+"""What the scripts decide before they change anything, and the page that one of them writes."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+SCRIPTS = Path(__file__).parents[1] / "scripts"
+CUDA_MISSING = OSError("libc10_cuda.so: cannot open shared object file: No such file or directory")
+AS_TORCH_SAYS_IT = OSError("Could not load this library: torchaudio/lib/_torchaudio.abi3.so")
+AS_TORCH_SAYS_IT.__cause__ = CUDA_MISSING
+
+
+def function(script: str, name: str) -> Callable[..., object]:
+    return cast(Callable[..., object], runpy.run_path(str(SCRIPTS / script))[name])
+
+
+@pytest.mark.parametrize(
+    ("cpu_torch", "failure", "verdict"),
+    [
+        (True, CUDA_MISSING, True),
+        (True, AS_TORCH_SAYS_IT, True),
+        (True, None, False),
+        (False, CUDA_MISSING, False),
+        (True, ImportError("no module named torch"), False),
+        (True, OSError("libsox.so: cannot open shared object file"), False),
+    ],
+)
+def test_torchaudio_is_mended_in_the_one_case_that_this_repairs(
+    cpu_torch: bool, failure: Exception | None, verdict: bool
+) -> None:
+    assert function("mend_torchaudio.py", "needs_mending")(cpu_torch=cpu_torch, failure=failure) is verdict
+
+
+def test_torchaudio_is_mended_in_our_own_environment_only(tmp_path: Path) -> None:
+    is_ours = function("mend_torchaudio.py", "is_ours")
+    environment = tmp_path / ".venv"
+    environment.mkdir()
+    assert not is_ours(environment, environment)
+    (environment / "made-by-hf_speech_tl").touch()
+    assert is_ours(environment, environment)
+    assert not is_ours(tmp_path / "other", environment)
+
+
+def test_mending_removes_native_files_and_nothing_else(tmp_path: Path) -> None:
+    library = tmp_path / "lib"
+    library.mkdir()
+    for name in ("_torchaudio.so", "libtorchaudio.so", "__init__.py"):
+        (library / name).touch()
+    assert function("mend_torchaudio.py", "remove_native_files")(tmp_path) == ["_torchaudio.so", "libtorchaudio.so"]
+    assert [path.name for path in library.iterdir()] == ["__init__.py"]
+
+
+def test_the_settings_page_is_the_table_of_today() -> None:
+    page = SCRIPTS.parent / "docs" / "settings.md"
+    assert page.read_text("utf-8") == function("build_settings_page.py", "page")(), (
+        "run scripts/build_settings_page.py to write docs/settings.md anew"
+    )
+
+
+def set_up(checkout: Path, path: str) -> subprocess.CompletedProcess[str]:
+    """Calls a copy of scripts/set-up in an otherwise empty checkout, from another directory."""
+    (checkout / "scripts").mkdir(parents=True)
+    shutil.copy(SCRIPTS / "set-up", checkout / "scripts")
+    command = [str(checkout / "scripts" / "set-up")]
+    environment = {**os.environ, "PATH": path}
+    return subprocess.run(command, cwd="/", env=environment, capture_output=True, encoding="utf-8", check=False)
+
+
+def tools(folder: Path, pythons: dict[str, str]) -> str:
+    """A PATH with the few tools that set-up calls, and Pythons of these names that run these shell lines."""
+    folder.mkdir()
+    for name in ("bash", "dirname", "rm", "mkdir", "touch", "cat"):
+        (folder / name).symlink_to(shutil.which(name) or pytest.fail(f"no {name} here"))
+    for name, line in pythons.items():
+        script = folder / name
+        script.write_text(f"#!/bin/sh\n{line}\n", encoding="utf-8")
+        script.chmod(0o755)
+    return str(folder)
+
+
+def test_set_up_says_when_there_is_no_python(tmp_path: Path) -> None:
+    too_old = tools(tmp_path / "bin", {"python3": "exit 1"})
+    ended = set_up(tmp_path / "checkout", too_old)
+    assert ended.returncode == 1
+    assert "no Python 3.11 or newer" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+    assert not (tmp_path / "checkout" / ".venv").exists()
+
+
+def test_set_up_says_when_venv_is_incomplete_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    incomplete = 'case "$*" in *version*) echo Python 3.12;; *) exit 1;; esac'
+    ended = set_up(tmp_path / "checkout", tools(tmp_path / "bin", {"python3": incomplete}))
+    assert ended.returncode == 1
+    assert "python3-venv" in ended.stderr
+    assert not (tmp_path / "checkout" / ".venv").exists()
+
+
+def test_set_up_leaves_an_environment_of_somebody_else_alone(tmp_path: Path) -> None:
+    (tmp_path / "checkout" / ".venv").mkdir(parents=True)
+    ended = set_up(tmp_path / "checkout", os.environ["PATH"])
+    assert ended.returncode == 1
+    assert "not made by this script" in ended.stderr
+    assert list((tmp_path / "checkout" / ".venv").iterdir()) == []
