@@ -150,8 +150,8 @@ class FinetuneSettings:
     ).default("auto")
     augment: tuple[str, ...] | None = Option(
         "Schedule",
-        "changes to the training audio, with commas between: mask (SpecAugment sized to the clip), speed; or none",
-        choices=("mask", "speed"),
+        "changes to the training audio: mask (SpecAugment sized to the clips), or none",
+        choices=("mask",),
         many=True,
         unset="auto",
         metavar="LIST",

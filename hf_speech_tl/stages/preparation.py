@@ -93,7 +93,8 @@ def prepare(settings: FinetuneSettings, output: Output, processes: PartialState)
 def read_corpus(settings: FinetuneSettings, language: Language, config: PreTrainedConfig) -> Corpus:
     """The screened corpus of a run's settings, for a model of this configuration."""
     return screen(
-        load_corpus(settings.data, settings.lang, text_column=settings.text_column, seed=settings.seed),
+        # The seed does not cut the splits: with another one, a model would be judged by rows that an earlier one learnt.
+        load_corpus(settings.data, settings.lang, text_column=settings.text_column),
         language,
         settings.units,
         max_seconds=settings.max_seconds,
