@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
+from hf_speech_tl.corpora import find_source
 from hf_speech_tl.languages import find_language
 from hf_speech_tl.settings import EvaluateSettings
 from hf_speech_tl.terminal import conclude, score_line
@@ -23,6 +24,9 @@ def evaluate(settings: EvaluateSettings) -> dict[str, object]:
     """
     if settings.lang is not None:
         find_language(settings.lang)
+    if settings.lang is not None:
+        for source in settings.data:
+            find_source(source, find_language(settings.lang))
     from hf_speech_tl.stages.evaluation import run
 
     return run(settings)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
+from hf_speech_tl.corpora import find_source
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.languages import find_language
 from hf_speech_tl.settings import FinetuneSettings
@@ -14,8 +15,6 @@ from hf_speech_tl.terminal import conclude, score_line
 
 if TYPE_CHECKING:
     from hf_speech_tl.scoring import Scores
-
-_STARTER_SPEECH = "zh"
 
 
 def finetune(settings: FinetuneSettings) -> dict[str, object]:
@@ -25,11 +24,12 @@ def finetune(settings: FinetuneSettings) -> dict[str, object]:
         SpeechError: see hf_speech_tl.errors. Settings that do not fit the language are refused before torch is loaded.
     """
     language = find_language(settings.lang)
-    if "starter" in settings.data and language.tag.partition("-")[0] != _STARTER_SPEECH:
-        raise SettingsError(
-            f"--data starter: the starter speech is Mandarin, not {language.name}; allowed for --lang {settings.lang}: "
-            "your own recordings, fleurs or hub:OWNER/NAME; add --data SOURCE"
-        )
+    for source in settings.data:
+        find_source(source, language)
+    if settings.push_to_hub is not None:
+        from hf_speech_tl.publishing import check_login
+
+        check_login()  # before hours of training, not after
     if settings.simplify and not language.script.startswith("Han"):
         raise SettingsError(
             f"--simplify --lang {settings.lang}: {language.name} has no traditional characters; allowed for Chinese; "

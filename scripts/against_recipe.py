@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import runpy
 import sys
 import tempfile
@@ -21,13 +20,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import transformers
-from transformers import set_seed
+from transformers import Trainer, TrainerCallback, set_seed
 
-from hf_speech_tl.corpora import load_corpus, samples, screen
+from hf_speech_tl.corpora import samples
 from hf_speech_tl.languages import find_language
-from hf_speech_tl.models import frame_count, load_checkpoint, read_config
+from hf_speech_tl.models import load_checkpoint, read_config
 from hf_speech_tl.scoring import character_edits, rate
+from hf_speech_tl.stages.reading import is_spaced, read_corpus
 
 _BATCH_SECONDS = 40.0  # of our own default for the starter model
 _CURVE_SECONDS = 20.0
@@ -47,14 +46,15 @@ def main() -> None:
     parser.add_argument("--split", default="test")
     asked = parser.parse_args()
     language, config = find_language(asked.lang), read_config("starter")
-    corpus = screen(
-        load_corpus([asked.corpus], asked.lang),
+    corpus = read_corpus(
+        [asked.corpus],
         language,
-        asked.units,
+        config,
+        units=asked.units,
+        simplify=False,
         max_seconds=20.0,
-        min_seconds=0.1,
-        frames_of=lambda seconds: frame_count(config, round(seconds * 16_000)),
-        threads=os.cpu_count() or 1,
+        text_column=None,
+        quiet=True,
     )
     work = Path(tempfile.mkdtemp(prefix="against_recipe_"))
     texts = {
@@ -68,7 +68,7 @@ def main() -> None:
     size = max(1, round(_BATCH_SECONDS / float(np.mean(corpus.train["seconds"][:]))))
     _draw_curve(
         corpus.validation.select(range(min(_CURVE_CLIPS, len(corpus.validation)))),
-        language.spaced or asked.units == "romanized",
+        is_spaced(language, asked.units),
     )
     sys.argv = [
         asked.recipe,
@@ -91,12 +91,11 @@ def _draw_curve(rows, spaced: bool) -> None:  # type: ignore[no-untyped-def]
     clips = [samples(audio) for audio in rows["audio"][:]]
     references = rows["transcript"][:]
 
-    class Curve(transformers.TrainerCallback):
-        spent = 0.0
+    class Curve(TrainerCallback):
         due = _CURVE_SECONDS
 
         def on_step_end(self, args, state, control, model=None, processing_class=None, **_):  # type: ignore[no-untyped-def]
-            clock = next(c for c in trainer.callback_handler.callbacks if type(c).__name__ == "Clock")
+            clock = next(one for one in self.trainer.callback_handler.callbacks if type(one).__name__ == "Clock")
             trained = time.time() - clock.begin
             if trained < self.due:
                 return
@@ -120,15 +119,15 @@ def _draw_curve(rows, spaced: bool) -> None:  # type: ignore[no-untyped-def]
             )
             clock.begin += time.time() - begin
 
-    class WithCurve(transformers.Trainer):
-        def __init__(self, *args, **kwargs) -> None:  # type: ignore[no-untyped-def]
-            nonlocal trainer
-            super().__init__(*args, **kwargs)
-            trainer = self
-            self.add_callback(Curve())
+    begin_trainer = Trainer.__init__
 
-    trainer: transformers.Trainer
-    transformers.Trainer = WithCurve
+    def with_curve(self, *args, **kwargs) -> None:  # type: ignore[no-untyped-def]
+        begin_trainer(self, *args, **kwargs)
+        curve = Curve()
+        curve.trainer = self
+        self.add_callback(curve)
+
+    Trainer.__init__ = with_curve
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ["HF_HUB_OFFLINE"] = "1"  # read once, when huggingface_hub is imported
+
 _SHARED = Path(os.environ.get("HF_SPEECH_TL_SHARED", Path(__file__).parents[2] / "shared"))
 
 
@@ -22,8 +24,3 @@ def shared() -> Path:
 def speech(shared: Path) -> Path:
     """The folder that holds one folder of Parquet files a corpus of people's speech."""
     return shared / "speech"
-
-
-@pytest.fixture(autouse=True)
-def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")

@@ -102,8 +102,9 @@ def test_other_processes_of_a_run_say_nothing(stage: Stage, capsys: pytest.Captu
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--lang", "pl"], "--data starter: the starter speech is Mandarin, not Polish"),
-        (["--lang", "pl", "--data", "d", "--simplify"], "--simplify --lang pl"),
+        (["--lang", "pl"], "--data starter: the starter speech is Mandarin (zh), not Polish"),
+        (["--lang", "pl", "--data", "fleurs", "--simplify"], "--simplify --lang pl"),
+        (["--lang", "zh", "--data", "startr"], "Did you mean starter?"),
         (["--lang", "zz-nowhere"], "zz-nowhere"),
         (["--lang", "zh", "--lng", "x"], "did you mean --lang?"),
     ],

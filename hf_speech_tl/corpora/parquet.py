@@ -55,6 +55,9 @@ def _arrow_of(file: Path, folder: Path, text_column: str | None) -> Path:
     half = cached.with_suffix(f".{uuid.uuid4().hex}.tmp")
     try:
         parquet = pq.ParquetFile(file)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{file.name} cannot be read as Parquet: {str(error).splitlines()[0]}") from error
+    try:
         columns = find_columns(parquet.schema_arrow.names, file.name, text_column)
         half.parent.mkdir(parents=True, exist_ok=True)
         with pa.OSFile(str(half), "wb") as sink, pa.ipc.new_stream(sink, READ) as writer:

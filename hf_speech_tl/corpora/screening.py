@@ -18,7 +18,7 @@ from hf_speech_tl.errors import DataError
 from hf_speech_tl.languages import NORMALISER_VERSION, Language, Unspeakable, transcript
 
 # Decoding runs at some 800 times real time on a processor: 20 h take a minute on two. Beyond that a bad clip is found
-# when a batch first needs it, and left out there.
+# when a training batch first needs it, and another one taken instead; validation and test are always decoded.
 _DECODED_HOURS = 20
 _TOGETHER = 64  # clips held in memory at once while they are decoded
 
@@ -41,30 +41,31 @@ def screen(
 
     Left out are rows whose transcript is missing, damaged, unspeakable or empty, whose audio is longer than
     `max_seconds` or shorter than `min_seconds`, or gives fewer frames (`frames_of` seconds) than CTC needs for the
-    labels; and, in corpora of up to 20 h, those that decoding in `threads` threads finds truncated, not finite, silent
-    or empty. `progress` hears how many recordings of how many are decoded. Raises DataError where more than half of a
-    split is bad.
+    labels; and those that decoding in `threads` threads finds truncated, not finite, silent or empty, but in training
+    splits of over 20 h. `progress` hears how many recordings of how many are decoded. Raises DataError where more than
+    half of a split is bad.
     """
     splits: dict[str, datasets.Dataset] = {name: getattr(corpus, name) for name in SPLITS}
     seconds = {name: rows["seconds"][:] for name, rows in splits.items()}
     texts = {name: _transcripts(rows, language, units, simplify) for name, rows in splits.items()}
     faults = {name: _by_header(seconds[name], texts[name], max_seconds, min_seconds, frames_of) for name in SPLITS}
     notes = corpus.notes
-    hours = sum(map(sum, seconds.values())) / 3600
-    if hours <= _DECODED_HOURS:
-        left = {name: [i for i in range(len(rows)) if i not in faults[name]] for name, rows in splits.items()}
-        total = sum(map(len, left.values()))
-        done = 0
-        with ThreadPoolExecutor(threads) as pool:
-            for name, rows in splits.items():
-                for index, fault in zip(left[name], _by_decoding(rows.select(left[name]), pool), strict=True):
-                    done += 1
-                    if fault:
-                        faults[name][index] = fault
-                    if progress:
-                        progress(done, total)
-    else:
-        notes += (f"{hours:.0f} h: recordings are checked by their headers, and decoded only when a batch needs them",)
+    left = {name: [i for i in range(len(rows)) if i not in faults[name]] for name, rows in splits.items()}
+    hours = sum(seconds["train"][index] for index in left["train"]) / 3600
+    decoded = [name for name in SPLITS if name != "train" or hours <= _DECODED_HOURS]
+    total = sum(len(left[name]) for name in decoded)
+    done = 0
+    with ThreadPoolExecutor(threads) as pool:
+        for name in decoded:
+            rows = splits[name].select(left[name])
+            for index, fault in zip(left[name], _by_decoding(rows, pool), strict=True):
+                done += 1
+                if fault:
+                    faults[name][index] = fault
+                if progress:
+                    progress(done, total)
+    if "train" not in decoded:
+        notes += (f"{hours:.0f} h of training: checked by their headers, and decoded only when a batch needs them",)
     skipped = [row for name, rows in splits.items() for row in _listed(rows, name, faults[name])]
     kept = {name: _kept(rows, texts[name], faults[name]) for name, rows in splits.items()}
     content = [

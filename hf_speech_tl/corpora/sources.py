@@ -17,7 +17,7 @@ _FORMS = (
     "a Parquet file or a folder of them, a folder of audio with metadata.csv/.tsv/.jsonl or a .txt beside each file, "
     "a manifest (.jsonl, .csv, .tsv), starter, fleurs, or hub:OWNER/NAME[:CONFIG]"
 )
-_STARTER_LANGUAGES = ("zh", "cmn")
+_STARTER_LANGUAGE = "zh"
 _HUB = re.compile(r"hub:(?P<repo>[\w.-]+/[\w.-]+)(:(?P<config>[\w.-]+))?")
 
 
@@ -46,7 +46,7 @@ def find_source(source: str, language: Language) -> Place:
     if source == "fleurs":
         return Place("hub", "fleurs", repo="google/fleurs", config=fleurs_config(language))
     if match := _HUB.fullmatch(source):
-        return Place("hub", source.removeprefix("hub:"), repo=match["repo"], config=match["config"])
+        return Place("hub", source, repo=match["repo"], config=match["config"])
     hint = _nearest(source)
     raise SettingsError(f"--data {source}: no such file or name.{hint} It takes {_FORMS}.")
 
@@ -64,7 +64,7 @@ def _file(path: Path, source: str) -> Place:
 
 
 def _starter(language: Language) -> Place:
-    if language.tag.split("-")[0] not in _STARTER_LANGUAGES:
+    if language.tag.split("-")[0] != _STARTER_LANGUAGE:
         raise SettingsError(
             f"--data starter: the starter speech is Mandarin (zh), not {language.name} ({language.tag}). "
             "Name recordings of your own with --data, or --data fleurs with a network."

@@ -97,4 +97,8 @@ def with_columns(rows: datasets.Dataset, columns: Mapping[str, Sequence[str | No
             column[place] = value
         beside[name] = pa.array(column, pa.string())
     table = datasets.table.concat_tables([table, datasets.table.InMemoryTable(pa.table(beside))], axis=1)
-    return datasets.Dataset(table, indices_table=selection, fingerprint=digest([(rows._fingerprint, sorted(columns))]))
+    return datasets.Dataset(
+        table,
+        indices_table=selection,
+        fingerprint=digest([(rows._fingerprint, sorted((name, list(values)) for name, values in columns.items()))]),
+    )

@@ -80,7 +80,6 @@ def load_checkpoint(
     config.mask_time_prob = masking.share if masking else 0.0
     config.mask_time_length = masking.length if masking else 10
     config.mask_feature_prob = 0.0
-    config.apply_spec_augment = masking is not None
     # "sum", the default of many checkpoints, makes the learning rate depend on the batch; training takes its own
     # reduction over the whole step, this one is for whoever trains the saved model elsewhere.
     config.ctc_loss_reduction, config.ctc_zero_infinity = "mean", True
@@ -109,7 +108,8 @@ def _feature_extractor(name: str) -> Wav2Vec2FeatureExtractor:
     try:
         extractor = AutoFeatureExtractor.from_pretrained(name)
     except (OSError, ValueError):
-        # Bare encoders are published without one; all of these families were pretrained on normalised waveforms.
+        # A bare encoder saved without one: the layer-norm variants of these families want normalised waveforms, and to
+        # the others, which have a norm after their first layer, it makes little difference.
         extractor = Wav2Vec2FeatureExtractor(sampling_rate=RATE, do_normalize=True)
     # Without the mask, padding changes what a clip is heard as; with it, models with layer norm are exact.
     extractor.return_attention_mask = True

@@ -16,7 +16,6 @@ class Family:
     """
 
     model_type: str
-    prefix: str
     lora_targets: tuple[str, ...]
 
 
@@ -26,9 +25,9 @@ _FEED_FORWARD = ("intermediate_dense", "output_dense")
 FAMILIES = {
     family.model_type: family
     for family in (
-        Family("wav2vec2", "wav2vec2", _ATTENTION + _FEED_FORWARD),
-        Family("hubert", "hubert", _ATTENTION + _FEED_FORWARD),
-        Family("wavlm", "wavlm", _FEED_FORWARD),
+        Family("wav2vec2", _ATTENTION + _FEED_FORWARD),
+        Family("hubert", _ATTENTION + _FEED_FORWARD),
+        Family("wavlm", _FEED_FORWARD),
     )
 }
 

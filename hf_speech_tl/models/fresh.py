@@ -8,22 +8,24 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-RATE = 16_000
-_SHORTEST_FILTER = 128  # taps; 8 ms are the least in which a filter can tell the low mel bands apart
+from hf_speech_tl.audio import RATE
+
+_SHORTEST_FILTER = 128  # taps, 8 ms: a pitch period; in much less a filter has no frequency of its own
 
 
-def place_filterbank(model: PreTrainedModel) -> bool:
-    """Start the first two convolutions as a mel filterbank; True when the architecture has room for one.
+def place_filterbank(model: PreTrainedModel) -> None:
+    """Start the first two convolutions as a mel filterbank, where the architecture has room for one.
 
     The first layer gets pairs of Gabor filters (cosine and sine) on the mel scale, after the time-domain filterbanks of
-    Zeghidour et al. 2018 (arXiv:1711.01161); the activation rectifies them, and the second layer gets a Hann window
-    over each pair, on top of small random weights, so that its first channels are smoothed band energies. All of it
+    Zeghidour et al. 2018 (arXiv:1711.01161), which the layer's norm and activation then level and rectify. The second
+    layer gets a Hann window over each pair, on top of small random weights, so that its first channels are smoothed
+    band energies. The widths and shares were set by hand and not tuned. All of it
     goes on learning. Layers as short as wav2vec 2.0's own (10 taps) are left random.
     """
     encoder = model.get_submodule(f"{model.base_model_prefix}.feature_extractor")
     convolutions = [module for module in encoder.modules() if isinstance(module, nn.Conv1d)]
     if len(convolutions) < 2 or convolutions[0].kernel_size[0] < _SHORTEST_FILTER:
-        return False
+        return
     first, second = convolutions[:2]
     bands, taps = first.out_channels // 2, first.kernel_size[0]
     edges = _mel_edges(bands)
@@ -44,7 +46,6 @@ def place_filterbank(model: PreTrainedModel) -> bool:
         for band in range(min(bands, second.out_channels)):
             for channel in (band, band + bands):
                 second.weight[band, channel] += 0.7 * window / window.norm()
-    return True
 
 
 def _mel_edges(bands: int) -> list[float]:

@@ -21,7 +21,7 @@ def prepare_tuning(model: PreTrainedModel, tuning: str, *, fresh: bool, rank: in
     if tuning == "head":
         model.base_model.requires_grad_(False)
     if not model.config.mask_time_prob and hasattr(model.base_model, "masked_spec_embed"):
-        # Never used in such a run; a parameter without a gradient would stop distributed training.
+        # Never used in such a run, and not to be counted among what it trains.
         model.base_model.masked_spec_embed.requires_grad_(False)
     if tuning != "lora":
         return model

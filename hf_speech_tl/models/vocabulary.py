@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from transformers import Wav2Vec2CTCTokenizer, Wav2Vec2FeatureExtractor, Wav2Vec2Processor
@@ -31,13 +32,16 @@ class Vocabulary:
         spaced = any(" " in transcript for transcript in transcripts)
         return cls((BLANK, *([DELIMITER] if spaced else []), *characters))
 
+    @cached_property
+    def _ids(self) -> dict[str, int]:
+        return {symbol: index for index, symbol in enumerate(self.symbols)}
+
     def __len__(self) -> int:
         return len(self.symbols)
 
     def encode(self, transcript: str) -> list[int]:
         """Label ids of a transcript; characters that are not symbols are left out, `unknown` names them."""
-        ids = {symbol: index for index, symbol in enumerate(self.symbols)}
-        return [ids[character] for character in transcript.replace(" ", DELIMITER) if character in ids]
+        return [self._ids[character] for character in transcript.replace(" ", DELIMITER) if character in self._ids]
 
     def unknown(self, transcripts: Iterable[str]) -> list[str]:
         """Characters of the transcripts that no symbol stands for, sorted."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from peft import PeftModel
 from transformers import PreTrainedModel, Wav2Vec2FeatureExtractor, pipeline
 
@@ -28,7 +29,7 @@ def save_model(
     """Write weights, configuration and processor into `directory`; a LoRA adapter is kept in adapter/ and merged.
 
     base: the Hub id the adapter belongs to; None for a base on this disk, whose path is nobody's business elsewhere.
-    Files are written beside and renamed, so that a directory never holds half a model.
+    Files are written beside and then renamed, so that none is ever there by half.
     """
     beside = directory / ".saving"
     shutil.rmtree(beside, ignore_errors=True)
@@ -59,7 +60,7 @@ def verify_saved(directory: Path, clips: Sequence[np.ndarray]) -> None:
     ours = load_checkpoint(str(directory), read_config(str(directory)))
     if ours.vocabulary is None:
         raise RunError(f"the model saved in {directory} has no readable vocabulary; it is kept there for inspection.")
-    theirs = pipeline("automatic-speech-recognition", model=str(directory))
+    theirs = pipeline("automatic-speech-recognition", model=str(directory), device="cpu", dtype=torch.float32)
     for at, clip in enumerate(clips):
         mine = recognise(
             ours.model, ours.feature_extractor, ours.vocabulary, _only(clip), [len(clip) / RATE], batch_seconds=0

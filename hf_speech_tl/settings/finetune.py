@@ -176,7 +176,7 @@ class FinetuneSettings:
     ).default("auto")
     seed: int = Option(
         "Run",
-        "decides new weights, new splits and the order of the data",
+        "decides new weights and the order of the data; splits stay as they are",
         kind=int,
         at_least=0,
         below=2**32,
@@ -227,10 +227,16 @@ class FinetuneSettings:
     def __post_init__(self) -> None:
         """Check each value, then what goes together; name the directory of the run."""
         check_values(self)
-        if self.from_scratch and self.tuning != "full":
+        if (self.from_scratch or self.model == "starter") and self.tuning != "full":
+            fresh = "--from-scratch" if self.from_scratch else "--model starter"
             raise SettingsError(
-                f"--from-scratch --tuning {self.tuning}: adapters or a head alone learn nothing on random weights; "
-                "allowed with --from-scratch: --tuning full; drop one of the two"
+                f"{fresh} --tuning {self.tuning}: adapters or a head alone learn nothing on random weights; "
+                f"allowed with {fresh}: --tuning full; name a trained --model, or drop --tuning"
+            )
+        if self.optimizer == "muon" and self.tuning != "full":
+            raise SettingsError(
+                f"--optimizer muon --tuning {self.tuning}: Muon is for whole matrices, and there are none to train; "
+                "allowed: auto or adamw"
             )
         if self.lora_rank is not None and self.tuning != "lora":
             raise SettingsError(

@@ -16,14 +16,13 @@ from transformers.utils import logging
 from hf_speech_tl.models import frame_count
 from hf_speech_tl.objectives import ctc_losses
 from hf_speech_tl.settings import FinetuneSettings
-from hf_speech_tl.stages.length import Length, choose_length, store_length, stored_length
+from hf_speech_tl.stages.length import Length, asked_length, choose_length, store_length, stored_length
 from hf_speech_tl.stages.output import Output, steps_done
 from hf_speech_tl.stages.preparation import Prepared
 from hf_speech_tl.training import (
     Batch,
     Batches,
     Clips,
-    Interruption,
     Pace,
     Report,
     SpeechTrainer,
@@ -51,14 +50,16 @@ class Course:
 class Trained:
     """The model of the best validation error, still wrapped where it has adapters, and what it took to get there.
 
-    seconds: wall time of training and validation; steps_skipped: those whose gradient was not finite.
+    seconds: wall time of training and validation, audio_seconds: what was trained on, both since `resumed_at`, the step
+    of a resumed run's checkpoint. steps_skipped: those whose gradient was not finite.
     """
 
     model: PreTrainedModel | PeftModel
     seconds: float
     audio_seconds: float
     steps_skipped: int
-    best_validation_cer: float
+    best_validation_cer: float | None
+    resumed_at: int | None
     interrupted: bool
 
 
@@ -82,6 +83,7 @@ def lay_out(prepared: Prepared, settings: FinetuneSettings, output: Output, proc
         batches.start = steps_done(output.checkpoint) * recipe.accumulation
     else:
         began = time.monotonic()
+        on_gpu = processes.device.type == "cuda"
         pace = _measure(prepared, train, batches, settings, processes.device)
         length = choose_length(
             settings,
@@ -90,7 +92,7 @@ def lay_out(prepared: Prepared, settings: FinetuneSettings, output: Output, proc
             accumulation=recipe.accumulation,
             steps_per_epoch=batches.per_epoch() / recipe.accumulation,
             evaluation_share=sum(rows["seconds"][:]) / recipe.batch_seconds,
-            on_gpu=processes.device.type == "cuda",
+            on_gpu=on_gpu,
         )
         if processes.is_main_process:
             store_length(length, output.checkpoints)
@@ -104,6 +106,7 @@ def follow(
     course: Course, prepared: Prepared, settings: FinetuneSettings, output: Output, processes: PartialState
 ) -> Trained:
     """Train. Raises RunError where it cannot go on; after Ctrl-C a checkpoint is saved and `interrupted` says so."""
+    resumed_at = steps_done(output.checkpoint) if output.checkpoint else None  # the Trainer removes old checkpoints
     set_seed(settings.seed)  # measuring drew random numbers
     trainer = SpeechTrainer(
         prepared.model,  # type: ignore[arg-type]
@@ -130,23 +133,26 @@ def follow(
     # What they would print, Report says in one line.
     logging.disable_progress_bar()
     trainer.remove_callback(PrinterCallback)
-    interruption = Interruption()
-    report = Report(output.directory / "log.jsonl", lambda: trainer.audio_seconds, quiet=settings.quiet)
-    trainer.add_callback(interruption)
+    report = Report(
+        output.directory / "log.jsonl",
+        lambda: trainer.audio_seconds,
+        quiet=settings.quiet or not processes.is_main_process,
+    )
     trainer.add_callback(report)
     begin = time.monotonic()
     try:
         trainer.train(resume_from_checkpoint=str(output.checkpoint) if output.checkpoint else None)
     finally:
         report.close()
-        interruption.restore()
+        trainer.interruption.restore()
     return Trained(
         model=prepared.model,
         seconds=time.monotonic() - begin,
         audio_seconds=trainer.audio_seconds,
         steps_skipped=trainer.finite.skipped,
-        best_validation_cer=trainer.state.best_metric if trainer.state.best_metric is not None else 1.0,
-        interrupted=interruption.happened and trainer.state.global_step < course.length.steps,
+        best_validation_cer=trainer.state.best_metric,
+        resumed_at=resumed_at,
+        interrupted=trainer.interruption.agreed and trainer.state.global_step < course.length.steps,
     )
 
 
@@ -170,5 +176,6 @@ def _measure(
         loss_of,
         lambda model: build_optimiser(model, recipe.rates, recipe.optimiser),
         precision=settings.precision,
+        count_steps=asked_length(settings, on_gpu=device.type == "cuda")[0] is not None,
         device=device,
     )

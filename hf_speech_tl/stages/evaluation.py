@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from hf_speech_tl.audio import RATE
-from hf_speech_tl.corpora import load_corpus, screen
-from hf_speech_tl.errors import SettingsError
+from transformers.utils import cached_file
+
+from hf_speech_tl.errors import DataError, SettingsError
 from hf_speech_tl.languages import find_language
-from hf_speech_tl.models import frame_count
+from hf_speech_tl.models import STARTER
 from hf_speech_tl.scoring import compare
 from hf_speech_tl.settings import EvaluateSettings
 from hf_speech_tl.stages.judgement import judge, load_recogniser
+from hf_speech_tl.stages.reading import is_spaced, read_corpus
 
 
 def run(settings: EvaluateSettings) -> dict[str, object]:
@@ -27,28 +27,29 @@ def run(settings: EvaluateSettings) -> dict[str, object]:
     tag = settings.lang or known.lang
     if tag is None:
         raise SettingsError(f"--lang: {settings.model} does not say which language it is of. Give --lang TAG.")
-    units = known.units
-    if settings.against and (other := _known(settings.against).units) != units:
+    if settings.against and (other := _known(settings.against)).writes != known.writes:
         raise SettingsError(
-            f"--against {settings.against}: writes {other} units, {settings.model} writes {units}; their errors cannot "
-            "be compared. Compare models of the same units."
+            f"--against {settings.against}: writes {other.writes}, {settings.model} writes {known.writes}; their "
+            "errors cannot be compared. Compare models that write the same."
         )
     language = find_language(tag)
     checkpoint, vocabulary = load_recogniser(settings.model)
-    config = checkpoint.model.config
-    corpus = screen(
-        load_corpus(settings.data, tag, text_column=settings.text_column),
+    corpus = read_corpus(
+        settings.data,
         language,
-        units,
-        max_seconds=settings.max_seconds,
-        min_seconds=0.1,
-        frames_of=lambda seconds: frame_count(config, round(seconds * RATE)),
-        threads=os.cpu_count() or 1,
+        checkpoint.model.config,
+        units=known.units,
         simplify=known.simplify,
+        max_seconds=settings.max_seconds,
+        text_column=settings.text_column,
+        quiet=settings.quiet,
+        only=settings.split,
     )
     rows = {"train": corpus.train, "validation": corpus.validation, "test": corpus.test}[settings.split]
-    spaced = language.spaced or units == "romanized"
-    ours = judge(checkpoint, vocabulary, rows, split=settings.split, spaced=spaced, seed=0)
+    if not len(rows):
+        raise DataError(f"--split {settings.split}: there is no utterance in it. Choose another split or other data.")
+    spaced = is_spaced(language, known.units)
+    ours = judge(checkpoint, vocabulary, rows, split=settings.split, spaced=spaced)
     results: dict[str, object] = {
         "command": "evaluate",
         "lang": language.tag,
@@ -58,7 +59,7 @@ def run(settings: EvaluateSettings) -> dict[str, object]:
     }
     if settings.against:
         other_checkpoint, other_vocabulary = load_recogniser(settings.against)
-        theirs = judge(other_checkpoint, other_vocabulary, rows, split=settings.split, spaced=spaced, seed=0)
+        theirs = judge(other_checkpoint, other_vocabulary, rows, split=settings.split, spaced=spaced)
         texts = [[recognition.text for recognition in side.recognitions] for side in (ours, theirs)]
         results["against"] = {
             "model": settings.against,
@@ -70,16 +71,22 @@ def run(settings: EvaluateSettings) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class _Known:
-    """What a model's directory says of itself, where it is one of ours."""
+    """What a model's results.json says of it, where it is one of ours."""
 
     lang: str | None = None
     units: str = "char"
     simplify: bool = False
 
+    @property
+    def writes(self) -> str:
+        """The units in words."""
+        return f"{self.units} units{', simplified' if self.simplify else ''}"
+
 
 def _known(model: str) -> _Known:
-    path = Path(model) / "results.json"
-    if not path.is_file():
+    path = cached_file(model, "results.json", _raise_exceptions_for_missing_entries=False) if model != STARTER else None
+    if path is None:
         return _Known()
-    results = json.loads(path.read_text("utf-8"))
-    return _Known(results["lang"], results["language"]["units"], results["language"]["simplify"])
+    results = json.loads(Path(path).read_text("utf-8"))
+    language = results.get("language", {}) if isinstance(results, dict) else {}
+    return _Known(results.get("lang"), language.get("units", "char"), language.get("simplify", False))

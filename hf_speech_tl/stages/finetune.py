@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 
-from hf_speech_tl.corpora import samples
-from hf_speech_tl.errors import DataError
-from hf_speech_tl.publishing import check_login, push, write_card
+from hf_speech_tl.corpora import samples, write_skipped
+from hf_speech_tl.publishing import push, write_card
 from hf_speech_tl.publishing.save import save_model, verify_saved
-from hf_speech_tl.settings import FinetuneSettings
+from hf_speech_tl.settings import FinetuneSettings, write_yaml
 from hf_speech_tl.stages.course import Course, follow, lay_out
 from hf_speech_tl.stages.judgement import judge, load_recogniser
-from hf_speech_tl.stages.output import Output, claim_output
+from hf_speech_tl.stages.output import Output, claim_output, find_output, latest
 from hf_speech_tl.stages.plan import clock, show_plan, size
 from hf_speech_tl.stages.preparation import Prepared, prepare
-from hf_speech_tl.stages.results import gather_results
+from hf_speech_tl.stages.results import gather_results, write_results
 
 _VERIFIED = 8  # test clips
 
@@ -31,39 +30,48 @@ def run(settings: FinetuneSettings) -> dict[str, object]:
     Raises SettingsError, DataError or RunError, and KeyboardInterrupt after Ctrl-C, when a checkpoint has been saved.
     """
     processes = PartialState(cpu=not torch.cuda.is_available())
-    if settings.push_to_hub is not None:
-        check_login()  # before hours of training, not after
-    claimed = [claim_output(settings) if processes.is_main_process else None]
-    output: Output = broadcast_object_list(claimed)[0]  # the default name holds the time, which differs by process
-    prepared = prepare(settings, output, processes)
-    if not len(prepared.corpus.test):
-        raise DataError("there is no test utterance left to score the model on.")
+    found = [find_output(settings) if processes.is_main_process else None]
+    output: Output = broadcast_object_list(found)[0]  # the default name holds the time, which differs by process
+    try:
+        return _run(settings, output, processes)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(str(output.directory) if latest(output.checkpoints) else "") from None
+
+
+def _run(settings: FinetuneSettings, output: Output, processes: PartialState) -> dict[str, object]:
+    prepared = prepare(settings, processes)
+    if processes.is_main_process:
+        claim_output(output, settings)
+        write_skipped(prepared.corpus.skipped, output.directory / "skipped.csv")
+    processes.wait_for_everyone()
     course = lay_out(prepared, settings, output, processes)
     if processes.is_main_process and not settings.quiet:
         show_plan(_plan(prepared, course, settings, output.directory))
     trained = follow(course, prepared, settings, output, processes)
     if trained.interrupted:
-        raise KeyboardInterrupt(str(output.directory))
+        raise KeyboardInterrupt
     if not processes.is_main_process:
         return {}
 
+    directory, test = output.directory, prepared.corpus.test
     base = None if prepared.checkpoint.fresh or Path(settings.model).exists() else settings.model
-    save_model(
-        trained.model.cpu(), prepared.vocabulary, prepared.checkpoint.feature_extractor, output.directory, base=base
-    )
+    save_model(trained.model.cpu(), prepared.vocabulary, prepared.checkpoint.feature_extractor, directory, base=base)
     # From here on everything is said of the files that others will load, in float32.
-    saved, vocabulary = load_recogniser(str(output.directory))
-    test = prepared.corpus.test
-    after = judge(saved, vocabulary, test, split="test", spaced=prepared.spaced, seed=settings.seed)
+    saved, vocabulary = load_recogniser(str(directory))
+    after = judge(saved, vocabulary, test, split="test", spaced=prepared.spaced)
     results = gather_results(settings, prepared, course, trained, after.scores, base=base)
-    (output.directory / "results.json").write_text(json.dumps(results, ensure_ascii=False, indent=2) + "\n", "utf-8")
-    write_card(output.directory, results)
+    write_card(directory, results)
+    verify_saved(directory, [samples(test[at]["audio"]) for at in range(min(_VERIFIED, len(test)))])
+    # Whoever repeats the run takes the steps and the precision that were measured here.
+    length = course.length
+    resolved = replace(settings, max_minutes=None, epochs=None, max_steps=length.steps, precision=length.precision)
+    write_yaml(resolved, directory / "run.yaml")
+    write_results(results, directory / "results.json")  # last: a directory that has it is complete
     shutil.rmtree(output.checkpoints)
-    verify_saved(output.directory, [samples(test[at]["audio"]) for at in range(min(_VERIFIED, len(test)))])
     if settings.push_to_hub is not None:
         wanted = None if settings.push_to_hub == "auto" else settings.push_to_hub
-        results["pushed_to"] = push(output.directory, wanted, private=settings.private)
-    results["output"] = str(output.directory)  # told, not stored: results.json travels
+        results["pushed_to"] = push(directory, wanted, private=settings.private)
+    results["output"] = str(directory)  # told, not stored: results.json travels
     return results
 
 
@@ -71,25 +79,37 @@ def _plan(prepared: Prepared, course: Course, settings: FinetuneSettings, direct
     cost, recipe, length, corpus = prepared.cost, prepared.recipe, course.length, prepared.corpus
     hours = [f"{sum(rows['seconds'][:]) / 3600:.2f}" for rows in (corpus.train, corpus.validation, corpus.test)]
     unseen = prepared.vocabulary.unknown([*corpus.validation["transcript"][:], *corpus.test["transcript"][:]])
+    rank = f" --lora-rank {prepared.rank}" if settings.tuning == "lora" else ""
+    gain = f" (bfloat16 is {length.gain:.1f} x as fast here)" if length.gain else ""
     origin = "random weights" if prepared.checkpoint.fresh else "pretrained"
     head = f"{len(prepared.vocabulary)} symbols, {len(prepared.carried)} of them kept from the checkpoint"
     if unseen:
         head += f"; never in training: {' '.join(unseen[:12])}{' ...' if len(unseen) > 12 else ''} ({len(unseen)})"
     return [
         ("model", f"{settings.model} ({origin}), {cost.parameters / 1e6:.1f} M parameters"),
-        ("trained", f"{cost.trained / 1e6:.1f} M parameters (--tuning {settings.tuning})"),
+        ("trained", f"{cost.trained / 1e6:.1f} M parameters (--tuning {settings.tuning}{rank})"),
         ("symbols", f"{head} (--units {settings.units})"),
         (
             "data",
             f"{hours[0]} h training, {hours[1]} h validation, {hours[2]} h test; {len(corpus.skipped)} rows skipped",
         ),
         *(("", note) for note in corpus.notes),
+        *(("", note) for note in _warnings(prepared)),
         ("steps", f"{length.steps} of {recipe.batch_seconds:g} s (fixed by --{length.stopped_by.replace('_', '-')})"),
         ("rates", f"encoder {recipe.rates.encoder:g}, head {recipe.rates.head:g}, --optimizer {recipe.optimiser}"),
-        ("augmentation", ", ".join(recipe.augment) or "none"),
-        ("flat start", f"{recipe.flat_start:.0%} of the run" if recipe.flat_start else "none"),
-        ("precision", length.precision),
-        ("time", f"about {clock(length.seconds)} of training"),
+        ("augmentation", f"--augment {','.join(recipe.augment) or 'none'}"),
+        ("flat start", f"--flat-start {recipe.flat_start:g}"),
+        ("precision", f"--precision {length.precision}{gain}"),
+        (
+            "time",
+            f"about {clock(length.seconds)} of training" if length.seconds else "not measured; the steps are given",
+        ),
         ("memory, disk", f"{size(cost.memory)} and the activations; {size(cost.disk)} while training"),
         ("output", str(directory)),
     ]
+
+
+def _warnings(prepared: Prepared) -> list[str]:
+    if prepared.checkpoint.model.config.feat_extract_norm == "group":
+        return ["this model normalises over padding too: its training batches depend a little on what they are made of"]
+    return []

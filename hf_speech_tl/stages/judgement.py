@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import datasets
+import torch
 
 from hf_speech_tl.corpora import samples
 from hf_speech_tl.decoding import Recognition, recognise
@@ -22,7 +23,7 @@ class Judgement:
 
 
 def judge(
-    checkpoint: Checkpoint, vocabulary: Vocabulary, rows: datasets.Dataset, *, split: str, spaced: bool, seed: int
+    checkpoint: Checkpoint, vocabulary: Vocabulary, rows: datasets.Dataset, *, split: str, spaced: bool
 ) -> Judgement:
     """Transcribe every row in float32 and score it against its `transcript`."""
     found = recognise(
@@ -33,7 +34,7 @@ def judge(
         rows["seconds"][:],
     )
     texts = [recognition.text for recognition in found]
-    return Judgement(found, score(rows["transcript"][:], texts, spaced, rows["speaker"][:], split=split, seed=seed))
+    return Judgement(found, score(rows["transcript"][:], texts, spaced, rows["speaker"][:], split=split))
 
 
 def load_recogniser(name: str) -> tuple[Checkpoint, Vocabulary]:
@@ -41,4 +42,6 @@ def load_recogniser(name: str) -> tuple[Checkpoint, Vocabulary]:
     checkpoint = load_checkpoint(name, read_config(name))
     if checkpoint.fresh or checkpoint.vocabulary is None:
         raise SettingsError(f"--model {name}: has no trained CTC head with a vocabulary. Fine-tune it first.")
+    if torch.cuda.is_available():
+        checkpoint.model.to(torch.device("cuda"))  # type: ignore[arg-type]
     return checkpoint, checkpoint.vocabulary

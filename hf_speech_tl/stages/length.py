@@ -7,24 +7,36 @@ import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings import FinetuneSettings
 from hf_speech_tl.training import Pace
 
 _DEFAULT_MINUTES = 8.0  # on a CPU, for somebody who only said --lang
 _DEFAULT_EPOCHS = 30.0  # on a GPU; what the usual fine-tuning recipes of XLS-R take for some hours of speech
 _EVALUATIONS = 16
-_EVALUATION_COST = 0.4  # of a training step's time for the same audio: forward pass and decoding
+_EVALUATION_COST = 0.4  # of a training step's time for the same audio; a guess: a forward pass is a third of it
 
 
 @dataclass(frozen=True)
 class Length:
-    """steps: optimiser steps; stopped_by: the setting that fixed them; seconds: what it may take."""
+    """steps: optimiser steps; stopped_by: the setting that fixed them; seconds: what it may take, None if unknown.
+
+    gain: how many times faster bfloat16 was than float32, None where that was not tried.
+    """
 
     steps: int
     stopped_by: str
     evaluations: int
     precision: str
-    seconds: float
+    seconds: float | None
+    gain: float | None
+
+
+def asked_length(settings: FinetuneSettings, *, on_gpu: bool) -> tuple[float | None, float | None]:
+    """Minutes and epochs, with ours where no length was asked for."""
+    if (settings.max_minutes, settings.max_steps, settings.epochs) == (None, None, None):
+        return (None, _DEFAULT_EPOCHS) if on_gpu else (_DEFAULT_MINUTES, None)
+    return settings.max_minutes, settings.epochs
 
 
 def choose_length(
@@ -37,27 +49,33 @@ def choose_length(
     evaluation_share: float,
     on_gpu: bool,
 ) -> Length:
-    """The shortest of what the settings ask for.
+    """The shortest of what the settings ask for; SettingsError where the head's own steps leave nothing of it.
 
     spent: seconds of the minutes that measuring took. evaluation_share: validation audio over a step's audio.
     """
-    step_seconds = pace.step_seconds * accumulation
-    minutes, epochs = settings.max_minutes, settings.epochs
-    if minutes is None and settings.max_steps is None and epochs is None:
-        minutes, epochs = (None, _DEFAULT_EPOCHS) if on_gpu else (_DEFAULT_MINUTES, None)
-    evaluating = _EVALUATIONS * evaluation_share * _EVALUATION_COST * step_seconds
+    minutes, epochs = asked_length(settings, on_gpu=on_gpu)
     candidates = {}
     if settings.max_steps is not None:
         candidates["max_steps"] = settings.max_steps
     if epochs is not None:
         candidates["epochs"] = math.ceil(epochs * steps_per_epoch)
-    if minutes is not None:
-        # At least half the time goes to training, however slow the validation set is.
-        seconds = max(60 * minutes - spent - evaluating, 30 * minutes)
-        candidates["max_minutes"] = max(1, int(seconds / step_seconds))
+    step_seconds = evaluating = None
+    if pace.step_seconds is not None:
+        step_seconds = pace.step_seconds * accumulation
+        evaluating = _EVALUATIONS * evaluation_share * _EVALUATION_COST * step_seconds
+        if minutes is not None:
+            # At least half the time goes to training, however slow the validation set is.
+            seconds = max(60 * minutes - spent - evaluating, 30 * minutes)
+            candidates["max_minutes"] = max(1, int(seconds / step_seconds))
     stopped_by = min(candidates, key=lambda name: candidates[name])
     steps = candidates[stopped_by]
-    return Length(steps, stopped_by, min(_EVALUATIONS, steps), pace.precision, steps * step_seconds + evaluating)
+    if settings.head_steps >= steps:
+        raise SettingsError(
+            f"--head-steps {settings.head_steps}: the run has {steps} steps, so the encoder would never be trained. "
+            "Give it fewer, the run more, or use --tuning head."
+        )
+    seconds_in_all = None if step_seconds is None or evaluating is None else steps * step_seconds + evaluating
+    return Length(steps, stopped_by, min(_EVALUATIONS, steps), pace.precision, seconds_in_all, pace.gain)
 
 
 def store_length(length: Length, checkpoints: Path) -> None:

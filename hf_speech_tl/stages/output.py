@@ -31,10 +31,10 @@ class Output:
         return self.directory / "checkpoints"
 
 
-def claim_output(settings: FinetuneSettings) -> Output:
-    """Make the directory and write run.yaml into it, or find the one to go on with.
+def find_output(settings: FinetuneSettings) -> Output:
+    """The directory of a run, or the checkpoint to go on from; nothing is written or removed yet.
 
-    Raises SettingsError where it holds something else, or where there is nothing to resume.
+    Raises SettingsError where the directory holds something else, or where there is nothing to resume.
     """
     if settings.resume is not None:
         return _resumed(settings)
@@ -44,7 +44,7 @@ def claim_output(settings: FinetuneSettings) -> Output:
     if directory.exists() and not directory.is_dir():
         raise SettingsError(f"--output {directory}: is a file. Name an empty or new directory.")
     if directory.is_dir() and any(directory.iterdir()):
-        if not (directory / "run.yaml").is_file():
+        if not is_run(directory):
             raise SettingsError(
                 f"--output {directory}: holds something that is not a run of ours, and is left alone. "
                 "Name an empty or new directory."
@@ -54,10 +54,27 @@ def claim_output(settings: FinetuneSettings) -> Output:
                 f"--output {directory}: holds an earlier run. Add --overwrite to replace it, --resume {directory} to "
                 "go on with it, or name another directory."
             )
-        _clear(directory)
-    directory.mkdir(parents=True, exist_ok=True)
-    write_yaml(settings, directory / "run.yaml")
     return Output(directory, None)
+
+
+def claim_output(output: Output, settings: FinetuneSettings) -> None:
+    """Take the directory, once it is known that there is something to put there: an earlier run goes only now."""
+    if output.checkpoint:
+        return
+    output.directory.mkdir(parents=True, exist_ok=True)
+    for name in _WRITTEN:
+        path = output.directory / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    write_yaml(settings, output.directory / "run.yaml")
+
+
+def is_run(directory: Path) -> bool:
+    """Whether the directory's run.yaml is one that we wrote."""
+    path = directory / "run.yaml"
+    return path.is_file() and path.read_text("utf-8", errors="replace").startswith("# hf_speech_tl")
 
 
 def steps_done(checkpoint: Path) -> int:
@@ -69,13 +86,18 @@ def _resumed(settings: FinetuneSettings) -> Output:
     named = settings.output
     runs = [named] if named else sorted(Path("runs").glob("*/"), key=lambda run: run.stat().st_mtime, reverse=True)
     for directory in runs:
-        if not (directory / "run.yaml").is_file():
+        checkpoint = latest(directory / "checkpoints") if is_run(directory) else None
+        if checkpoint is None:
             continue
-        different = _differences(settings, directory / "run.yaml")
-        checkpoint = _latest(directory / "checkpoints")
-        if checkpoint and not different:
+        try:
+            different = _differences(settings, directory / "run.yaml")
+        except SettingsError:
+            if named:
+                raise
+            continue  # an unrelated old run, of settings that are no more
+        if not different:
             return Output(directory, checkpoint)
-        if named and checkpoint:
+        if named:
             raise SettingsError(
                 f"--resume {directory}: that run has other settings ({', '.join(different)}). "
                 f"Go on with its own: finetune {directory / 'run.yaml'} --resume {directory}"
@@ -90,16 +112,7 @@ def _differences(settings: FinetuneSettings, path: Path) -> list[str]:
     return [name for name in compared if getattr(stored, name) != getattr(settings, name)]
 
 
-def _latest(checkpoints: Path) -> Path | None:
-    """The newest checkpoint that was written to its end: the Trainer writes its state last but for random numbers."""
+def latest(checkpoints: Path) -> Path | None:
+    """The newest checkpoint that was written to its end, which is when the Trainer writes its state."""
     whole = [path for path in checkpoints.glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
     return max(whole, key=lambda path: int(path.name.rsplit("-", 1)[1]), default=None)
-
-
-def _clear(directory: Path) -> None:
-    for name in _WRITTEN:
-        path = directory / name
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections import Counter
 from pathlib import Path
 
+from hf_speech_tl.languages import NORMALISER_VERSION
 from hf_speech_tl.scoring import Scores
 from hf_speech_tl.settings import FinetuneSettings
 from hf_speech_tl.stages.course import Course, Trained
@@ -28,6 +31,7 @@ def gather_results(
             "name": prepared.language.name,
             "units": settings.units,
             "simplify": settings.simplify,
+            "normaliser": NORMALISER_VERSION,
             "metric": "cer" if not prepared.spaced else prepared.language.metric,
         },
         "model": {
@@ -58,6 +62,9 @@ def gather_results(
             "tuning": settings.tuning,
             "trained_parameters": prepared.cost.trained,
             "steps": length.steps,
+            "lora_rank": prepared.rank if settings.tuning == "lora" else None,
+            "head_steps": recipe.rates.head_steps,
+            "resumed_at_step": trained.resumed_at,
             "stopped_by": length.stopped_by,
             "batch_seconds": recipe.batch_seconds,
             "accumulation": recipe.accumulation,
@@ -77,3 +84,10 @@ def gather_results(
         },
         "environment": describe_environment(),
     }
+
+
+def write_results(results: dict[str, object], path: Path) -> None:
+    """Write results.json beside and rename it: it is there whole, or not at all."""
+    beside = path.with_suffix(".part")
+    beside.write_text(json.dumps(results, ensure_ascii=False, indent=2) + "\n", "utf-8")
+    os.replace(beside, path)

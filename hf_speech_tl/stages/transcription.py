@@ -11,6 +11,9 @@ from hf_speech_tl.errors import DataError
 from hf_speech_tl.settings import TranscribeSettings
 from hf_speech_tl.stages.judgement import load_recogniser
 
+_LONGEST = 120  # seconds: memory grows with the square of the length, and models have heard nothing as long
+_SHORTEST = 0.1
+
 
 @dataclass(frozen=True)
 class Transcription:
@@ -31,9 +34,16 @@ def run(settings: TranscribeSettings) -> list[Transcription]:
     errors: dict[str, str] = {}
     for file in settings.files:
         try:
-            readable[file] = read_header(Path(file)).seconds
+            seconds = read_header(Path(file)).seconds
         except BadAudio as error:
             errors[file] = error.reason
+            continue
+        if seconds > _LONGEST:
+            errors[file] = f"{seconds:.0f} s long, cut it into pieces of at most {_LONGEST} s"
+        elif seconds < _SHORTEST:
+            errors[file] = f"only {seconds:.3f} s long"
+        else:
+            readable[file] = seconds
     if not readable:
         reasons = "; ".join(f"{file}: {reason}" for file, reason in errors.items())
         raise DataError(f"none of the files can be transcribed ({reasons}). Give wav, flac, ogg, opus or mp3 files.")

@@ -2,7 +2,6 @@
 
 from hf_speech_tl.training.batches import Batches
 from hf_speech_tl.training.clips import Batch, Clips, collator
-from hf_speech_tl.training.guard import Interruption
 from hf_speech_tl.training.optimiser import Rates, build_optimiser, build_schedule
 from hf_speech_tl.training.pace import Pace, first_batches, measure_pace
 from hf_speech_tl.training.progress import Report
@@ -12,7 +11,6 @@ __all__ = [
     "Batch",
     "Batches",
     "Clips",
-    "Interruption",
     "Pace",
     "Rates",
     "Report",

@@ -39,13 +39,18 @@ class Batch(TypedDict):
 
 @dataclass
 class Clips(torch.utils.data.Dataset):
-    """The rows of a screened split, decoded lazily; a clip that turns out bad is None, and its id stands in `bad`."""
+    """The rows of a screened split, decoded lazily.
+
+    A clip that turns out bad while training is replaced by the next good one; its id and the reason stand in `bad`.
+    """
 
     rows: datasets.Dataset
     labels: Sequence[list[int]]
     bad: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.ids: list[str] = self.rows["id"][:]
+        self.seconds: list[float] = self.rows["seconds"][:]
         self._kept: dict[int, np.ndarray] = {}
         self._kept_bytes = 0
 
@@ -63,36 +68,33 @@ class Clips(torch.utils.data.Dataset):
                 self._kept_bytes += pulses.nbytes
         return pulses.astype(np.float32) / 32767
 
-    def __getitem__(self, index: int) -> Clip | None:
-        try:
-            clip = self.load(index)
-        except BadAudio as error:
-            row = self.rows[index]
-            if row["id"] not in self.bad:
-                self.bad[row["id"]] = error.reason
-                print(f"skipped from now on: {row['id']}: {error.reason}", file=sys.stderr)
-            return None
-        return Clip(samples=clip, labels=self.labels[index], id=self.rows[index]["id"])
+    def __getitem__(self, index: int) -> Clip:
+        for at in (*range(index, len(self)), *range(index)):
+            if self.ids[at] in self.bad:
+                continue
+            try:
+                return Clip(samples=self.load(at), labels=self.labels[at], id=self.ids[at])
+            except BadAudio as error:
+                self.bad[self.ids[at]] = error.reason
+                print(f"skipped from now on: {self.ids[at]}: {error.reason}", file=sys.stderr)
+        raise DataError("none of the recordings can be decoded any more. Has the data been moved or changed?")
 
 
-def collator(feature_extractor: Wav2Vec2FeatureExtractor) -> Callable[[list[Clip | None]], Batch]:
-    """A function that pads clips into a batch; clips that could not be decoded are left out."""
+def collator(feature_extractor: Wav2Vec2FeatureExtractor) -> Callable[[list[Clip]], Batch]:
+    """A function that pads clips into a batch."""
 
-    def collate(clips: list[Clip | None]) -> Batch:
-        good = [clip for clip in clips if clip is not None]
-        if not good:
-            raise DataError("a whole batch of recordings can no longer be decoded. Has the data been moved or changed?")
+    def collate(clips: list[Clip]) -> Batch:
         inputs = feature_extractor(
-            [clip["samples"] for clip in good], sampling_rate=RATE, padding=True, return_tensors="pt"
+            [clip["samples"] for clip in clips], sampling_rate=RATE, padding=True, return_tensors="pt"
         )
-        width = max(len(clip["labels"]) for clip in good)
-        labels = [clip["labels"] + [-100] * (width - len(clip["labels"])) for clip in good]
+        width = max(len(clip["labels"]) for clip in clips)
+        labels = [clip["labels"] + [-100] * (width - len(clip["labels"])) for clip in clips]
         return Batch(
             input_values=inputs["input_values"],
             attention_mask=inputs["attention_mask"].long(),
             labels=torch.tensor(labels),
-            ids=[clip["id"] for clip in good],
-            seconds=sum(len(clip["samples"]) for clip in good) / RATE,
+            ids=[clip["id"] for clip in clips],
+            seconds=sum(len(clip["samples"]) for clip in clips) / RATE,
         )
 
     return collate

@@ -50,10 +50,13 @@ class FiniteGradients(TrainerCallback):
 
 
 class Interruption(TrainerCallback):
-    """Turns Ctrl-C and a polite kill into a checkpoint after the current step; `happened` says so afterwards."""
+    """Turns Ctrl-C and a polite kill into a checkpoint after the next step.
+
+    asked: this process got the signal; agreed: some process did, as all of them know, and the run stops.
+    """
 
     def __init__(self) -> None:
-        self.happened = False
+        self.asked = self.agreed = False
         self._before: dict[int, Any] = {}
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
@@ -61,7 +64,7 @@ class Interruption(TrainerCallback):
             self._before[number] = signal.signal(number, self._note)
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        if self.happened:
+        if self.agreed:
             control.should_save = control.should_training_stop = True
 
     def restore(self) -> None:
@@ -71,6 +74,6 @@ class Interruption(TrainerCallback):
         self._before.clear()
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.happened:  # asked twice: do not wait for the step
+        if self.asked:  # twice: do not wait for the step
             raise KeyboardInterrupt
-        self.happened = True
+        self.asked = True

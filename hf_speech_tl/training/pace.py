@@ -19,18 +19,19 @@ from hf_speech_tl.training.clips import Batch
 
 _TRIALS = 5  # of each precision
 _STEPS = 20
+_PATIENCE = 20.0  # seconds for the trials: a large model's own slowness says enough after one
 _GAIN = 0.9  # bf16 has to take less than this share of the time; below, its rounding is not worth it
 
 
 @dataclass(frozen=True)
 class Pace:
-    """precision: float32 or bfloat16; step_seconds: an optimiser step of one micro-batch, in seconds.
+    """precision: float32 or bfloat16. step_seconds: a step of one micro-batch with its loading, None if not measured.
 
     gain: how many times faster bfloat16 was, None where it was not tried.
     """
 
     precision: str
-    step_seconds: float
+    step_seconds: float | None
     gain: float | None
 
 
@@ -41,19 +42,24 @@ def measure_pace(
     optimiser_of: Callable[[nn.Module], torch.optim.Optimizer],
     *,
     precision: str,
+    count_steps: bool,
     device: torch.device,
 ) -> Pace:
     """Time real steps on a copy of the model, so that the run itself starts from untouched weights.
 
-    precision: float32, bfloat16, or auto, which tries both in turn on the same batches.
+    precision: float32, bfloat16, or auto, which on a CPU tries both in turn on the same batches. count_steps: whether
+    the time of a step is wanted, or only the precision.
     """
+    if precision == "auto" and device.type == "cuda":
+        precision = "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+    if precision != "auto" and not count_steps:
+        return Pace(precision, None, None)
     trial = copy.deepcopy(model).to(device).train()
     optimiser = optimiser_of(trial)
-    batches = itertools.cycle(itertools.islice(loader, _STEPS))
 
     def step(batch: Batch, chosen: str) -> float:
-        moved = {key: value.to(device) if torch.is_tensor(value) else value for key, value in batch.items()}
         begin = time.perf_counter()
+        moved = {key: value.to(device) if torch.is_tensor(value) else value for key, value in batch.items()}
         autocast = torch.autocast(device.type, torch.bfloat16) if chosen == "bfloat16" else contextlib.nullcontext()
         with autocast:
             loss = loss_of(trial, moved)  # type: ignore[arg-type]
@@ -66,16 +72,27 @@ def measure_pace(
 
     gain = None
     if precision == "auto":
-        pairs = []
-        for batch in itertools.islice(batches, _TRIALS + 1):
-            pairs.append((step(batch, "float32"), step(batch, "bfloat16")))
-        # The first pair pays for what is set up once.
-        gain = statistics.median(single / half for single, half in pairs[1:])
+        began = time.perf_counter()
+        ratios: list[float] = []
+        for batch in itertools.islice(loader, _TRIALS + 1):
+            ratios.append(step(batch, "float32") / step(batch, "bfloat16"))
+            if time.perf_counter() - began > _PATIENCE:
+                break
+        # The first pair pays for what is set up once, unless it is all there is.
+        gain = statistics.median(ratios[1:] or ratios)
         precision = "bfloat16" if 1 / gain < _GAIN else "float32"
-    times = [step(batch, precision) for batch in itertools.islice(batches, _STEPS)]
+    if not count_steps:
+        return Pace(precision, None, gain)
+    batches = iter(loader)
+    times: list[float] = []
+    begin = time.perf_counter()
+    while len(times) < _STEPS and sum(times) < 3 * _PATIENCE:
+        step(next(batches), precision)
+        times.append(time.perf_counter() - begin)
+        begin = time.perf_counter()
     return Pace(precision, statistics.fmean(times), gain)
 
 
 def first_batches(batches: Batches) -> Batches:
-    """The sampler of the run's own first batches."""
+    """Micro-batches like the run's own, in their order, enough to measure by."""
     return Batches(batches.seconds, batches.batch_seconds, batches.seed, _STEPS)

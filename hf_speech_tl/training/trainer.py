@@ -19,7 +19,7 @@ from hf_speech_tl.objectives import ctc_losses, flat_start_losses
 from hf_speech_tl.scoring import character_edits, rate
 from hf_speech_tl.training.batches import Batches
 from hf_speech_tl.training.clips import Batch, Clips, collator
-from hf_speech_tl.training.guard import FiniteGradients
+from hf_speech_tl.training.guard import FiniteGradients, Interruption
 from hf_speech_tl.training.optimiser import Rates, build_optimiser, build_schedule
 from hf_speech_tl.training.watchdog import collapse_warning
 
@@ -67,6 +67,8 @@ class SpeechTrainer(Trainer):
         self.step_ids: list[str] = []
         self.finite = FiniteGradients(lambda: self.step_ids)
         self.add_callback(self.finite)
+        self.interruption = Interruption()
+        self.add_callback(self.interruption)
         self._network = model
         self._train_clips = train
         self._validation_clips = validation
@@ -96,9 +98,13 @@ class SpeechTrainer(Trainer):
         """The micro-batches of a step, and how many utterances all processes have in it."""
         micro_batches, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
         self.step_ids = [name for batch in micro_batches for name in batch["ids"]]
-        self.audio_seconds += sum(batch["seconds"] for batch in micro_batches)
-        utterances = torch.tensor(len(self.step_ids), device=self.args.device)
-        return micro_batches, self.accelerator.reduce(utterances, "sum")
+        seconds = sum(batch["seconds"] for batch in micro_batches)
+        ours = torch.tensor([len(self.step_ids), seconds, self.interruption.asked], device=self.args.device)
+        utterances, seconds, asked = self.accelerator.reduce(ours, "sum").tolist()
+        self.audio_seconds += seconds
+        # Processes see a signal at different times; they all stop after the same step, or wait for each other for ever.
+        self.interruption.agreed = asked > 0
+        return micro_batches, utterances
 
     def compute_loss(
         self, model: nn.Module, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
@@ -151,7 +157,7 @@ class SpeechTrainer(Trainer):
             self._feature_extractor,
             self._vocabulary,
             lambda at: clips.load(mine[at]),
-            [clips.rows[index]["seconds"] for index in mine],
+            [clips.seconds[index] for index in mine],
             dtype=torch.bfloat16 if self.args.bf16 else torch.float32,
         )
         order = gather_object(list(zip(mine, found, strict=True)))

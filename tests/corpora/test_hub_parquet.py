@@ -118,7 +118,7 @@ def test_parquet_files_on_main(hub: Repositories) -> None:
     assert (len(corpus.train), len(corpus.validation), len(corpus.test)) == (4, 2, 2)
     assert corpus.test["text"][:] == ["text 6", "text 7"]
     assert corpus.license == "cc-by-4.0"
-    assert corpus.names == ("owner/plain",)
+    assert corpus.names == ("hub:owner/plain",)
 
 
 def test_fleurs_comes_from_what_the_hub_converted(hub: Repositories) -> None:

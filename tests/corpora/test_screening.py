@@ -212,13 +212,19 @@ def test_half_bad_goes_on(folder_of: FolderOf) -> None:
     ]
 
 
-def test_beyond_twenty_hours_only_headers_are_read(folder_of: FolderOf, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = folder_of(3)
-    (folder / "a0.wav").write_bytes(_wav(np.zeros(8_000)))
-    corpus = load_corpus([_manifest(folder, [(f"a{n}.wav", f"text {'a' * n}") for n in range(3)])], "en")
+def test_beyond_twenty_hours_training_is_checked_by_headers_only(
+    folder_of: FolderOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = folder_of(6)
+    for name in ("a0.wav", "a5.wav"):
+        (folder / name).write_bytes(_wav(np.zeros(8_000)))
+    splits = ("train", "train", "train", "dev", "test", "test")
+    rows = ["path,text,split", *(f"a{n}.wav,text {'a' * n},{split}" for n, split in enumerate(splits))]
+    (folder / "m.csv").write_text("\n".join(rows))
     monkeypatch.setattr("hf_speech_tl.corpora.screening._DECODED_HOURS", 1 / 3600)
-    screened = _screened(corpus, "en")
-    assert len(_rows(screened)) == 3
+    screened = _screened(load_corpus([str(folder / "m.csv")], "en"), "en")
+    assert len(screened.train) == 3
+    assert [row.id for row in screened.skipped] == ["a5"]
     assert "checked by their headers" in screened.notes[-1]
 
 

@@ -30,9 +30,9 @@ def test_paths(tmp_path: Path) -> None:
 def test_names() -> None:
     assert _found("starter") == Place("starter", "starter")
     assert _found("fleurs") == Place("hub", "fleurs", repo="google/fleurs", config="cmn_hans_cn")
-    assert _found("hub:owner/name") == Place("hub", "owner/name", repo="owner/name")
+    assert _found("hub:owner/name") == Place("hub", "hub:owner/name", repo="owner/name")
     assert _found("hub:owner/name.v2:pt-BR") == Place(
-        "hub", "owner/name.v2:pt-BR", repo="owner/name.v2", config="pt-BR"
+        "hub", "hub:owner/name.v2:pt-BR", repo="owner/name.v2", config="pt-BR"
     )
 
 

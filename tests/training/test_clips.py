@@ -15,15 +15,15 @@ def test_a_clip_is_the_same_decoded_and_kept() -> None:
     np.testing.assert_array_equal(first, again)
 
 
-def test_a_clip_that_went_bad_is_left_out_and_named() -> None:
+def test_a_clip_that_went_bad_gives_way_to_the_next_and_is_named() -> None:
     rows = tiny_rows((0.5, 0.7), ("ab", "b")).map(
         lambda row, at: {"audio": row["audio"] | ({"bytes": b"gone"} if at == 0 else {})}, with_indices=True
     )
     clips = Clips(rows, [[2, 3], [3]])
-    batch = collator(EXTRACTOR)([clips[0], clips[1]])
-    assert batch["ids"] == ["clip1"] and clips.bad == {"clip0": "not audio"}
+    assert [clips[at]["id"] for at in (0, 1, 0)] == ["clip1"] * 3
+    assert clips.bad == {"clip0": "not audio"}
     with pytest.raises(DataError, match="moved or changed"):
-        collator(EXTRACTOR)([clips[0]])
+        _ = Clips(rows.select([0]), [[2, 3]])[0]
 
 
 def test_a_batch_is_padded_and_says_where() -> None:

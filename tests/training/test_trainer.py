@@ -64,9 +64,8 @@ def build(
 def one_plain_step(directory: Path, batches: list[list[int]]) -> tuple[dict[str, torch.Tensor], float]:
     """Weights and logged loss after one SGD step, without clipping, over the given micro-batches."""
     trainer = build(directory, FixedBatches(batches), steps=1, accumulation=len(batches), max_grad_norm=0.0)
-    trainer.create_optimizer = lambda *_: setattr(  # plain SGD shows the size of the gradient; Adam hides it
-        trainer, "optimizer", torch.optim.SGD([{"params": [*trainer.model.parameters()], "part": "encoder"}], lr=1.0)
-    )
+    # Plain SGD shows the size of the gradient; Adam hides it.
+    trainer.optimizer = torch.optim.SGD([{"params": [*trainer.model.parameters()], "part": "encoder"}], lr=1.0)
     trainer.args.logging_steps = trainer.state.logging_steps = 1
     trainer.train()
     loss = next(entry["loss"] for entry in trainer.state.log_history if "loss" in entry)

@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+import torch
+from tiny import tiny_model
+
+from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.settings import FinetuneSettings
+from hf_speech_tl.stages.length import choose_length
+from hf_speech_tl.stages.recipe import choose_augment, choose_masking, choose_recipe
+from hf_speech_tl.training import Pace
+
+
+@pytest.mark.parametrize("frames", [1, 2, 9, 10, 50])
+def test_masking_fits_the_shortest_clip(frames: int) -> None:
+    masking = choose_masking(("mask",), shortest=frames, median=200)
+    assert masking is not None
+    model = tiny_model(mask_time_prob=masking.share, mask_time_length=masking.length).train()
+    np.random.seed(0)
+    samples = 730 + 320 * (frames - 1)  # the receptive field, and a stride for each further frame
+    logits = model(torch.randn(1, samples), attention_mask=torch.ones(1, samples, dtype=torch.long)).logits
+    assert logits.shape[1] == frames
+
+
+def test_the_usual_span_would_stop_on_such_a_clip() -> None:
+    model = tiny_model(mask_time_prob=0.05, mask_time_length=10).train()
+    with pytest.raises(ValueError, match="mask_length"):
+        model(torch.randn(1, 2_000), attention_mask=torch.ones(1, 2_000, dtype=torch.long))
+
+
+def test_what_is_given_is_taken_and_the_rest_depends_on_the_model() -> None:
+    given = FinetuneSettings(lang="it", learning_rate=3e-5, batch_seconds=200, optimizer="adamw", augment=())
+    recipe = choose_recipe(given, parameters=300_000_000, fresh=False, processes=1)
+    assert (recipe.rates.encoder, recipe.batch_seconds, recipe.optimiser, recipe.augment) == (3e-5, 200, "adamw", ())
+    assert recipe.accumulation == 5
+    plain = FinetuneSettings(lang="it")
+    small, large = (choose_recipe(plain, parameters=n, fresh=n < 1e8, processes=1) for n in (5_000_000, 300_000_000))
+    assert (small.optimiser, large.optimiser) == ("muon", "adamw")
+    assert choose_augment(plain, fresh=False) == ("mask",)
+    assert choose_augment(plain, fresh=True) == small.augment == ()
+
+
+def _length(settings: FinetuneSettings, step_seconds: float | None = 0.5) -> tuple[int, str]:
+    length = choose_length(
+        settings,
+        pace=Pace("float32", step_seconds, None),
+        spent=10.0,
+        accumulation=1,
+        steps_per_epoch=100,
+        evaluation_share=5.0,
+        on_gpu=False,
+    )
+    return length.steps, length.stopped_by
+
+
+def test_whichever_length_ends_first() -> None:
+    assert _length(FinetuneSettings(lang="it", max_steps=50, epochs=2)) == (50, "max_steps")
+    assert _length(FinetuneSettings(lang="it", max_steps=500, epochs=2)) == (200, "epochs")
+    steps, why = _length(FinetuneSettings(lang="it", max_steps=5000, max_minutes=2))
+    assert why == "max_minutes" and 120 <= steps < 220
+    assert _length(FinetuneSettings(lang="it"))[1] == "max_minutes"
+
+
+def test_the_head_alone_may_not_take_the_whole_run() -> None:
+    with pytest.raises(SettingsError, match="--head-steps 100"):
+        _length(FinetuneSettings(lang="it", head_steps=100, epochs=1))
