@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import subprocess
 import sys
+import tempfile
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
@@ -105,16 +107,23 @@ def _say(cls: type[Settings], line: str, code: int) -> int:
 def _stopped(cls: type[Settings], directory: str) -> str:
     if not directory:
         return "stopped; nothing was saved"
-    arguments = [f"{directory}/run.yaml", "--resume", directory]
-    return f"stopped; to go on: hf-speech-tl {cls.command} {shlex.join(arguments)}"
+    command = ["python", "-m", f"hf_speech_tl.{cls.command}", f"{directory}/run.yaml", "--resume", directory]
+    joined = subprocess.list2cmdline(command) if sys.platform == "win32" else shlex.join(command)
+    return f"stopped; to go on: {joined}"
 
 
 def _log(output: Path | None) -> str:
-    """Write the traceback of the current exception to a file, and say where it is."""
-    path = output / "error.log" if output and output.is_dir() else Path("hf_speech_tl-error.log")
+    """Write the traceback of the current exception into a run's directory, else to a new file, and say where it is."""
     try:
-        path.write_text(traceback.format_exc(), encoding="utf-8")
+        if output and (output / "run.yaml").is_file():
+            path = output / "error.log"
+            path.write_text(traceback.format_exc(), encoding="utf-8")
+        else:
+            with tempfile.NamedTemporaryFile(
+                "w", encoding="utf-8", prefix="hf_speech_tl-", suffix=".log", delete=False
+            ) as file:
+                file.write(traceback.format_exc())
+            path = Path(file.name)
     except OSError:
-        traceback.print_exc()
-        return f"the traceback is above: {path} cannot be written"
+        return "no traceback: nowhere to write it"
     return f"traceback: {path}"

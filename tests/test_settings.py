@@ -27,7 +27,7 @@ EVERY_OPTION = (
     "--lang pt-BR --data a,b.csv --data hub:me/speech:pt --text-column words --max-seconds 12.5 --units romanized "
     "--model me/encoder --tuning lora --lora-rank 4 --max-minutes 8 --max-steps 1000 --epochs 2.5 --batch-seconds 40 "
     "--learning-rate 1e-3 --head-learning-rate 3e-3 --head-steps 10 --warmup 0.2 --weight-decay 0 --optimizer adamw "
-    "--augment mask --flat-start 0.15 --precision bfloat16 --seed 7 --simplify"
+    "--augment mask --precision bfloat16 --seed 7 --simplify"
 )
 
 

@@ -13,6 +13,6 @@ def licence_beside(path: Path) -> str | None:
     try:
         head = readme.read_text("utf-8", errors="replace").split("---")
         named = yaml.safe_load(head[1]).get("license") if len(head) > 2 and not head[0].strip() else None
-    except (OSError, yaml.YAMLError, AttributeError):
+    except (OSError, ValueError, RecursionError, yaml.YAMLError, AttributeError):
         return None
     return ", ".join(map(str, named)) if isinstance(named, list) else str(named) if named else None

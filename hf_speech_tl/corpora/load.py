@@ -57,6 +57,8 @@ def load_corpus(sources: Sequence[str], lang: str, *, text_column: str | None = 
     splits, notes = assign_splits(keys, seed)
     if shared := shared_texts(keys, splits):
         notes += (f"{shared} of {splits.count('test')} test transcripts also stand in the training split",)
+    if any(place.layout == "starter" for place in places):
+        notes += ("the starter speech is made by a synthesiser: error rates on it say nothing about people",)
     table = _one_table(places, read, rows, language.tag)
     train, validation, test = (
         table.select([row.number for row, home in zip(rows, splits, strict=True) if home == split], keep_in_memory=True)

@@ -82,7 +82,7 @@ def _nearest(tag: str) -> list[tuple[str, str]]:
     if len(word) <= 4:  # the length of a tag; a longer word is the beginning of a name
         if word in names:
             codes.append(word)
-        if len(word) == 2:  # jp, cz, gr: a country instead of its language
+        if len(word) == 2 and word.isalpha() and word.isascii():  # jp, cz, gr: a country instead of its language
             codes.append(langcodes.get(f"und-{word}").maximize().language or "")
         likeness = {code: difflib.SequenceMatcher(None, word, code).ratio() for code in names}
         ranked = sorted(names, key=lambda code: (-likeness[code], -speakers[code]))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -54,16 +56,26 @@ def read_config(name: str) -> PreTrainedConfig:
     """The configuration of `starter`, a directory or a Hub id, of a supported family; else SettingsError."""
     with as_file(files("hf_speech_tl") / "assets" / "starter") as starter:
         place = str(starter) if name == STARTER else name
-        if Path(place).is_dir() and not (Path(place) / "config.json").is_file():
+        if os.path.isdir(place) and not (Path(place) / "config.json").is_file():
             raise SettingsError(f"--model {name}: there is no config.json in it. Name the directory of a saved model.")
-        try:
-            config = AutoConfig.from_pretrained(place)
-        except (OSError, ValueError) as error:
-            reason = str(error).strip().splitlines()[0]
+        if _is_misspelt(place):
             raise SettingsError(
-                f"--model {name}: not a directory, and not to be had from the Hub or its cache ({reason}). "
-                f"Give a directory, a Hub id, or `{STARTER}`, which needs neither."
+                f"--model {name}: there is no such directory. Give a directory, a Hub id, or `{STARTER}`."
+            )
+        try:
+            config = AutoConfig.from_pretrained(place, trust_remote_code=False)
+        except Exception as error:  # every kind comes out of a stranger's config.json
+            reason = " ".join(str(error).split())[:300]
+            where = (
+                "its config.json cannot be used" if os.path.isdir(place) else "not to be had from the Hub or its cache"
+            )
+            raise SettingsError(
+                f"--model {name}: {where} ({reason}). Give a directory, a Hub id, or `{STARTER}`."
             ) from error
+    if getattr(config, "add_adapter", False):
+        raise SettingsError(
+            f"--model {name}: has adapter layers after its encoder, which are not supported. Take another."
+        )
     find_family(getattr(config, "model_type", None), name)
     return config
 
@@ -88,7 +100,21 @@ def load_checkpoint(
         place_filterbank(model)
         return Checkpoint(name, model, _feature_extractor(name), None, fresh=True)
     # A file saved in half precision would load as a half-precision model and refuse float32 input.
-    model, report = AutoModelForCTC.from_pretrained(name, config=config, dtype=torch.float32, output_loading_info=True)
+    try:
+        model, report = AutoModelForCTC.from_pretrained(
+            name,
+            config=config,
+            dtype=torch.float32,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # told below, with the others
+            trust_remote_code=False,
+        )
+    except Exception as error:  # missing, cut short, or a pickle that holds more than weights
+        reason = " ".join(str(error).split())[:300]
+        raise SettingsError(
+            f"--model {name}: its weights cannot be loaded ({reason}). It takes a whole model.safetensors, or a "
+            "pytorch_model.bin of nothing but tensors."
+        ) from error
     missing = {key for key in report["missing_keys"] if not key.endswith("masked_spec_embed")}
     headless = {"lm_head.weight", "lm_head.bias"} <= missing
     missing -= {"lm_head.weight", "lm_head.bias"}
@@ -98,6 +124,8 @@ def load_checkpoint(
             f"--model {name}: {len(missing) or len(report['mismatched_keys'])} weights of the encoder are not in the "
             f"checkpoint ({example}, ...). Choose a whole checkpoint, or --from-scratch to train its architecture anew."
         )
+    if not all(parameter.isfinite().all() for parameter in model.parameters()):
+        raise SettingsError(f"--model {name}: some of its weights are not finite numbers. Take another checkpoint.")
     vocabulary = None if headless else _read_vocabulary(name, model)
     return Checkpoint(name, model, _feature_extractor(name), vocabulary, fresh=False)
 
@@ -106,7 +134,7 @@ def _feature_extractor(name: str) -> Wav2Vec2FeatureExtractor:
     if name == STARTER:
         return Wav2Vec2FeatureExtractor(sampling_rate=RATE, do_normalize=True, return_attention_mask=True)
     try:
-        extractor = AutoFeatureExtractor.from_pretrained(name)
+        extractor = AutoFeatureExtractor.from_pretrained(name, trust_remote_code=False)
     except (OSError, ValueError):
         # A bare encoder saved without one: the layer-norm variants of these families want normalised waveforms, and to
         # the others, which have a norm after their first layer, it makes little difference.
@@ -117,15 +145,31 @@ def _feature_extractor(name: str) -> Wav2Vec2FeatureExtractor:
 
 
 def _read_vocabulary(name: str, model: PreTrainedModel) -> Vocabulary | None:
-    """The symbols of the checkpoint's head by id; None where its vocab.json is absent, nested, or of another size."""
+    """The symbols of the checkpoint's head by id; None where it has no vocab.json, or a nested one as MMS has.
+
+    Raises SettingsError where the file and the head do not belong together.
+    """
     path = cached_file(name, "vocab.json", _raise_exceptions_for_missing_entries=False)
     if path is None:
         return None
-    ids = json.loads(Path(path).read_text("utf-8"))
-    outputs = model.config.vocab_size
-    if not all(isinstance(index, int) and 0 <= index < outputs for index in ids.values()):
-        return None
-    symbols = [""] * outputs
-    for symbol, index in ids.items():
-        symbols[index] = symbol
-    return Vocabulary(tuple(symbols), blank=model.config.pad_token_id)
+    outputs, blank = model.config.vocab_size, model.config.pad_token_id
+    try:
+        ids = json.loads(Path(path).read_text("utf-8"))
+        if ids and all(isinstance(entry, dict) for entry in ids.values()):
+            return None
+        symbols = [""] * outputs
+        for symbol, index in ids.items():
+            symbols[range(outputs).index(index)] = symbol
+        return Vocabulary(tuple(symbols), blank=range(outputs).index(blank))
+    except (ValueError, AttributeError, TypeError) as error:
+        raise SettingsError(
+            f"--model {name}: its vocab.json does not fit its head ({outputs} outputs, blank {blank}): {error}. "
+            "Mend the file, or take another checkpoint."
+        ) from error
+
+
+def _is_misspelt(place: str) -> bool:
+    """Whether this can only have been meant as a path: no Hub id looks so, or its parent is a directory here."""
+    if os.path.exists(place):
+        return False
+    return re.fullmatch(r"[\w.-]+(/[\w.-]+)?", place) is None or os.path.isdir(os.path.dirname(place) or "-")

@@ -65,6 +65,10 @@ def push(directory: Path, repo_id: str | None, *, private: bool) -> str:
         raise SettingsError(
             f"{directory} holds no saved model (config.json, model.safetensors): give a directory that finetune wrote"
         )
+    if not (directory / "results.json").is_file():
+        raise SettingsError(
+            f"{directory} holds no results.json, so its run was not completed: give the directory of a finished run"
+        )
     try:
         check_login()
         name = repo_id or directory.resolve().name

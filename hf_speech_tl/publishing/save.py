@@ -44,6 +44,9 @@ def save_model(
     plain.config.mask_time_prob = 0.0
     plain.save_pretrained(str(beside))
     vocabulary.processor(feature_extractor, beside).save_pretrained(str(beside))
+    mode = (beside / "config.json").stat().st_mode
+    for path in beside.rglob("*.safetensors"):
+        path.chmod(mode)  # safetensors writes files that nobody else may read
     for path in beside.iterdir():
         target = directory / path.name
         if target.is_dir():

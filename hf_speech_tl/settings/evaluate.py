@@ -34,8 +34,8 @@ class EvaluateSettings:
     ).default(None)
     split: str = Option(
         "Data",
-        "part of the data to score",
-        choices=("train", "validation", "test"),
+        "part of the data to score; all is for data that no model learnt from",
+        choices=("train", "validation", "test", "all"),
         why="the part that nothing was chosen by",
     ).default("test")
     text_column: str | None = Option(

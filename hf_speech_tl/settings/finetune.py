@@ -84,7 +84,13 @@ class FinetuneSettings:
         why="WER 23.0, LoRA 36.1, in the one published comparison on XLS-R (Arabic, Common Voice 24)",
     ).default("full")
     lora_rank: int | None = Option(
-        "Model", "rank of the adapters of --tuning lora", kind=int, at_least=1, unset="auto", why="the plan shows it"
+        "Model",
+        "rank of the adapters of --tuning lora",
+        kind=int,
+        at_least=1,
+        below=10_000,
+        unset="auto",
+        why="the plan shows it",
     ).default(None)
 
     max_minutes: float | None = Option(
@@ -96,10 +102,16 @@ class FinetuneSettings:
         why="without any of the three: 8 minutes on a CPU, 30 epochs on a GPU",
     ).default(None)
     max_steps: int | None = Option(
-        "Length", "train so many steps", kind=int, at_least=1, unset="none", why="see --max-minutes"
+        "Length", "train so many steps", kind=int, at_least=1, below=10**9, unset="none", why="see --max-minutes"
     ).default(None)
     epochs: float | None = Option(
-        "Length", "go so many times through the data", kind=float, above=0, unset="none", why="see --max-minutes"
+        "Length",
+        "go so many times through the data",
+        kind=float,
+        above=0,
+        below=10**6,
+        unset="none",
+        why="see --max-minutes",
     ).default(None)
 
     batch_seconds: float | None = Option(
@@ -107,6 +119,7 @@ class FinetuneSettings:
         "seconds of audio a step, over all processes",
         kind=float,
         above=0,
+        below=10**6,
         unset="auto",
         why="by the size of the model; the plan shows it",
     ).default(None)
@@ -131,6 +144,7 @@ class FinetuneSettings:
         "train the head alone for so many steps first",
         kind=int,
         at_least=0,
+        below=10**9,
         why="off; wav2vec 2.0 took 10,000 (Baevski et al. 2020)",
     ).default(0)
     warmup: float = Option(
@@ -157,17 +171,6 @@ class FinetuneSettings:
         metavar="LIST",
         why="by the model; the plan shows it",
     ).default(None)
-    flat_start: float | None = Option(
-        "Schedule",
-        "share of the run that learns frame by frame, the labels spread evenly over each clip",
-        kind=float,
-        at_least=0,
-        below=1,
-        unset="auto",
-        metavar="SHARE",
-        why="only for weights that know no speech; the plan shows it",
-    ).default(None)
-
     precision: str = Option(
         "Run",
         "numbers to compute with; weights stay float32",

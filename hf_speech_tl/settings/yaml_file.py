@@ -27,6 +27,8 @@ def read_values(cls: type[Settings], path: Path) -> dict[str, object]:
         raise SettingsError(f"{path}: cannot be read ({error.strerror}); give a YAML file of settings") from None
     except UnicodeDecodeError:
         raise SettingsError(f"{path}: is not text in UTF-8; save it as such") from None
+    except (ValueError, RecursionError) as error:
+        raise SettingsError(f"{path}: holds a value that cannot be read ({error}); mend it") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
 from peft import PeftModel
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, PrinterCallback, set_seed
@@ -16,7 +17,7 @@ from transformers.utils import logging
 from hf_speech_tl.models import frame_count
 from hf_speech_tl.objectives import ctc_losses
 from hf_speech_tl.settings import FinetuneSettings
-from hf_speech_tl.stages.length import Length, asked_length, choose_length, store_length, stored_length
+from hf_speech_tl.stages.length import Length, asked_length, choose_length, stored_length
 from hf_speech_tl.stages.output import Output, steps_done
 from hf_speech_tl.stages.preparation import Prepared
 from hf_speech_tl.training import (
@@ -94,10 +95,7 @@ def lay_out(prepared: Prepared, settings: FinetuneSettings, output: Output, proc
             evaluation_share=sum(rows["seconds"][:]) / recipe.batch_seconds,
             on_gpu=on_gpu,
         )
-        if processes.is_main_process:
-            store_length(length, output.checkpoints)
-        processes.wait_for_everyone()
-        length = stored_length(output.checkpoints)  # processes measure differently; the first one's word counts
+    length = broadcast_object_list([length])[0]  # processes measure differently; the first one's word counts
     batches.count = length.steps * recipe.accumulation
     return Course(train, validation, batches, length)
 
@@ -128,7 +126,6 @@ def follow(
         batches=course.batches,
         rates=prepared.recipe.rates,
         optimiser=prepared.recipe.optimiser,
-        flat_start=prepared.recipe.flat_start,
     )
     # What they would print, Report says in one line.
     logging.disable_progress_bar()

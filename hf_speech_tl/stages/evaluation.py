@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import datasets
 from transformers.utils import cached_file
 
 from hf_speech_tl.errors import DataError, SettingsError
@@ -43,9 +44,9 @@ def run(settings: EvaluateSettings) -> dict[str, object]:
         max_seconds=settings.max_seconds,
         text_column=settings.text_column,
         quiet=settings.quiet,
-        only=settings.split,
+        only=None if settings.split == "all" else settings.split,
     )
-    rows = {"train": corpus.train, "validation": corpus.validation, "test": corpus.test}[settings.split]
+    rows = datasets.concatenate_datasets([corpus.train, corpus.validation, corpus.test])  # the unwanted ones are empty
     if not len(rows):
         raise DataError(f"--split {settings.split}: there is no utterance in it. Choose another split or other data.")
     spaced = is_spaced(language, known.units)

@@ -16,6 +16,7 @@ from hf_speech_tl.publishing.save import save_model, verify_saved
 from hf_speech_tl.settings import FinetuneSettings, write_yaml
 from hf_speech_tl.stages.course import Course, follow, lay_out
 from hf_speech_tl.stages.judgement import judge, load_recogniser
+from hf_speech_tl.stages.length import store_length
 from hf_speech_tl.stages.output import Output, claim_output, find_output, latest
 from hf_speech_tl.stages.plan import clock, show_plan, size
 from hf_speech_tl.stages.preparation import Prepared, prepare
@@ -40,11 +41,13 @@ def run(settings: FinetuneSettings) -> dict[str, object]:
 
 def _run(settings: FinetuneSettings, output: Output, processes: PartialState) -> dict[str, object]:
     prepared = prepare(settings, processes)
+    course = lay_out(prepared, settings, output, processes)
     if processes.is_main_process:
+        # Only now is it known that there is something to put there; what an earlier run left goes first.
         claim_output(output, settings)
         write_skipped(prepared.corpus.skipped, output.directory / "skipped.csv")
+        store_length(course.length, output.checkpoints)
     processes.wait_for_everyone()
-    course = lay_out(prepared, settings, output, processes)
     if processes.is_main_process and not settings.quiet:
         show_plan(_plan(prepared, course, settings, output.directory))
     trained = follow(course, prepared, settings, output, processes)
@@ -67,7 +70,7 @@ def _run(settings: FinetuneSettings, output: Output, processes: PartialState) ->
     resolved = replace(settings, max_minutes=None, epochs=None, max_steps=length.steps, precision=length.precision)
     write_yaml(resolved, directory / "run.yaml")
     write_results(results, directory / "results.json")  # last: a directory that has it is complete
-    shutil.rmtree(output.checkpoints)
+    shutil.rmtree(output.checkpoints, ignore_errors=True)
     if settings.push_to_hub is not None:
         wanted = None if settings.push_to_hub == "auto" else settings.push_to_hub
         results["pushed_to"] = push(directory, wanted, private=settings.private)
@@ -86,6 +89,7 @@ def _plan(prepared: Prepared, course: Course, settings: FinetuneSettings, direct
     if unseen:
         head += f"; never in training: {' '.join(unseen[:12])}{' ...' if len(unseen) > 12 else ''} ({len(unseen)})"
     return [
+        ("device", "GPU" if torch.cuda.is_available() else f"CPU, {torch.get_num_threads()} threads"),
         ("model", f"{settings.model} ({origin}), {cost.parameters / 1e6:.1f} M parameters"),
         ("trained", f"{cost.trained / 1e6:.1f} M parameters (--tuning {settings.tuning}{rank})"),
         ("symbols", f"{head} (--units {settings.units})"),
@@ -98,7 +102,6 @@ def _plan(prepared: Prepared, course: Course, settings: FinetuneSettings, direct
         ("steps", f"{length.steps} of {recipe.batch_seconds:g} s (fixed by --{length.stopped_by.replace('_', '-')})"),
         ("rates", f"encoder {recipe.rates.encoder:g}, head {recipe.rates.head:g}, --optimizer {recipe.optimiser}"),
         ("augmentation", f"--augment {','.join(recipe.augment) or 'none'}"),
-        ("flat start", f"--flat-start {recipe.flat_start:g}"),
         ("precision", f"--precision {length.precision}{gain}"),
         (
             "time",

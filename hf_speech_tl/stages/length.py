@@ -86,4 +86,9 @@ def store_length(length: Length, checkpoints: Path) -> None:
 
 def stored_length(checkpoints: Path) -> Length:
     """The length that `store_length` kept."""
-    return Length(**json.loads((checkpoints / "length.json").read_text("utf-8")))
+    try:
+        return Length(**json.loads((checkpoints / "length.json").read_text("utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise SettingsError(
+            f"--resume: {checkpoints / 'length.json'} is missing or damaged. Begin the run anew with --overwrite."
+        ) from error

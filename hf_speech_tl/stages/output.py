@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -41,8 +43,12 @@ def find_output(settings: FinetuneSettings) -> Output:
     directory = settings.output
     if directory is None:
         raise SettingsError("--output: no directory is named. Name one.")
-    if directory.exists() and not directory.is_dir():
-        raise SettingsError(f"--output {directory}: is a file. Name an empty or new directory.")
+    _check_place(directory)
+    for name, place in (("--model", settings.model), *(("--data", source) for source in settings.data)):
+        if os.path.exists(place) and directory.resolve() in (Path(place).resolve(), *Path(place).resolve().parents):
+            raise SettingsError(
+                f"--output {directory}: holds {name} {place}, which would be lost. Name another directory."
+            )
     if directory.is_dir() and any(directory.iterdir()):
         if not is_run(directory):
             raise SettingsError(
@@ -64,7 +70,7 @@ def claim_output(output: Output, settings: FinetuneSettings) -> None:
     output.directory.mkdir(parents=True, exist_ok=True)
     for name in _WRITTEN:
         path = output.directory / name
-        if path.is_dir():
+        if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
@@ -113,6 +119,35 @@ def _differences(settings: FinetuneSettings, path: Path) -> list[str]:
 
 
 def latest(checkpoints: Path) -> Path | None:
-    """The newest checkpoint that was written to its end, which is when the Trainer writes its state."""
-    whole = [path for path in checkpoints.glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
-    return max(whole, key=lambda path: int(path.name.rsplit("-", 1)[1]), default=None)
+    """The newest checkpoint of which every part is there: a run may have been killed while it wrote one."""
+    parts = ("trainer_state.json", "optimizer.pt", "scheduler.pt")
+    whole = [
+        path
+        for path in checkpoints.glob("checkpoint-*")
+        if re.fullmatch(r"checkpoint-\d+", path.name)
+        and all((path / part).is_file() for part in parts)
+        and _steps(path)
+    ]
+    return max(whole, key=steps_done, default=None)
+
+
+def _steps(checkpoint: Path) -> int | None:
+    try:
+        return steps_done(checkpoint)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _check_place(directory: Path) -> None:
+    """SettingsError where no directory can be made or written, before anything is read or trained."""
+    if os.path.exists(directory) and not os.path.isdir(directory):
+        raise SettingsError(f"--output {directory}: is a file. Name an empty or new directory.")
+    try:
+        str(directory).encode()
+        parent = next(place for place in (directory, *directory.absolute().parents) if place.exists())
+    except (OSError, UnicodeEncodeError) as error:
+        raise SettingsError(
+            f"--output {directory!s:.80}: cannot be a directory here ({error}). Name another."
+        ) from error
+    if not os.path.isdir(parent) or not os.access(parent, os.W_OK):
+        raise SettingsError(f"--output {directory}: {parent} cannot be written to. Name another directory.")

@@ -23,7 +23,6 @@ class Recipe:
     optimiser: str
     batch_seconds: float
     accumulation: int
-    flat_start: float
     augment: tuple[str, ...]
 
 
@@ -44,9 +43,7 @@ def choose_recipe(settings: FinetuneSettings, *, parameters: int, fresh: bool, p
         warmup=settings.warmup,
         head_steps=settings.head_steps,
     )
-    # An encoder that knows sounds is ahead of evenly spread labels.
-    flat_start = settings.flat_start if settings.flat_start is not None else (0.15 if fresh else 0.0)
-    return Recipe(rates, optimiser, batch_seconds, accumulation, flat_start, choose_augment(settings, fresh=fresh))
+    return Recipe(rates, optimiser, batch_seconds, accumulation, choose_augment(settings, fresh=fresh))
 
 
 def choose_augment(settings: FinetuneSettings, *, fresh: bool) -> tuple[str, ...]:

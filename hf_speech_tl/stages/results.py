@@ -72,7 +72,6 @@ def gather_results(
             "head_learning_rate": recipe.rates.head,
             "optimizer": recipe.optimiser,
             "augment": list(recipe.augment),
-            "flat_start": recipe.flat_start,
             "precision": length.precision,
             "seed": settings.seed,
             "best_validation_cer": trained.best_validation_cer,

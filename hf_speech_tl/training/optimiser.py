@@ -11,7 +11,7 @@ from torch.optim import AdamW, Muon, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 # Muon's step for a matrix has a fixed size, Adam's depends on the gradient's history. This ratio of their rates is the
-# one that was tried on the starter model from fresh weights; README, "From fresh weights", has the figures.
+# one that was tried on the starter model from fresh weights; docs/from-fresh-weights.md has the figures.
 _MUON_RATIO = 20.0
 
 

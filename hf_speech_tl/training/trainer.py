@@ -15,7 +15,7 @@ from transformers import PreTrainedModel, Trainer, TrainingArguments, Wav2Vec2Fe
 
 from hf_speech_tl.decoding import Recognition, recognise
 from hf_speech_tl.models import Vocabulary, frame_count
-from hf_speech_tl.objectives import ctc_losses, flat_start_losses
+from hf_speech_tl.objectives import ctc_losses
 from hf_speech_tl.scoring import character_edits, rate
 from hf_speech_tl.training.batches import Batches
 from hf_speech_tl.training.clips import Batch, Clips, collator
@@ -46,13 +46,8 @@ class SpeechTrainer(Trainer):
         batches: Batches,
         rates: Rates,
         optimiser: str,
-        flat_start: float,
     ) -> None:
-        """What training needs beside the model.
-
-        references: the validation transcripts; spaced: whether their spaces count. flat_start: share of the run over
-        which CTC fades in.
-        """
+        """references: the validation transcripts; spaced: whether their spaces count."""
         super().__init__(
             model,
             arguments,
@@ -79,7 +74,6 @@ class SpeechTrainer(Trainer):
         self._batches = batches
         self._rates = rates
         self._optimiser_name = optimiser
-        self._flat_start = flat_start
 
     def get_train_dataloader(self) -> DataLoader:
         # The sampler shards over processes itself; accelerate's wrapper would shard once more. A generator of its own
@@ -115,10 +109,6 @@ class SpeechTrainer(Trainer):
         log_probabilities = logits.float().log_softmax(-1)
         frames = frame_count(self._network.config, inputs["attention_mask"].sum(-1))
         losses = ctc_losses(log_probabilities, frames, labels, self._vocabulary.blank)
-        progress = self.state.global_step / max(1, self.state.max_steps)
-        if progress < self._flat_start:
-            share = 1 - progress / self._flat_start
-            losses = (1 - share) * losses + share * flat_start_losses(log_probabilities, frames, labels)
         return losses.sum() * self.accelerator.num_processes / num_items_in_batch
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:

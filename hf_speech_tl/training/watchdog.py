@@ -18,6 +18,6 @@ def collapse_warning(recognitions: Sequence[Recognition], progress: float) -> st
         return None
     return (
         f"after {progress:.0%} of the run the model says almost only blank ({blank:.1%} of the frames, {symbols} "
-        "distinct symbols). More --max-minutes, a smaller --batch-seconds (more steps), another --learning-rate or "
-        "a longer --flat-start usually help; transcripts that do not match their audio never get off this plateau."
+        "distinct symbols). More --max-minutes, a smaller --batch-seconds (more steps), or another "
+        "--learning-rate usually help; transcripts that do not match their audio never get off this plateau."
     )

@@ -91,3 +91,57 @@ def test_rows_of_common_symbols_are_kept_and_capitals_count(tmp_path) -> None:
     assert carried == ["[PAD]", "|", "a", "b"]
     assert torch.equal(new[2], old[2]) and not torch.equal(new[4], old[4])
     assert checkpoint.model.config.vocab_size == 5
+
+
+def _changed(directory, name: str, change) -> str:
+    path = save_tiny(directory) / name
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(change(content)))
+    return str(directory)
+
+
+def _nan(directory) -> str:
+    weights = load_file(save_tiny(directory) / "model.safetensors")
+    weights["lm_head.weight"][0, 0] = torch.nan
+    save_file(weights, directory / "model.safetensors", {"format": "pt"})
+    return str(directory)
+
+
+def _cut_short(directory) -> str:
+    path = save_tiny(directory) / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:1000])
+    return str(directory)
+
+
+_BAD = {
+    "not finite": _nan,
+    "weights cannot be loaded": _cut_short,
+    "vocab.json does not fit": lambda directory: _changed(directory, "vocab.json", lambda ids: ids | {"z": 99}),
+    "blank None": lambda directory: _changed(directory, "config.json", lambda config: config | {"pad_token_id": None}),
+    "config.json cannot be used": lambda directory: _changed(
+        directory, "config.json", lambda config: config | {"hidden_size": "abc"}
+    ),
+    "adapter layers": lambda directory: _changed(
+        directory, "config.json", lambda config: config | {"add_adapter": True}
+    ),
+}
+
+
+@pytest.mark.parametrize("said", _BAD)
+def test_a_damaged_model_is_refused_in_one_line(said: str, tmp_path) -> None:
+    directory = _BAD[said](tmp_path)
+    with pytest.raises(SettingsError, match=said) as caught:
+        load_checkpoint(directory, read_config(directory))
+    assert "\n" not in str(caught.value)
+
+
+def test_code_that_comes_with_a_model_is_not_run(tmp_path) -> None:
+    (tmp_path / "conf.py").write_text("raise SystemExit('run')")
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "foo", "auto_map": {"AutoConfig": "conf.C"}}))
+    with pytest.raises(SettingsError):
+        read_config(str(tmp_path))
+
+
+def test_a_misspelt_directory_is_not_looked_for_elsewhere(tmp_path) -> None:
+    with pytest.raises(SettingsError, match="no such directory"):
+        read_config(str(tmp_path / "misspelt"))

@@ -1,6 +1,6 @@
 import torch
 
-from hf_speech_tl.objectives import ctc_losses, flat_start_losses
+from hf_speech_tl.objectives import ctc_losses
 
 
 def _log_probabilities(batch: int, frames: int, symbols: int = 5) -> torch.Tensor:
@@ -30,10 +30,3 @@ def test_more_labels_than_frames_give_no_loss_and_no_gradient() -> None:
 
 def test_nothing_in_the_labels_is_finite() -> None:
     assert ctc_losses(_log_probabilities(1, 4), torch.tensor([4]), torch.tensor([[-100]]), 0).isfinite().all()
-
-
-def test_flat_start_spreads_labels_evenly_and_ignores_padding() -> None:
-    scores = _log_probabilities(1, 8)
-    loss = flat_start_losses(scores, torch.tensor([6]), torch.tensor([[1, 2, 3, -100]]))
-    by_hand = -sum(scores[0, frame, label] for frame, label in enumerate([1, 1, 2, 2, 3, 3])) / 6
-    torch.testing.assert_close(loss[0], by_hand)

@@ -76,7 +76,7 @@ def test_figures_stay_as_they_are() -> None:
     results = {
         "lang": "zh",
         "after": {"cer": {"value": 0.25, "low": 0.2, "high": 0.3}, "wer": None, "split": "test"},
-        "training": {"precision": "bf16", "augment": ["mask"], "flat_start": True},
+        "training": {"precision": "bf16", "augment": ["mask"]},
         "environment": {"torch": "2.13.0+cpu", "device": "Intel(R) Xeon(R) CPU @ 2.70GHz", "cores": 2},
     }
     assert redact_results(results) == results

@@ -18,6 +18,7 @@ from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings import FinetuneSettings
 from hf_speech_tl.settings.yaml_file import read_values
 from hf_speech_tl.stages.finetune import run
+from hf_speech_tl.stages.output import latest
 
 _FILES = {
     "model.safetensors",
@@ -122,3 +123,42 @@ def test_nothing_to_resume_is_said(settings, tmp_path) -> None:
     (tmp_path / "run").mkdir()
     with pytest.raises(SettingsError, match="no unfinished run"):
         run(settings(output=None, resume=str(tmp_path / "run")))
+
+
+def test_what_fails_later_has_removed_nothing(settings, tmp_path) -> None:
+    run(settings(max_steps=1))
+    before = _weights(tmp_path / "run")
+    for changes in ({"data": (str(tmp_path / "none"),)}, {"epochs": 1, "max_steps": None, "head_steps": 1000}):
+        with pytest.raises(SettingsError):
+            run(settings(overwrite=True, **changes))
+    assert _weights(tmp_path / "run").keys() == before.keys()
+
+
+def test_the_output_may_not_hold_what_the_run_needs(settings, tmp_path) -> None:
+    run(settings(max_steps=1))
+    with pytest.raises(SettingsError, match="would be lost"):
+        run(settings(model=str(tmp_path / "run"), overwrite=True))
+
+
+def test_a_link_is_removed_and_not_what_it_leads_to(settings, tmp_path) -> None:
+    run(settings(max_steps=1))
+    (tmp_path / "big").mkdir()
+    (tmp_path / "big" / "kept").write_text("mine")
+    (tmp_path / "run" / "checkpoints").symlink_to(tmp_path / "big")
+    run(settings(max_steps=1, overwrite=True))
+    assert (tmp_path / "big" / "kept").read_text() == "mine"
+
+
+def test_other_accounts_may_read_the_weights(settings, tmp_path) -> None:
+    run(settings(max_steps=1))
+    mode = (tmp_path / "run" / "config.json").stat().st_mode
+    assert (tmp_path / "run" / "model.safetensors").stat().st_mode == mode
+
+
+def test_a_damaged_checkpoint_is_passed_over(tmp_path) -> None:
+    for name, state in (("checkpoint-2", '{"global_step": 2}'), ("checkpoint-4", ""), ("checkpoint-1 (copy)", "{}")):
+        (tmp_path / name).mkdir()
+        for part in ("optimizer.pt", "scheduler.pt"):
+            (tmp_path / name / part).write_bytes(b"")
+        (tmp_path / name / "trainer_state.json").write_text(state)
+    assert latest(tmp_path) == tmp_path / "checkpoint-2"

@@ -56,7 +56,6 @@ def build(
         batches=batches,
         rates=Rates(1e-2, 1e-2, 0.0, 0.1, 0),
         optimiser="adamw",
-        flat_start=0.0,
     )
     return SpeechTrainer(model or tiny_model(), arguments, **(settings | changes))
 
@@ -151,7 +150,7 @@ def test_ten_such_gradients_in_a_row_stop_the_run_and_name_the_utterances(tmp_pa
 
 def test_it_learns_eight_clips_by_heart(tmp_path) -> None:
     rows = tiny_rows(LENGTHS, TEXTS)
-    trainer = build(tmp_path, Batches(rows["seconds"], 20.0, 0, count=60), steps=60, optimiser="muon", flat_start=0.1)
+    trainer = build(tmp_path, Batches(rows["seconds"], 20.0, 0, count=60), steps=60, optimiser="muon")
     trainer.train()
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     assert losses[-1] < 0.7 * losses[0]

@@ -6,7 +6,7 @@ _BLANK = [Recognition("", 0.0, 1.0), Recognition("", 0.0, 0.99)]
 
 def test_blank_only_late_in_the_run_warns_with_a_remedy() -> None:
     warning = collapse_warning(_BLANK, 0.5)
-    assert warning is not None and "--flat-start" in warning and "99.5%" in warning
+    assert warning is not None and "--learning-rate" in warning and "99.5%" in warning
 
 
 def test_not_at_the_beginning_and_not_when_it_speaks() -> None:
