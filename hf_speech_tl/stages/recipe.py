@@ -29,8 +29,8 @@ class Recipe:
 def choose_recipe(settings: FinetuneSettings, *, parameters: int, fresh: bool, processes: int) -> Recipe:
     """Fill in what the settings leave to us. fresh: the encoder starts from random weights."""
     small = parameters < _SMALL
-    # Small: many short steps, as docs/from-fresh-weights.md has them. Others: 32 clips of some four seconds, and below a
-    # rate of 3e-4, as in Hugging Face's "Fine-Tune XLSR-Wav2Vec2"; neither was measured here.
+    # Small: many short steps, as docs/from-fresh-weights.md has them. Others: 32 clips of some four seconds, and below
+    # a rate of 3e-4, as in Hugging Face's "Fine-Tune XLSR-Wav2Vec2"; neither was measured here.
     batch_seconds = settings.batch_seconds or (40.0 if small else 120.0)
     micro = batch_seconds / processes
     accumulation = max(1, round(micro / _MICRO_SECONDS[small]))
@@ -49,7 +49,7 @@ def choose_recipe(settings: FinetuneSettings, *, parameters: int, fresh: bool, p
 
 
 def choose_augment(settings: FinetuneSettings, *, fresh: bool) -> tuple[str, ...]:
-    """Masking while fine-tuning is wav2vec 2.0's own practice (Baevski et al. 2020); on fresh weights it is untried here."""
+    """Masking while fine-tuning is wav2vec 2.0's practice (Baevski et al. 2020); on fresh weights it is untried."""
     if settings.augment is not None:
         return settings.augment
     return () if fresh else ("mask",)
