@@ -18,7 +18,7 @@ from transformers import (
     PreTrainedModel,
     Wav2Vec2FeatureExtractor,
 )
-from transformers.utils import cached_file
+from transformers.utils import cached_file, logging
 
 from hf_speech_tl.audio import RATE
 from hf_speech_tl.errors import SettingsError
@@ -100,6 +100,8 @@ def load_checkpoint(
         place_filterbank(model)
         return Checkpoint(name, model, _feature_extractor(name), None, fresh=True)
     # A file saved in half precision would load as a half-precision model and refuse float32 input.
+    if os.path.isdir(name):
+        logging.disable_progress_bar()  # reading a file takes a second; a download keeps its bar
     try:
         model, report = AutoModelForCTC.from_pretrained(
             name,

@@ -126,16 +126,17 @@ def latest(checkpoints: Path) -> Path | None:
         for path in checkpoints.glob("checkpoint-*")
         if re.fullmatch(r"checkpoint-\d+", path.name)
         and all((path / part).is_file() for part in parts)
-        and _steps(path)
+        and _readable(path)
     ]
     return max(whole, key=steps_done, default=None)
 
 
-def _steps(checkpoint: Path) -> int | None:
+def _readable(checkpoint: Path) -> bool:
     try:
-        return steps_done(checkpoint)
+        steps_done(checkpoint)
     except (OSError, ValueError, KeyError, TypeError):
-        return None
+        return False
+    return True
 
 
 def _check_place(directory: Path) -> None:
