@@ -171,7 +171,7 @@ def _measure(
         prepared.model,
         loader,
         loss_of,
-        lambda model: build_optimiser(model, recipe.rates, recipe.optimiser),
+        lambda model, precision: build_optimiser(model, recipe.rates, recipe.optimiser, precision),
         precision=settings.precision,
         count_steps=asked_length(settings, on_gpu=device.type == "cuda")[0] is not None,
         device=device,

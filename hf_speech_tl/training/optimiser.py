@@ -6,13 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import nn
-from torch.optim import AdamW, Muon, Optimizer
+from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
+
+from hf_speech_tl.training.muon import muon_step
 
 # Muon's step for a matrix has a fixed size, Adam's depends on the gradient's history. This ratio of their rates is the
 # one that was tried on the starter model from fresh weights; docs/from-fresh-weights.md has the figures.
 _MUON_RATIO = 20.0
+_BETAS = (0.9, 0.98)  # as wav2vec 2.0 (Baevski et al. 2020)
 
 
 @dataclass(frozen=True)
@@ -31,20 +35,28 @@ class Rates:
 
 
 class MuonAdamW(Optimizer):
-    """Muon (Jordan et al. 2024) for the matrices of the transformer layers, AdamW for all else, as one optimiser.
+    """Muon for the matrices of the transformer layers, AdamW for all else, as one optimiser.
 
-    The groups and the state are shared with torch's own two, so schedules and checkpoints see a single optimiser.
+    The groups and the state are shared with torch's AdamW, so schedules and checkpoints see a single optimiser.
     """
 
-    def __init__(self, groups: list[dict[str, Any]]) -> None:
-        """Groups with `muon=True` go to Muon, the others to AdamW."""
+    def __init__(self, groups: list[dict[str, Any]], dtype: torch.dtype) -> None:
+        """Groups with `muon=True` go to Muon, which computes in `dtype`; the others to AdamW."""
         super().__init__(groups, {})
-        self._muon = Muon([group for group in self.param_groups if group["muon"]])
-        self._adamw = AdamW([group for group in self.param_groups if not group["muon"]], betas=(0.9, 0.98))
+        self._dtype = dtype
+        self._adamw = AdamW([group for group in self.param_groups if not group["muon"]], betas=_BETAS)
         self._share()
 
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
-        self._muon.step()
+        for group in self.param_groups:
+            if group["muon"]:
+                muon_step(
+                    group["params"],
+                    self.state,
+                    rate=group["lr"],
+                    weight_decay=group["weight_decay"],
+                    dtype=self._dtype,
+                )
         self._adamw.step()
         return closure() if closure else None
 
@@ -53,13 +65,15 @@ class MuonAdamW(Optimizer):
         self._share()
 
     def _share(self) -> None:
-        for part, muon in ((self._muon, True), (self._adamw, False)):
-            part.param_groups = [group for group in self.param_groups if group["muon"] == muon]
-            part.state = self.state
+        self._adamw.param_groups = [group for group in self.param_groups if not group["muon"]]
+        self._adamw.state = self.state
 
 
-def build_optimiser(model: nn.Module, rates: Rates, name: str) -> Optimizer:
-    """`adamw` or `muon`, with a group for each part and kind of parameter; biases and norms do not decay."""
+def build_optimiser(model: nn.Module, rates: Rates, name: str, precision: str) -> Optimizer:
+    """`adamw` or `muon`, with a group for each part and kind of parameter; biases and norms do not decay.
+
+    precision: float32 or bfloat16, in which the model computes, and Muon with it.
+    """
     groups: dict[tuple[bool, bool, bool], list[nn.Parameter]] = {}
     for parameter_name, parameter in model.named_parameters():
         if not parameter.requires_grad:
@@ -77,7 +91,9 @@ def build_optimiser(model: nn.Module, rates: Rates, name: str) -> Optimizer:
         }
         for (head, decays, muon), parameters in groups.items()
     ]
-    return MuonAdamW(described) if name == "muon" else AdamW(described, betas=(0.9, 0.98))
+    if name == "muon":
+        return MuonAdamW(described, torch.bfloat16 if precision == "bfloat16" else torch.float32)
+    return AdamW(described, betas=_BETAS)
 
 
 def build_schedule(optimiser: Optimizer, rates: Rates, steps: int) -> LambdaLR:

@@ -113,7 +113,8 @@ class SpeechTrainer(Trainer):
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         if self.optimizer is None:
-            self.optimizer = build_optimiser(model or self._network, self._rates, self._optimiser_name)
+            precision = "bfloat16" if self.args.bf16 else "float32"
+            self.optimizer = build_optimiser(model or self._network, self._rates, self._optimiser_name, precision)
         return self.optimizer
 
     def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> Any:

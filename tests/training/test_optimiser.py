@@ -21,7 +21,7 @@ def test_every_trained_parameter_is_in_one_group_and_moves(name: str) -> None:
     model = tiny_model()
     model.base_model.masked_spec_embed = None
     before = copy.deepcopy(model.state_dict())
-    optimiser = build_optimiser(model, _RATES, name)
+    optimiser = build_optimiser(model, _RATES, name, "float32")
     grouped = [id(parameter) for group in optimiser.param_groups for parameter in group["params"]]
     assert sorted(grouped) == sorted(id(parameter) for parameter in model.parameters())
     _step(model, optimiser, 0)
@@ -33,7 +33,7 @@ def test_every_trained_parameter_is_in_one_group_and_moves(name: str) -> None:
 def test_head_and_encoder_have_their_rates_and_norms_do_not_decay() -> None:
     model = tiny_model()
     names = {id(parameter): name for name, parameter in model.named_parameters()}
-    for group in build_optimiser(model, _RATES, "muon").param_groups:
+    for group in build_optimiser(model, _RATES, "muon", "float32").param_groups:
         for parameter in group["params"]:
             name = names[id(parameter)]
             head, matrix = name.startswith("lm_head"), parameter.ndim == 2 and "encoder.layers" in name
@@ -44,10 +44,10 @@ def test_head_and_encoder_have_their_rates_and_norms_do_not_decay() -> None:
 @pytest.mark.parametrize("name", ["adamw", "muon"])
 def test_a_restored_optimiser_goes_on_alike(name: str) -> None:
     model = tiny_model()
-    optimiser = build_optimiser(model, _RATES, name)
+    optimiser = build_optimiser(model, _RATES, name, "float32")
     _step(model, optimiser, 0)
     other = copy.deepcopy(model)
-    restored = build_optimiser(other, _RATES, name)
+    restored = build_optimiser(other, _RATES, name, "float32")
     restored.load_state_dict(copy.deepcopy(optimiser.state_dict()))
     for seed in (1, 2):
         _step(model, optimiser, seed)
@@ -58,7 +58,7 @@ def test_a_restored_optimiser_goes_on_alike(name: str) -> None:
 
 def test_schedule_rises_falls_to_zero_and_the_encoder_waits() -> None:
     rates = Rates(encoder=1.0, head=2.0, weight_decay=0.0, warmup=0.2, head_steps=5)
-    optimiser = build_optimiser(tiny_model(), rates, "adamw")
+    optimiser = build_optimiser(tiny_model(), rates, "adamw", "float32")
     schedule = build_schedule(optimiser, rates, 50)
     seen: dict[str, list[float]] = {"head": [], "encoder": []}
     for _ in range(51):

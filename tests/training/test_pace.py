@@ -3,6 +3,7 @@ from tiny import EXTRACTOR, VOCABULARY, tiny_model, tiny_rows
 from torch.utils.data import DataLoader
 
 from hf_speech_tl.training import Batches, Clips, Pace, collator, first_batches, measure_pace
+from hf_speech_tl.training import pace as pace_module
 
 _LENGTHS, _TEXTS = (0.6, 0.9, 0.8, 0.7), ("ab", "d", "a", "bb")
 
@@ -14,18 +15,28 @@ def _measure(model: torch.nn.Module, precision: str, *, count_steps: bool) -> Pa
         model,
         DataLoader(clips, batch_sampler=batches, collate_fn=collator(EXTRACTOR)),
         lambda trial, batch: trial(batch["input_values"]).logits.pow(2).mean(),
-        lambda trial: torch.optim.SGD(trial.parameters(), lr=1.0),
+        lambda trial, _: torch.optim.SGD(trial.parameters(), lr=1.0),
         precision=precision,
         count_steps=count_steps,
         device=torch.device("cpu"),
     )
 
 
+def test_bfloat16_is_not_tried_where_the_cpu_has_no_instructions_for_it(monkeypatch) -> None:
+    monkeypatch.setattr(pace_module, "_is_bfloat16_emulated", lambda: True)
+    assert _measure(tiny_model(), "auto", count_steps=False) == Pace("float32", None, None)
+
+
+def test_both_are_tried_where_it_has(monkeypatch) -> None:
+    monkeypatch.setattr(pace_module, "_is_bfloat16_emulated", lambda: False)
+    pace = _measure(tiny_model(), "auto", count_steps=False)
+    assert pace.gain is not None and (pace.precision == "bfloat16") == (1 / pace.gain < 0.9)
+
+
 def test_measuring_leaves_the_model_as_it_was() -> None:
     model = tiny_model()
     pace = _measure(model, "auto", count_steps=True)
     assert pace.step_seconds is not None and pace.step_seconds > 0
-    assert pace.gain is not None and (pace.precision == "bfloat16") == (1 / pace.gain < 0.9)
     for ours, fresh in zip(model.parameters(), tiny_model().parameters(), strict=True):
         assert torch.equal(ours, fresh)
 

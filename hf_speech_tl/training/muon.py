@@ -1,0 +1,63 @@
+"""Muon: the step of a matrix is its momentum made orthogonal, so that every direction is learnt at the same rate.
+
+Jordan et al. 2024 (kellerjordan.github.io/posts/muon). torch has one too, which computes in bfloat16 whatever the
+machine: on a CPU without instructions for that, it takes a hundred times as long as the rest of a training step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, MutableMapping
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+_MOMENTUM = 0.95
+_ROUNDS = 5
+_A, _B, _C = 3.4445, -4.7750, 2.0315  # Jordan's: steepest at 0, and good enough near 1
+
+
+@torch.no_grad()
+def muon_step(
+    parameters: Iterable[Tensor],
+    state: MutableMapping[Tensor, Any],
+    *,
+    rate: float,
+    weight_decay: float,
+    dtype: torch.dtype,
+) -> None:
+    """Move each matrix that has a gradient; its momentum is kept in `state`.
+
+    rate: the length of the step in every direction; longer by the root of how much taller than wide the matrix is.
+    dtype: what the orthogonalisation is computed in.
+    """
+    alike: dict[torch.Size, list[Tensor]] = {}
+    for parameter in parameters:
+        if parameter.grad is not None:
+            alike.setdefault(parameter.shape, []).append(parameter)
+    for (rows, columns), matrices in alike.items():
+        ahead = []
+        for parameter in matrices:
+            gradient = cast("Tensor", parameter.grad)
+            kept = state[parameter]
+            if not kept:
+                kept["momentum_buffer"] = torch.zeros_like(gradient)
+            momentum = kept["momentum_buffer"]
+            momentum.lerp_(gradient, 1 - _MOMENTUM)
+            ahead.append(gradient.lerp(momentum, _MOMENTUM))
+        steps = orthogonal(torch.stack(ahead).to(dtype)).to(matrices[0].dtype)
+        for parameter, step in zip(matrices, steps, strict=True):
+            parameter.mul_(1 - rate * weight_decay).add_(step, alpha=-rate * max(1.0, rows / columns) ** 0.5)
+
+
+def orthogonal(matrices: Tensor) -> Tensor:
+    """Matrices `(batch, rows, columns)` with their singular values brought near 1, and nothing else changed."""
+    tall = matrices.shape[1] > matrices.shape[2]
+    wide = matrices.mT if tall else matrices
+    # The largest singular value is at most the Frobenius norm.
+    wide = wide / wide.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
+    for _ in range(_ROUNDS):
+        gram = wide @ wide.mT
+        polynomial = torch.baddbmm(gram, gram, gram, beta=_B, alpha=_C)
+        wide = torch.baddbmm(wide, polynomial, wide, beta=_A)
+    return wide.mT if tall else wide
