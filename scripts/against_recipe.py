@@ -5,9 +5,10 @@
     against_recipe.py ours CORPUS --lang zh --units romanized --seed 0 --minutes 8 --output DIR
 
 RECIPE.py is the shared baseline script, tuned as its docstring asks of B: grouped by length, trained convolutions, as
-many padded seconds a step as ours, and --precision bfloat16 where the CPU has instructions for it. Until the error on 200
-validation clips falls under 0.8 it is printed every 5 s of training (20 s after the first minute), by a callback whose
-own time is taken off the clock, so that the two ways off the blank plateau can be laid over each other; --stop ends there.
+many padded seconds a step as ours, and --precision bfloat16 where the CPU has instructions for it. Until the error on
+200 validation clips falls under 0.8 it is printed every 5 s of training (20 s after the first minute), by a callback
+whose own time is taken off the clock, so that the two ways off the blank plateau can be laid over each other; --stop
+ends there.
 """
 
 from __future__ import annotations
