@@ -58,10 +58,11 @@ def test_mending_removes_native_files_and_nothing_else(tmp_path: Path) -> None:
     assert [path.name for path in library.iterdir()] == ["__init__.py"]
 
 
-def test_the_settings_page_is_the_table_of_today() -> None:
-    page = SCRIPTS.parent / "docs" / "settings.md"
-    assert page.read_text("utf-8") == function("build_settings_page.py", "page")(), (
-        "run scripts/build_settings_page.py to write docs/settings.md anew"
+@pytest.mark.parametrize("name", ["settings", "languages"])
+def test_a_page_is_the_table_of_today(name: str) -> None:
+    page = SCRIPTS.parent / "docs" / f"{name}.md"
+    assert page.read_text("utf-8") == function(f"build_{name}_page.py", "page")(), (
+        f"run scripts/build_{name}_page.py to write docs/{name}.md anew"
     )
 
 

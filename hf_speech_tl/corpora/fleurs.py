@@ -5,7 +5,7 @@ from __future__ import annotations
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.languages import Language
 
-_CONFIGS = (
+CONFIGS = (
     "af_za am_et ar_eg as_in ast_es az_az be_by bg_bg bn_in bs_ba ca_es ceb_ph ckb_iq cmn_hans_cn cs_cz cy_gb da_dk "
     "de_de el_gr en_us es_419 et_ee fa_ir ff_sn fi_fi fil_ph fr_fr ga_ie gl_es gu_in ha_ng he_il hi_in hr_hr hu_hu "
     "hy_am id_id ig_ng is_is it_it ja_jp jv_id ka_ge kam_ke kea_cv kk_kz km_kh kn_in ko_kr ky_kg lb_lu lg_ug ln_cd "
@@ -19,7 +19,7 @@ _SPELT = {"zh": "cmn", "no": "nb", "tl": "fil"}  # where FLEURS has another code
 def fleurs_config(language: Language) -> str:
     """The configuration of google/fleurs for a language: zh -> cmn_hans_cn. Raises SettingsError where it has none."""
     first = language.tag.split("-")[0]
-    found = next((name for name in _CONFIGS.split() if name.split("_")[0] == _SPELT.get(first, first)), None)
+    found = next((name for name in CONFIGS.split() if name.split("_")[0] == _SPELT.get(first, first)), None)
     script = found.split("_")[1].title() if found and found.count("_") == 2 else None
     if found is None or (script and language.script in ("Hans", "Hant") and language.script != script):
         written = f" written in {language.script}" if found else ""

@@ -12,7 +12,7 @@ from hf_speech_tl.languages.spelling import compose, lower, spell
 from hf_speech_tl.languages.tags import Language
 
 # Stands in results.json: scores compare only where it is the same. Raise it with any change of any transcript.
-NORMALISER_VERSION = "1"
+NORMALISER_VERSION = "2"
 
 _UNITS = ("char", "romanized")
 # Signs inside a word that spell it: Catalan col·legi, Tibetan syllables.

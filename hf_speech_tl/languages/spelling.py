@@ -13,6 +13,12 @@ _PICTURES = re.compile("[\ufb00-\ufdff\ufe70-\ufeff\uff00-\uffef]")
 # Variation selectors choose a picture too; the Arabic tatweel stretches a line.
 _SILENT = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef\u0640]")
 _APOSTROPHES = str.maketrans(dict.fromkeys("’‘ʼʻ´`′׳", "'"))
+# The glottal stop of Polynesian languages is a letter, also where a word begins with it, and a typewriter's apostrophe is
+# mostly meant for it: Hawaiian ʻokina, Tongan fakauʻa, Samoan koma liliu, Tahitian ʻeta.
+_OKINA = frozenset({"haw", "to", "sm", "ty", "rap", "rar", "wls", "fud"})
+_TO_OKINA = str.maketrans(dict.fromkeys("’‘ʼ´`′'", "ʻ"))
+# Uzbek has letters oʻ and gʻ, also at the end of a word (bogʻ), besides an apostrophe.
+_UZBEK_LETTER = re.compile("(?<=[oOgG])'")
 _SYLLABLE_BREAK = re.compile(r"(?<=\S)[.‿](?=\S)")
 # Abbreviations in Hebrew carry a double mark inside the word.
 _GERSHAYIM = re.compile('(?<=[א-ת])[״"](?=[א-ת])')
@@ -64,7 +70,13 @@ def spell(text: str, language: Language) -> str:
     elif language.script == "Hebr":
         text = _GERSHAYIM.sub("", text)
     text = _drop_formats(_SILENT.sub("", text), _MEANT_JOINER.get(language.script))
-    return _SYLLABLE_BREAK.sub("", text) if is_phonetic(language) else text.translate(_APOSTROPHES)
+    if is_phonetic(language):
+        return _SYLLABLE_BREAK.sub("", text)
+    first = language.tag.split("-")[0]
+    if first in _OKINA:
+        return text.translate(_TO_OKINA)
+    text = text.translate(_APOSTROPHES)
+    return _UZBEK_LETTER.sub("ʻ", text) if first == "uz" and language.script == "Latn" else text
 
 
 def lower(text: str, language: Language) -> str:

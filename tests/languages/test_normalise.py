@@ -17,7 +17,7 @@ from hf_speech_tl.languages import NORMALISER_VERSION, Language, Unspeakable, fi
 
 
 def test_version() -> None:
-    assert NORMALISER_VERSION == "1"
+    assert NORMALISER_VERSION == "2"
 
 
 @pytest.mark.parametrize("units", ["ipa", "words", ""])
@@ -104,6 +104,8 @@ _TAGS = [
     "ca",
     "bo",
     "si",
+    "haw",
+    "uz",
 ]
 
 

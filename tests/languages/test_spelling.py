@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hf_speech_tl.languages import find_language, transcript
+from hf_speech_tl.languages import Unspeakable, find_language, transcript
 
 
 @pytest.mark.parametrize(
@@ -74,3 +74,47 @@ def test_phonetic_transcription() -> None:
         assert transcript(text, uncoded) == text
     assert transcript("ˈta.ta, ta", uncoded) == "ˈtata ta"
     assert transcript("pʼa", find_language("en-fonipa")) == "pʼa"
+
+
+# Sentences with their sources, so that a reader of the language can judge the form that is kept.
+@pytest.mark.parametrize(
+    ("tag", "written", "kept"),
+    [
+        # Universal Declaration of Human Rights, article 1, in the versions of the OHCHR.
+        ("vi", "Tất cả mọi người sinh ra đều được tự do.", "tất cả mọi người sinh ra đều được tự do"),
+        ("yo", "Gbogbo ènìyàn ni a bí ní òmìnira; iyì ẹ̀tọ́ kọ̀ọ̀kan", "gbogbo ènìyàn ni a bí ní òmìnira iyì ẹ̀tọ́ kọ̀ọ̀kan"),
+        ("th", "มนุษย์ทั้งหลายเกิดมามีอิสระ และเสมอภาคกัน", "มนุษย์ทั้งหลายเกิดมามีอิสระและเสมอภาคกัน"),
+        ("km", "មនុស្ស​ទាំង​អស់ កើត​មក។", "មនុស្សទាំងអស់កើតមក"),
+        (
+            "hi",
+            "सभी मनुष्यों को गौरव और अधिकारों के मामले में जन्मजात स्वतन्त्रता।",
+            "सभी मनुष्यों को गौरव और अधिकारों के मामले में जन्मजात स्वतन्त्रता",
+        ),
+        ("sr", "Сва људска бића рађају се слободна.", "сва људска бића рађају се слободна"),
+        ("sr-Latn", "Sva ljudska bića rađaju se slobodna.", "sva ljudska bića rađaju se slobodna"),
+        (
+            "ku",
+            "Hemû mirov azad û di weqar û mafan de wekhev tên dinyayê.",
+            "hemû mirov azad û di weqar û mafan de wekhev tên dinyayê",
+        ),
+        ("ckb", "هەموو مرۆڤەکان بە ئازادی لەدایک دەبن.", "هەموو مرۆڤەکان بە ئازادی لەدایک دەبن"),
+        (
+            "qu",
+            "Tukuy kay pachaman paqarimuq runakuna, libre nasimuntu.",
+            "tukuy kay pachaman paqarimuq runakuna libre nasimuntu",
+        ),
+        # Letters that look like apostrophes: the ʻokina (Pukui and Elbert 1986), Uzbek oʻ and gʻ (law of 1995).
+        ("haw", "\u2018O ka 'ōlelo Hawai‘i", "ʻo ka ʻōlelo hawaiʻi"),
+        ("to", "ko ‘ene ha’u", "ko ʻene haʻu"),
+        ("uz", "Tog' bog‘ O'zbekiston san’at", "togʻ bogʻ oʻzbekiston san'at"),
+        ("en", "the 'Hawaiian' way", "the hawaiian way"),
+    ],
+)
+def test_languages_with_scripts_of_their_own_ways(tag: str, written: str, kept: str) -> None:
+    assert transcript(written, find_language(tag)) == kept
+
+
+@pytest.mark.parametrize(("tag", "written"), [("hi", "मेरे पास २ किताबें हैं"), ("km", "១២ ថ្ងៃ"), ("yo", "ọdún 3")])
+def test_digits_that_no_library_reads_are_listed_not_dropped(tag: str, written: str) -> None:
+    with pytest.raises(Unspeakable, match="digits"):
+        transcript(written, find_language(tag))

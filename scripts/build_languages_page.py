@@ -1,0 +1,74 @@
+"""Writes docs/languages.md: what the package makes of many languages, from its own tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hf_speech_tl.corpora.fleurs import CONFIGS, fleurs_config
+from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.languages import Language, Unspeakable, find_language, transcript
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "languages.md"
+# Languages of Common Voice, and of field recordings, that FLEURS has not.
+_OTHERS = (
+    "ab ba br cv dv eo eu fy ht hsb ia kab kmr kk-Latn la mdf mhr myv nn os qu quw quz rm rw sa sah sat sc sq sr-Latn "
+    "ti tk tt tw ug vot yi zgh zh-TW zza haw to mis bo si"
+)
+_HEAD = """# Languages
+
+Made by `scripts/build_languages_page.py`; change the tables in `hf_speech_tl/languages/`, not this page.
+
+Any BCP-47 or ISO 639-3 tag will do; these are the languages of FLEURS, and some of Common Voice and of the field.
+*Script* is what CLDR holds for the likely one; `sr-Latn` and the like name another. *Spaces* says whether words are
+spaced, which decides the main error rate. *Numbers* says whether digits in transcripts are turned into words; where
+not, rows with digits are skipped and listed. *Romanized* is what `--units romanized` writes with: pinyin, uroman, or
+nothing where the reading of ideographs is not known. *FLEURS* is what `--data fleurs` fetches.
+
+| tag | language | script | spaces | main error rate | numbers | romanized | FLEURS |
+|---|---|---|---|---|---|---|---|
+"""
+
+
+def page() -> str:
+    """The page as it should be."""
+    tags = [config.split("_")[0] for config in CONFIGS.split()] + _OTHERS.split()
+    languages = {language.tag: language for language in map(find_language, tags)}
+    rows = [_row(language) for _, language in sorted(languages.items())]
+    return f"{_HEAD}{''.join(rows)}\n{len(rows)} languages.\n"
+
+
+def _row(language: Language) -> str:
+    try:
+        config = fleurs_config(language)
+    except SettingsError:
+        config = "-"
+    cells = (
+        language.tag,
+        language.name,
+        language.script,
+        "yes" if language.spaced else "no",
+        language.metric.upper(),
+        "words" if _reads_numbers(language) else "skipped",
+        _romanised_by(language),
+        config,
+    )
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _reads_numbers(language: Language) -> bool:
+    try:
+        return not any(character.isdigit() for character in transcript("7", language))
+    except Unspeakable:
+        return False
+
+
+def _romanised_by(language: Language) -> str:
+    if language.tag.split("-")[0] == "zh":
+        return "pinyin"
+    return (
+        "-" if language.script in ("Hans", "Hant", "Hani") else "kana only" if language.script == "Jpan" else "uroman"
+    )
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
