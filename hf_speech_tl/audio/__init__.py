@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hf_speech_tl.audio.decode import BadAudio, Header, decode, read_header
+from hf_speech_tl.audio.decode import Header, decode, read_header
+from hf_speech_tl.audio.fault import BadAudio
 from hf_speech_tl.audio.resample import RATE
 
 __all__ = ["RATE", "BadAudio", "Header", "decode", "read_header"]

@@ -1,4 +1,4 @@
-"""A recording of any format that libsndfile reads (wav, flac, ogg, opus, mp3, aiff) to the samples a model hears."""
+"""A recording to the samples a model hears: wav, flac, ogg, opus, mp3 and aiff by libsndfile, others by PyAV."""
 
 from __future__ import annotations
 
@@ -14,28 +14,17 @@ import numpy as np
 import soundfile
 
 from hf_speech_tl.audio.container import missing_bytes
+from hf_speech_tl.audio.fault import BadAudio
+from hf_speech_tl.audio.media import decode_media, media_format, media_seconds
 from hf_speech_tl.audio.resample import resample
 
 _RATES = range(1_000, 768_001)  # Hz: outside of it the header is damaged, and resampling would ask for gigabytes
 _SILENCE = 1e-4  # of full scale, -80 dBFS: three steps of a 16-bit recording
+_COUNTABLE = (
+    1 << 48
+)  # samples; libsndfile gives 2^63 - 1 for a FLAC whose encoder could not go back to fill in a number
 _BLOCK = 1 << 20  # samples decoded at once, so that a header that lies about the length costs no memory
 _EARLY = 0.1  # seconds that a recording may end before its header says so: padding of lossy formats
-
-
-class BadAudio(ValueError):
-    """A recording that cannot be used.
-
-    `reason` is one of "missing file", "unreadable", "not audio", "truncated", "empty", "not finite", "silent";
-    `detail` says more about this one, and may be empty.
-    """
-
-    def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(reason, detail)
-        self.reason = reason
-        self.detail = detail
-
-    def __str__(self) -> str:
-        return f"{self.reason}: {self.detail}" if self.detail else self.reason
 
 
 @dataclass(frozen=True)
@@ -48,6 +37,12 @@ class Header:
 
 
 class _Stream(soundfile.SoundFile):
+    counted: int | None = None  # samples of a channel, where the header does not say
+
+    @property
+    def frames(self) -> int:
+        return self._info.frames if self.counted is None else self.counted
+
     def seekable(self) -> bool:
         # After each read soundfile seeks to where it already is, which in Ogg decodes a page again: a third of the
         # time for a short clip. It does so only where this is true; seek() itself works all the same.
@@ -59,6 +54,8 @@ def read_header(source: bytes | Path) -> Header:
 
     Raises BadAudio: missing file, unreadable, not audio, truncated, empty.
     """
+    if name := _media(source):
+        return Header(*media_seconds(source, name))
     with _opened(source) as stream:
         return Header(stream.frames / stream.samplerate, stream.samplerate, stream.channels)
 
@@ -69,6 +66,24 @@ def decode(source: bytes | Path, *, offset: float = 0.0, length: float | None = 
     `offset` and `length` in seconds cut a piece out of it without decoding what lies before; what the piece asks for
     beyond the end is left out. Raises BadAudio: as read_header, and not finite, silent (or constant).
     """
+    if name := _media(source):
+        samples, rate = decode_media(source, name, offset, length)
+        if not len(samples):
+            raise BadAudio("empty", "no sound in it, or none so late")
+    else:
+        samples, rate = _decode(source, offset, length)
+    low, high = float(samples.min()), float(samples.max())
+    if not math.isfinite(high - low):
+        raise BadAudio("not finite", "NaN or infinite samples")
+    if high - low < 2 * _SILENCE:
+        raise BadAudio("silent", "constant" if abs(high) >= _SILENCE else "under -80 dBFS")
+    if max(high, -low) > 2:
+        # Floating-point files that hold integers; what clips at 1 afterwards would be noise.
+        samples = samples / max(high, -low)
+    return resample(samples, rate)
+
+
+def _decode(source: bytes | Path, offset: float, length: float | None) -> tuple[np.ndarray, int]:
     with _opened(source) as stream:
         rate = stream.samplerate
         start = round(offset * rate)
@@ -83,15 +98,20 @@ def decode(source: bytes | Path, *, offset: float = 0.0, length: float | None = 
             raise BadAudio("truncated", error.error_string.strip()) from None
     if not len(samples) or len(samples) < wanted - _EARLY * rate:
         raise BadAudio("truncated", f"{len(samples) / rate:.2f} s of {wanted / rate:.2f} s are there")
-    low, high = float(samples.min()), float(samples.max())
-    if not math.isfinite(high - low):
-        raise BadAudio("not finite", "NaN or infinite samples")
-    if high - low < 2 * _SILENCE:
-        raise BadAudio("silent", "constant" if abs(high) >= _SILENCE else "under -80 dBFS")
-    if max(high, -low) > 2:
-        # Floating-point files that hold integers; what clips at 1 afterwards would be noise.
-        samples = samples / max(high, -low)
-    return resample(samples, rate)
+    return samples, rate
+
+
+def _media(source: bytes | Path) -> str | None:
+    """The container that only PyAV reads, or None; what is wrong with the file is found by whoever opens it."""
+    if isinstance(source, bytes):
+        return media_format(source[:16])
+    try:
+        if not source.is_file():
+            return None
+        with source.open("rb") as file:
+            return media_format(file.read(16))
+    except OSError:
+        return None
 
 
 @contextmanager
@@ -106,6 +126,8 @@ def _opened(source: bytes | Path) -> Iterator[_Stream]:
         except (soundfile.SoundFileError, TypeError) as error:  # TypeError: a file named .raw
             detail = getattr(error, "error_string", "no header").strip()
             raise BadAudio("truncated" if missing else "not audio", detail) from None
+        if stream.frames > _COUNTABLE:
+            stream = _counted(stream, handle)
         with stream:
             if stream.format == "RAW" or stream.samplerate not in _RATES:
                 raise BadAudio("not audio", f"{stream.format} at {stream.samplerate} Hz")
@@ -114,6 +136,19 @@ def _opened(source: bytes | Path) -> Iterator[_Stream]:
             if stream.frames <= 0:
                 raise BadAudio("empty", "no samples")
             yield stream
+
+
+def _counted(stream: _Stream, handle: BinaryIO) -> _Stream:
+    """The same recording opened anew, after decoding it once to see how long it is."""
+    with stream:
+        try:
+            counted = sum(map(len, _blocks(stream, stream.frames)))
+        except soundfile.LibsndfileError as error:
+            raise BadAudio("truncated", error.error_string.strip()) from None
+    handle.seek(0)
+    stream = _Stream(handle)
+    stream.counted = counted
+    return stream
 
 
 def _file(path: Path) -> BinaryIO:

@@ -77,6 +77,16 @@ def test_a_piece_is_the_same_as_that_piece_of_the_whole(file_format: str, subtyp
     np.testing.assert_allclose(piece, decode(content)[40_000:52_000], atol=1e-4)
 
 
+def test_flac_from_a_stream_does_not_say_how_long_it_is() -> None:
+    content = bytearray(_encoded(_tone(2.0), file_format="FLAC"))
+    content[21] &= 0xF0  # STREAMINFO, RFC 9639: 36 bits for the number of samples, 0 where it is unknown
+    content[22:26] = bytes(4)
+    assert read_header(bytes(content)).seconds == 2.0
+    np.testing.assert_array_equal(decode(bytes(content)), decode(_encoded(_tone(2.0), file_format="FLAC")))
+    assert len(decode(bytes(content), offset=1.5)) == RATE // 2
+    assert _reason(bytes(content[: len(content) // 2])) == "truncated"
+
+
 def test_a_piece_ends_where_the_recording_ends() -> None:
     content = _encoded(_tone(2.0))
     assert len(decode(content, offset=1.5, length=10.0)) == 8_000
