@@ -11,11 +11,32 @@ import soundfile
 import torch
 from transformers import AutoConfig, AutoModelForCTC, PreTrainedModel, Wav2Vec2FeatureExtractor
 
-from hf_speech_tl.models import Vocabulary
+from hf_speech_tl.models import FeatureExtractor, Vocabulary
+from hf_speech_tl.models.families import FAMILIES as _FAMILIES
+from hf_speech_tl.models.frames import plain_feature_extractor
 
 RATE = 16_000
 VOCABULARY = Vocabulary(("[PAD]", "|", "a", "b", "c", "d"))
 EXTRACTOR = Wav2Vec2FeatureExtractor(sampling_rate=RATE, do_normalize=True, return_attention_mask=True)
+
+
+# What a family has names of its own for.
+_OWN: dict[str, dict[str, object]] = {
+    "unispeech-sat": dict(bos_token_id=0, eos_token_id=0),
+    "sew": dict(squeeze_factor=2),
+    "sew-d": dict(squeeze_factor=2, position_buckets=8, feature_layer_norm_eps=1e-5, pooler_hidden_size=16),
+    "data2vec-audio": dict(conv_pos_kernel_size=5, num_conv_pos_embeddings=2),
+    "wav2vec2-conformer": dict(conv_depthwise_kernel_size=5),
+    "wav2vec2-bert": dict(
+        conv_depthwise_kernel_size=5, left_max_position_embeddings=8, right_max_position_embeddings=8
+    ),
+}
+FAMILIES = tuple(_FAMILIES)
+
+
+def extractor_of(model: PreTrainedModel) -> FeatureExtractor:
+    """What feeds a tiny model of any family."""
+    return plain_feature_extractor(model.config)
 
 
 def tiny_model(family: str = "wav2vec2", *, symbols: int = len(VOCABULARY), **changes: object) -> PreTrainedModel:
@@ -46,14 +67,16 @@ def tiny_model(family: str = "wav2vec2", *, symbols: int = len(VOCABULARY), **ch
         bos_token_id=None,
         eos_token_id=None,
     )
+    settings |= _OWN.get(family, {})
     return AutoModelForCTC.from_config(AutoConfig.for_model(family, **(settings | changes)))
 
 
 def save_tiny(directory: Path, family: str = "wav2vec2", **changes: object) -> Path:
     """A directory as others publish it: the tiny model with its processor."""
     directory.mkdir(parents=True, exist_ok=True)
-    tiny_model(family, **changes).save_pretrained(directory)
-    VOCABULARY.processor(EXTRACTOR, directory).save_pretrained(directory)
+    model = tiny_model(family, **changes)
+    model.save_pretrained(directory)
+    VOCABULARY.processor(extractor_of(model), directory).save_pretrained(directory)
     return directory
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from transformers import PreTrainedModel, Wav2Vec2FeatureExtractor
+from transformers import PreTrainedModel
 
 from hf_speech_tl.audio import RATE
-from hf_speech_tl.models import Vocabulary, frame_count
+from hf_speech_tl.models import FeatureExtractor, Vocabulary, input_name, logits_of
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Recognition:
 
 def recognise(
     model: PreTrainedModel,
-    feature_extractor: Wav2Vec2FeatureExtractor,
+    feature_extractor: FeatureExtractor,
     vocabulary: Vocabulary,
     load: Callable[[int], np.ndarray],
     seconds: Sequence[float],
@@ -49,9 +49,10 @@ def recognise(
         for indices in _batches(seconds, batch_seconds):
             clips = [load(index) for index in indices]
             inputs = feature_extractor(clips, sampling_rate=RATE, padding=True, return_tensors="pt")
-            logits = model(**inputs.to(model.device)).logits.float().cpu()
-            for index, clip, rows in zip(indices, clips, logits, strict=True):
-                found[index] = _best(rows[: frame_count(model.config, len(clip))], vocabulary)
+            inputs = inputs.to(model.device)
+            logits, frames = logits_of(model, model.config, inputs[input_name(model.config)], inputs["attention_mask"])
+            for index, rows, count in zip(indices, logits.float().cpu(), frames.tolist(), strict=True):
+                found[index] = _best(rows[:count], vocabulary)
     model.train(was_training)
     return [recognition for recognition in found if recognition is not None]
 

@@ -16,13 +16,12 @@ from transformers import (
     AutoModelForCTC,
     PreTrainedConfig,
     PreTrainedModel,
-    Wav2Vec2FeatureExtractor,
 )
 from transformers.utils import cached_file, logging
 
-from hf_speech_tl.audio import RATE
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.models.families import find_family
+from hf_speech_tl.models.frames import FeatureExtractor, plain_feature_extractor
 from hf_speech_tl.models.fresh import place_filterbank
 from hf_speech_tl.models.vocabulary import Vocabulary
 
@@ -47,7 +46,7 @@ class Checkpoint:
 
     name: str
     model: PreTrainedModel
-    feature_extractor: Wav2Vec2FeatureExtractor
+    feature_extractor: FeatureExtractor
     vocabulary: Vocabulary | None
     fresh: bool
 
@@ -98,7 +97,7 @@ def load_checkpoint(
     if name == STARTER or from_scratch:
         model = AutoModelForCTC.from_config(config)
         place_filterbank(model)
-        return Checkpoint(name, model, _feature_extractor(name), None, fresh=True)
+        return Checkpoint(name, model, _feature_extractor(name, config), None, fresh=True)
     # A file saved in half precision would load as a half-precision model and refuse float32 input.
     if os.path.isdir(name):
         logging.disable_progress_bar()  # reading a file takes a second; a download keeps its bar
@@ -129,18 +128,16 @@ def load_checkpoint(
     if not all(parameter.isfinite().all() for parameter in model.parameters()):
         raise SettingsError(f"--model {name}: some of its weights are not finite numbers. Take another checkpoint.")
     vocabulary = None if headless else _read_vocabulary(name, model)
-    return Checkpoint(name, model, _feature_extractor(name), vocabulary, fresh=False)
+    return Checkpoint(name, model, _feature_extractor(name, config), vocabulary, fresh=False)
 
 
-def _feature_extractor(name: str) -> Wav2Vec2FeatureExtractor:
+def _feature_extractor(name: str, config: PreTrainedConfig) -> FeatureExtractor:
     if name == STARTER:
-        return Wav2Vec2FeatureExtractor(sampling_rate=RATE, do_normalize=True, return_attention_mask=True)
+        return plain_feature_extractor(config)
     try:
         extractor = AutoFeatureExtractor.from_pretrained(name, trust_remote_code=False)
     except (OSError, ValueError):
-        # A bare encoder saved without one: the layer-norm variants of these families want normalised waveforms, and to
-        # the others, which have a norm after their first layer, it makes little difference.
-        extractor = Wav2Vec2FeatureExtractor(sampling_rate=RATE, do_normalize=True)
+        extractor = plain_feature_extractor(config)
     # Without the mask, padding changes what a clip is heard as; with it, models with layer norm are exact.
     extractor.return_attention_mask = True
     return extractor

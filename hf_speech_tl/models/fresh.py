@@ -22,8 +22,8 @@ def place_filterbank(model: PreTrainedModel) -> None:
     band energies. The widths and shares were set by hand and not tuned. All of it
     goes on learning. Layers as short as wav2vec 2.0's own (10 taps) are left random.
     """
-    encoder = model.get_submodule(f"{model.base_model_prefix}.feature_extractor")
-    convolutions = [module for module in encoder.modules() if isinstance(module, nn.Conv1d)]
+    encoder = getattr(model.base_model, "feature_extractor", None)
+    convolutions = [module for module in encoder.modules() if isinstance(module, nn.Conv1d)] if encoder else []
     if len(convolutions) < 2 or convolutions[0].kernel_size[0] < _SHORTEST_FILTER:
         return
     first, second = convolutions[:2]

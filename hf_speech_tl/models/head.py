@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from huggingface_hub.errors import StrictDataclassFieldValidationError
 
 from hf_speech_tl.models.checkpoint import Checkpoint
 from hf_speech_tl.models.fresh import fresh_head
@@ -30,6 +31,10 @@ def replace_head(checkpoint: Checkpoint, vocabulary: Vocabulary) -> list[str]:
     model.lm_head = head
     model.config.vocab_size = len(vocabulary)
     model.config.pad_token_id = vocabulary.blank
-    # A checkpoint's own <s> and </s> may be beyond the new vocabulary.
-    model.config.bos_token_id = model.config.eos_token_id = None
+    for name in ("bos_token_id", "eos_token_id"):
+        # A checkpoint's own <s> and </s> may be beyond the new vocabulary.
+        try:
+            setattr(model.config, name, None)
+        except StrictDataclassFieldValidationError:  # UniSpeech-SAT insists on a number
+            setattr(model.config, name, vocabulary.blank)
     return carried

@@ -17,7 +17,11 @@ def prepare_tuning(model: PreTrainedModel, tuning: str, *, fresh: bool, rank: in
     whole convolution stack is then differentiated for nothing.
     """
     if not fresh:
-        model.freeze_feature_encoder()  # type: ignore[operator]
+        if hasattr(model, "freeze_feature_encoder"):
+            model.freeze_feature_encoder()  # type: ignore[operator]
+        for module in model.modules():
+            if type(module) is nn.BatchNorm1d:
+                module.__class__ = _KnownStatistics
     if tuning == "head":
         model.base_model.requires_grad_(False)
     if not model.config.mask_time_prob and hasattr(model.base_model, "masked_spec_embed"):
@@ -35,6 +39,17 @@ def prepare_tuning(model: PreTrainedModel, tuning: str, *, fresh: bool, rank: in
     return get_peft_model(model, adapter)
 
 
+class _KnownStatistics(nn.BatchNorm1d):
+    """The batch norm of a pretrained conformer goes on with the statistics that it came with.
+
+    Those of a batch would count its padding, and make a clip's loss depend on its neighbours; and what a LoRA adapter
+    saves has no place for new ones, so that merged and adapted model would differ.
+    """
+
+    def train(self, mode: bool = True) -> _KnownStatistics:
+        return super().train(False)
+
+
 def merge(model: PreTrainedModel | PeftModel) -> PreTrainedModel:
     """The plain model: adapters merged into the weights they stand beside."""
     return model.merge_and_unload() if isinstance(model, PeftModel) else model
@@ -45,5 +60,5 @@ def _targets(model: PreTrainedModel) -> list[str]:
     return [
         name
         for name, module in model.named_modules()
-        if isinstance(module, nn.Linear) and "encoder.layers" in name and name.rsplit(".", 1)[-1] in names
+        if isinstance(module, nn.Linear) and "encoder.layer" in name and name.rsplit(".", 1)[-1] in names
     ]

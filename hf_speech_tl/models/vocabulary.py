@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from transformers import Wav2Vec2CTCTokenizer, Wav2Vec2FeatureExtractor, Wav2Vec2Processor
+from transformers import (
+    ProcessorMixin,
+    Wav2Vec2BertProcessor,
+    Wav2Vec2CTCTokenizer,
+    Wav2Vec2FeatureExtractor,
+    Wav2Vec2Processor,
+)
+
+from hf_speech_tl.models.frames import FeatureExtractor
 
 BLANK = "[PAD]"
 DELIMITER = "|"  # stands for the space, as in every published CTC vocabulary
@@ -53,7 +61,7 @@ class Vocabulary:
         kept = [index for at, index in enumerate(ids) if index != self.blank and (at == 0 or index != ids[at - 1])]
         return "".join(self.symbols[index] for index in kept).replace(DELIMITER, " ").strip()
 
-    def processor(self, feature_extractor: Wav2Vec2FeatureExtractor, directory: Path) -> Wav2Vec2Processor:
+    def processor(self, feature_extractor: FeatureExtractor, directory: Path) -> ProcessorMixin:
         """The processor that transformers loads; its `vocab.json` is written into `directory` first."""
         path = directory / "vocab.json"
         path.write_text(json.dumps({s: i for i, s in enumerate(self.symbols)}, ensure_ascii=False, indent=1), "utf-8")
@@ -67,4 +75,6 @@ class Vocabulary:
             # The clean-up glues apostrophes and punctuation of English; it would change other languages' text.
             clean_up_tokenization_spaces=False,
         )
-        return Wav2Vec2Processor(feature_extractor=feature_extractor, tokenizer=tokenizer)
+        waveform = isinstance(feature_extractor, Wav2Vec2FeatureExtractor)
+        kind = Wav2Vec2Processor if waveform else Wav2Vec2BertProcessor
+        return kind(feature_extractor=feature_extractor, tokenizer=tokenizer)

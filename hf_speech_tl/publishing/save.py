@@ -10,18 +10,18 @@ from pathlib import Path
 import numpy as np
 import torch
 from peft import PeftModel
-from transformers import PreTrainedModel, Wav2Vec2FeatureExtractor, pipeline
+from transformers import PreTrainedModel, pipeline
 
 from hf_speech_tl.audio import RATE
 from hf_speech_tl.decoding import recognise
 from hf_speech_tl.errors import RunError
-from hf_speech_tl.models import Vocabulary, load_checkpoint, merge, read_config
+from hf_speech_tl.models import FeatureExtractor, Vocabulary, load_checkpoint, merge, read_config
 
 
 def save_model(
     model: PreTrainedModel | PeftModel,
     vocabulary: Vocabulary,
-    feature_extractor: Wav2Vec2FeatureExtractor,
+    feature_extractor: FeatureExtractor,
     directory: Path,
     *,
     base: str | None,

@@ -10,11 +10,11 @@ from typing import TypedDict
 import datasets
 import numpy as np
 import torch
-from transformers import Wav2Vec2FeatureExtractor
 
 from hf_speech_tl.audio import RATE, BadAudio
 from hf_speech_tl.corpora import samples
 from hf_speech_tl.errors import DataError
+from hf_speech_tl.models import FeatureExtractor
 
 _KEPT_BYTES = 1 << 30  # of decoded audio: nine hours as 16-bit samples, on a laptop with 8 GB
 
@@ -28,9 +28,10 @@ class Clip(TypedDict):
 
 
 class Batch(TypedDict):
-    """input_values `(batch, samples)`, attention_mask of the same shape, labels `(batch, labels)` padded with -100."""
+    """inputs `(batch, samples)`, or `(batch, frames, features)` where the model hears log-mel; attention_mask over
+    samples or frames; labels `(batch, labels)` padded with -100."""
 
-    input_values: torch.Tensor
+    inputs: torch.Tensor
     attention_mask: torch.Tensor
     labels: torch.Tensor
     ids: list[str]
@@ -80,7 +81,7 @@ class Clips(torch.utils.data.Dataset):
         raise DataError("none of the recordings can be decoded any more. Has the data been moved or changed?")
 
 
-def collator(feature_extractor: Wav2Vec2FeatureExtractor) -> Callable[[list[Clip]], Batch]:
+def collator(feature_extractor: FeatureExtractor) -> Callable[[list[Clip]], Batch]:
     """A function that pads clips into a batch."""
 
     def collate(clips: list[Clip]) -> Batch:
@@ -90,7 +91,7 @@ def collator(feature_extractor: Wav2Vec2FeatureExtractor) -> Callable[[list[Clip
         width = max(len(clip["labels"]) for clip in clips)
         labels = [clip["labels"] + [-100] * (width - len(clip["labels"])) for clip in clips]
         return Batch(
-            input_values=inputs["input_values"],
+            inputs=inputs[feature_extractor.model_input_names[0]],
             attention_mask=inputs["attention_mask"].long(),
             labels=torch.tensor(labels),
             ids=[clip["id"] for clip in clips],

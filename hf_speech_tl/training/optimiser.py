@@ -79,7 +79,7 @@ def build_optimiser(model: nn.Module, rates: Rates, name: str, precision: str) -
         if not parameter.requires_grad:
             continue
         head = "lm_head" in parameter_name
-        muon = name == "muon" and not head and parameter.ndim == 2 and "encoder.layers" in parameter_name
+        muon = name == "muon" and not head and parameter.ndim == 2 and "encoder.layer" in parameter_name
         groups.setdefault((head, parameter.ndim > 1, muon), []).append(parameter)
     described = [
         {

@@ -11,10 +11,10 @@ import torch
 from accelerate.utils import gather_object
 from torch import nn
 from torch.utils.data import DataLoader
-from transformers import PreTrainedModel, Trainer, TrainingArguments, Wav2Vec2FeatureExtractor
+from transformers import PreTrainedModel, Trainer, TrainingArguments
 
 from hf_speech_tl.decoding import Recognition, recognise
-from hf_speech_tl.models import Vocabulary, frame_count
+from hf_speech_tl.models import FeatureExtractor, Vocabulary, logits_of
 from hf_speech_tl.objectives import ctc_losses
 from hf_speech_tl.scoring import character_edits, rate
 from hf_speech_tl.training.batches import Batches
@@ -37,7 +37,7 @@ class SpeechTrainer(Trainer):
         model: PreTrainedModel,
         arguments: TrainingArguments,
         *,
-        feature_extractor: Wav2Vec2FeatureExtractor,
+        feature_extractor: FeatureExtractor,
         vocabulary: Vocabulary,
         train: Clips,
         validation: Clips,
@@ -104,11 +104,8 @@ class SpeechTrainer(Trainer):
         self, model: nn.Module, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """The utterances' losses over the number of them in the step; times the processes, over which DDP averages."""
-        labels = inputs["labels"]
-        logits = model(input_values=inputs["input_values"], attention_mask=inputs["attention_mask"]).logits
-        log_probabilities = logits.float().log_softmax(-1)
-        frames = frame_count(self._network.config, inputs["attention_mask"].sum(-1))
-        losses = ctc_losses(log_probabilities, frames, labels, self._vocabulary.blank)
+        logits, frames = logits_of(model, self._network.config, inputs["inputs"], inputs["attention_mask"])
+        losses = ctc_losses(logits.float().log_softmax(-1), frames, inputs["labels"], self._vocabulary.blank)
         return losses.sum() * self.accelerator.num_processes / num_items_in_batch
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:

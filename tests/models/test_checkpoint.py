@@ -1,14 +1,13 @@
 import json
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny import VOCABULARY, save_tiny, tiny_model
+from tiny import FAMILIES, VOCABULARY, extractor_of, save_tiny, tiny_model
 
 from hf_speech_tl.errors import SettingsError
-from hf_speech_tl.models import Masking, Vocabulary, frame_count, load_checkpoint, read_config, replace_head
-
-FAMILIES = ["wav2vec2", "hubert", "wavlm"]
+from hf_speech_tl.models import Masking, Vocabulary, frame_count, load_checkpoint, logits_of, read_config, replace_head
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -70,12 +69,18 @@ def test_the_starter_begins_as_a_filterbank() -> None:
     assert (peaks[1:] >= peaks[:-1]).all() and peaks[0] < 200 and peaks[-1] > 6000
 
 
-def test_frames_of_a_clip() -> None:
-    model = tiny_model()
-    for seconds in (0.05, 0.2, 1.0, 3.33):
-        samples = round(seconds * 16_000)
-        frames = model(torch.randn(1, samples)).logits.shape[1]
-        assert frame_count(model.config, samples) == frames
+@pytest.mark.parametrize("family", FAMILIES)
+def test_frames_of_a_clip(family: str) -> None:
+    model = tiny_model(family).eval()
+    extractor = extractor_of(model)
+    for seconds in (0.1, 0.2, 1.0, 3.33):
+        clips = [np.random.default_rng(0).normal(0, 0.1, round(part * 16_000)) for part in (seconds, 4.0)]
+        inputs = extractor(clips, sampling_rate=16_000, padding=True, return_tensors="pt", return_attention_mask=True)
+        logits, frames = logits_of(
+            model, model.config, inputs[extractor.model_input_names[0]], inputs["attention_mask"]
+        )
+        assert frames.tolist() == [frame_count(model.config, len(clip)) for clip in clips]
+        assert logits.shape[1] == frames.max()
 
 
 def test_rows_of_common_symbols_are_kept_and_capitals_count(tmp_path) -> None:

@@ -1,18 +1,22 @@
+import numpy as np
 import pytest
 import torch
 from peft import PeftModel
-from tiny import tiny_model
+from tiny import FAMILIES, extractor_of, tiny_model
 
-from hf_speech_tl.models import merge, prepare_tuning
+from hf_speech_tl.models import logits_of, merge, prepare_tuning
 
 
 def _loss(model: torch.nn.Module) -> torch.Tensor:
-    torch.manual_seed(0)
-    return model(torch.randn(2, 8000), attention_mask=torch.ones(2, 8000, dtype=torch.long)).logits.pow(2).mean()
+    extractor = extractor_of(model)
+    noise = np.random.default_rng(0).normal(0, 0.1, (2, 8_000))
+    inputs = extractor([*noise], sampling_rate=16_000, return_tensors="pt", return_attention_mask=True)
+    name = extractor.model_input_names[0]
+    return logits_of(model, model.config, inputs[name].float(), inputs["attention_mask"])[0].pow(2).mean()
 
 
 @pytest.mark.parametrize("tuning", ["full", "lora", "head"])
-@pytest.mark.parametrize("family", ["wav2vec2", "hubert", "wavlm"])
+@pytest.mark.parametrize("family", FAMILIES)
 def test_the_frozen_feature_encoder_is_not_differentiated(family: str, tuning: str) -> None:
     model = prepare_tuning(tiny_model(family), tuning, fresh=False, rank=4).train()
     seen = []
@@ -20,10 +24,10 @@ def test_the_frozen_feature_encoder_is_not_differentiated(family: str, tuning: s
         if name.endswith("feature_extractor"):
             module.register_forward_hook(lambda _, __, output: seen.append(output.requires_grad))
     _loss(model).backward()
-    assert seen == [False]
+    assert seen == ([] if family == "wav2vec2-bert" else [False])
 
 
-@pytest.mark.parametrize("family", ["wav2vec2", "hubert", "wavlm"])
+@pytest.mark.parametrize("family", FAMILIES)
 def test_every_adapter_learns(family: str) -> None:
     model = prepare_tuning(tiny_model(family), "lora", fresh=False, rank=4).train()
     _loss(model).backward()

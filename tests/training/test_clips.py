@@ -29,7 +29,7 @@ def test_a_clip_that_went_bad_gives_way_to_the_next_and_is_named() -> None:
 def test_a_batch_is_padded_and_says_where() -> None:
     clips = Clips(tiny_rows((0.5, 0.25), ("ab", "b")), [[2, 3], [3]])
     batch = collator(EXTRACTOR)([clips[0], clips[1]])
-    assert batch["input_values"].shape == batch["attention_mask"].shape == (2, 8000)
+    assert batch["inputs"].shape == batch["attention_mask"].shape == (2, 8000)
     assert batch["attention_mask"].sum(-1).tolist() == [8000, 4000]
     assert torch.equal(batch["labels"], torch.tensor([[2, 3], [3, -100]]))
     assert batch["seconds"] == pytest.approx(0.75)

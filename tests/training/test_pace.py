@@ -14,7 +14,7 @@ def _measure(model: torch.nn.Module, precision: str, *, count_steps: bool) -> Pa
     return measure_pace(
         model,
         DataLoader(clips, batch_sampler=batches, collate_fn=collator(EXTRACTOR)),
-        lambda trial, batch: trial(batch["input_values"]).logits.pow(2).mean(),
+        lambda trial, batch: trial(batch["inputs"]).logits.pow(2).mean(),
         lambda trial, _: torch.optim.SGD(trial.parameters(), lr=1.0),
         precision=precision,
         count_steps=count_steps,

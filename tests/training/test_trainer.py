@@ -123,7 +123,7 @@ def test_loss_does_not_depend_on_padding(tuning: str, tmp_path) -> None:
     both = trainer.data_collator([clips[0], clips[3]])
     alone = [trainer.compute_loss(model, trainer.data_collator([clips[at]]), num_items_in_batch=1) for at in (0, 3)]
     together = trainer.compute_loss(model, both, num_items_in_batch=1)
-    assert short["input_values"].shape[1] < both["input_values"].shape[1]
+    assert short["inputs"].shape[1] < both["inputs"].shape[1]
     torch.testing.assert_close(sum(alone), together, rtol=1e-5, atol=1e-5)
 
 
@@ -144,7 +144,7 @@ def test_a_gradient_that_is_not_finite_is_left_out_and_counted(tmp_path) -> None
 
 def test_ten_such_gradients_in_a_row_stop_the_run_and_name_the_utterances(tmp_path) -> None:
     trainer = build(tmp_path, FixedBatches([[0, 1]] * 12), steps=12)
-    trainer.compute_loss = lambda model, inputs, *_, **__: model(inputs["input_values"]).logits.sum() * torch.nan
+    trainer.compute_loss = lambda model, inputs, *_, **__: model(inputs["inputs"]).logits.sum() * torch.nan
     with pytest.raises(RunError, match=r"10 times in a row .*clip0, clip1"):
         trainer.train()
 
