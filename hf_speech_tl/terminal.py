@@ -39,8 +39,13 @@ def conclude(cls: type[S], arguments: Sequence[str] | None, work: Callable[[S], 
         output = getattr(settings, "output", None)
         _keep_quiet(progress=not (getattr(settings, "quiet", False) or getattr(settings, "json", False)))
         work(settings)
+        sys.stdout.flush()
     except SpeechError as error:
         return _say(cls, str(error), error.exit_code)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough (| head). Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt as stop:
         return _say(cls, _stopped(cls, str(stop)), _INTERRUPTED)
     except Exception as error:

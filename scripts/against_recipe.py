@@ -64,6 +64,7 @@ def main() -> None:
         simplify=False,
         max_seconds=20.0,
         text_column=None,
+        tier=None,
         quiet=True,
     )
     _draw_curve(

@@ -274,3 +274,18 @@ def test_every_command_has_the_function_of_its_name() -> None:
     doors: dict[str, ModuleType] = {"finetune": finetune, "evaluate": evaluate, "transcribe": transcribe, "push": push}
     commands: dict[str, type[Settings]] = __main__._COMMANDS
     assert {name: callable(getattr(door, name)) for name, door in doors.items()} == dict.fromkeys(commands, True)
+
+
+def test_a_reader_that_has_seen_enough_ends_the_command_without_a_word(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from hf_speech_tl.settings import TranscribeSettings\n"
+        "from hf_speech_tl.terminal import conclude\n"
+        "sys.exit(conclude(TranscribeSettings, ['--model', 'm', 'a.wav'], lambda _: print('a line\\n' * 100_000)))\n"
+    )
+    writer = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert writer.stdout is not None and writer.stderr is not None
+    writer.stdout.readline()
+    writer.stdout.close()
+    assert writer.stderr.read() == ""
+    assert writer.wait() == 1

@@ -1,24 +1,42 @@
-"""A folder of audio files: with metadata.csv, .tsv or .jsonl, or with a .txt of the same name beside each file."""
+"""A folder of recordings: in one of the layouts of the field, with a table of ours, or with a .txt beside each file."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
+from hf_speech_tl.corpora import aishell, common_voice, kaldi, librispeech, tiers
 from hf_speech_tl.corpora.licence import licence_beside
 from hf_speech_tl.corpora.manifest import MANIFESTS, read_manifests
-from hf_speech_tl.corpora.recordings import Row, read_rows
+from hf_speech_tl.corpora.recordings import Listing, Row, read_rows
+from hf_speech_tl.corpora.sources import AUDIO
 from hf_speech_tl.corpora.splits import split_named, split_of_file
 from hf_speech_tl.corpora.table import Recordings
 from hf_speech_tl.errors import DataError
 
-# Formats that libsndfile does not read stand here too, so that they are listed as skipped rather than overlooked.
-_AUDIO = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".caf", ".w64", ".sph"}
-_AUDIO |= {".m4a", ".mp4", ".aac", ".webm", ".wma", ".amr"}
+
+class _Layout(Protocol):
+    def marks(self, listing: Listing, /) -> list[Path]:
+        """The files that give the layout away; none where the folder has another."""
+
+    def read(self, marked: Sequence[Path], listing: Listing, /) -> tuple[list[Row], str]:
+        """The rows of these files, and a note on how they were read."""
 
 
-def read_folder(folder: Path, text_column: str | None) -> Recordings:
-    """The recordings in `folder`: by its metadata files, else by manifests named for splits, else by .txt files.
+_LAYOUTS: dict[str, _Layout] = {
+    "Common Voice": common_voice,
+    "AISHELL-1": aishell,
+    "LibriSpeech": librispeech,
+    "Kaldi": kaldi,
+    "ELAN or Praat": tiers,
+}
+
+
+def read_folder(folder: Path, text_column: str | None, tier: str | None) -> Recordings:
+    """The recordings in `folder`: by its metadata files, else by the layout that its files give away, else by manifests
+    named for splits, else by .txt files.
 
     Splits: a column of the metadata, else the names of manifests (train.tsv) or of subfolders (train/, dev/, test/).
     """
@@ -26,13 +44,18 @@ def read_folder(folder: Path, text_column: str | None) -> Recordings:
     manifests = [file for file in files if file.suffix.lower() in MANIFESTS]
     metadata = [file for file in manifests if file.stem.lower() == "metadata"]
     by_split = [file for file in manifests if file.parent == folder and split_of_file(Path(file.name))]
-    if metadata or by_split:
-        return read_manifests(metadata or by_split, folder, text_column)
-    audio = [file for file in files if file.suffix.lower() in _AUDIO]
+    if metadata:
+        return read_manifests(metadata, folder, text_column)
+    if found := _in_a_layout(Listing(folder, files, tier)):
+        return found
+    if by_split:
+        return read_manifests(by_split, folder, text_column)
+    audio = [file for file in files if file.suffix.lower() in AUDIO]
     if not audio:
         raise DataError(
             f"{folder} holds no corpus: expected Parquet files, audio files with metadata.csv, .tsv or .jsonl, "
-            "audio files with a .txt beside each, or train, validation and test manifests."
+            "audio files with a .txt beside each, train, validation and test manifests, or the files of "
+            f"{', '.join(_LAYOUTS)}."
         )
     texts = {file for file in files if file.suffix.lower() == ".txt"}
     rows = [_row(file, folder, texts) for file in audio]
@@ -42,6 +65,20 @@ def read_folder(folder: Path, text_column: str | None) -> Recordings:
             "and text into it, or a .txt of the same name beside each recording."
         )
     return Recordings(read_rows(rows, folder), licence_beside(folder))
+
+
+def read_annotation(file: Path, tier: str | None) -> Recordings:
+    """The recording that one ELAN or Praat file is of."""
+    rows, note = tiers.read([file], Listing(file.parent, [file], tier))
+    return Recordings(read_rows(rows, file.parent), licence_beside(file), note)
+
+
+def _in_a_layout(listing: Listing) -> Recordings | None:
+    for layout in _LAYOUTS.values():
+        if marked := layout.marks(listing):
+            rows, note = layout.read(marked, listing)
+            return Recordings(read_rows(rows, listing.folder), licence_beside(listing.folder), note)
+    return None
 
 
 def _files(folder: Path) -> list[Path]:

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hf_speech_tl.errors import DataError
+
 
 class _Commas(csv.excel):
     strict = True  # a broken quote is an error, not a text that goes on over the lines below
@@ -28,12 +30,32 @@ class Line:
 
 
 def read_lines(file: Path) -> list[Line]:
-    """All lines of a .jsonl, .csv or .tsv file; a byte that is not UTF-8 stays in its line as a lone surrogate."""
-    with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as opened:
-        lines = opened.readlines()
+    """All lines of a .jsonl, .csv or .tsv file; a byte that is not UTF-8 stays in its line as a lone surrogate.
+
+    Raises DataError where the file cannot be read.
+    """
+    lines = _lines(file, newline="")
     if file.suffix.lower() == ".jsonl":
         return [_json(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
     return list(_table(lines, _Tabs if file.suffix.lower() == ".tsv" else _Commas))
+
+
+def text_lines(file: Path) -> Iterator[tuple[str, str]]:
+    """Each line's first word and the rest of it, as Kaldi and its relatives write tables. Raises DataError."""
+    for line in _lines(file, newline=None):
+        name, _, rest = line.strip().replace("\t", " ").partition(" ")
+        if name:
+            yield name, rest.strip()
+
+
+def _lines(file: Path, newline: str | None) -> list[str]:
+    try:
+        if not file.is_file():  # a pipe would wait for ever
+            raise DataError(f"{file.name} is not a file.")
+        with file.open(encoding="utf-8-sig", errors="surrogateescape", newline=newline) as opened:
+            return opened.readlines()
+    except OSError as error:
+        raise DataError(f"{file.name} cannot be read: {error.strerror or error}.") from error
 
 
 def _json(number: int, line: str) -> Line:

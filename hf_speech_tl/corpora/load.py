@@ -10,7 +10,7 @@ from pathlib import Path
 import datasets
 import pyarrow.compute as pc
 
-from hf_speech_tl.corpora.folder import read_folder
+from hf_speech_tl.corpora.folder import read_annotation, read_folder
 from hf_speech_tl.corpora.hub import read_hub
 from hf_speech_tl.corpora.manifest import read_manifests
 from hf_speech_tl.corpora.parquet import read_parquet
@@ -33,15 +33,18 @@ class _Row:
     piece: tuple[float | None, float | None]
 
 
-def load_corpus(sources: Sequence[str], lang: str, *, text_column: str | None = None, seed: int = 0) -> Corpus:
+def load_corpus(
+    sources: Sequence[str], lang: str, *, text_column: str | None = None, tier: str | None = None, seed: int = 0
+) -> Corpus:
     """The recordings of all `sources` (what --data takes) as one corpus of the language `lang`; nothing is decoded.
 
-    `seed` decides which rows go where when a source has no splits of its own. Raises SettingsError for a source that
-    is not there, DataError for one that cannot be read, is more than half bad, or leaves nothing.
+    `tier` names the tier of annotated recordings that has the transcripts. `seed` decides which rows go where when a
+    source has no splits of its own. Raises SettingsError for a source that is not there, DataError for one that cannot
+    be read, is more than half bad, or leaves nothing.
     """
     language = find_language(lang)
     places = _named_apart([find_source(source, language) for source in sources])
-    read = [_read(place, text_column) for place in places]
+    read = [_read(place, text_column, tier) for place in places]
     rows: list[_Row] = []
     skipped: list[Skipped] = []
     start = 0
@@ -55,6 +58,7 @@ def load_corpus(sources: Sequence[str], lang: str, *, text_column: str | None = 
         raise DataError(f"--data {' '.join(sources)}: there is no recording in it.")
     keys = [row.key for row in rows]
     splits, notes = assign_splits(keys, seed)
+    notes += tuple(f"{place.name}: {one.note}" for place, one in zip(places, read, strict=True) if one.note)
     if shared := shared_texts(keys, splits):
         notes += (f"{shared} of {splits.count('test')} test transcripts also stand in the training split",)
     if any(place.layout == "starter" for place in places):
@@ -89,7 +93,7 @@ def _named_apart(places: Sequence[Place]) -> list[Place]:
     return named
 
 
-def _read(place: Place, text_column: str | None) -> Recordings:
+def _read(place: Place, text_column: str | None, tier: str | None) -> Recordings:
     if place.layout == "starter":
         return read_starter(text_column)
     if place.layout == "hub":
@@ -98,7 +102,9 @@ def _read(place: Place, text_column: str | None) -> Recordings:
     if place.layout == "parquet":
         return read_parquet(path, text_column)
     if place.layout == "folder":
-        return read_folder(path, text_column)
+        return read_folder(path, text_column, tier)
+    if place.layout == "annotation":
+        return read_annotation(path, tier)
     return read_manifests([path], path.parent, text_column)
 
 

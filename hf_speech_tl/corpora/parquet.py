@@ -10,7 +10,7 @@ import os
 import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import datasets
@@ -53,19 +53,15 @@ def _arrow_of(file: Path, folder: Path, text_column: str | None) -> Path:
     if cached.exists():
         return cached
     half = cached.with_suffix(f".{uuid.uuid4().hex}.tmp")
-    try:
+    with _reading(file):
         parquet = pq.ParquetFile(file)
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{file.name} cannot be read as Parquet: {str(error).splitlines()[0]}") from error
+    columns = find_columns(parquet.schema_arrow.names, file.name, text_column)
     try:
-        columns = find_columns(parquet.schema_arrow.names, file.name, text_column)
         half.parent.mkdir(parents=True, exist_ok=True)
         with pa.OSFile(str(half), "wb") as sink, pa.ipc.new_stream(sink, READ) as writer:
             for batch in _batches(parquet, columns, file, split):
                 writer.write_batch(batch)
         os.replace(half, cached)  # whole or not at all, also when two processes write it
-    except pa.ArrowException as error:
-        raise DataError(f"{file.name} cannot be read as Parquet: {str(error).splitlines()[0]}") from error
     except OSError as error:
         raise DataError(
             f"{cached.parent} cannot take the rows of {file.name}: {error.strerror or error}. "
@@ -77,14 +73,28 @@ def _arrow_of(file: Path, folder: Path, text_column: str | None) -> Path:
     return cached
 
 
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    """What goes wrong here is the file's fault, not that of the disk that the rows are written to."""
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{file.name} cannot be read as Parquet: {str(error).splitlines()[0]}") from error
+
+
 def _batches(parquet: pq.ParquetFile, columns: Columns, file: Path, split: str | None) -> Iterator[pa.RecordBatch]:
     # A column `duration` may as well count milliseconds; the header knows.
     seconds = columns.seconds if columns.seconds == "seconds" else None
     names = [columns.audio, columns.text, columns.id, columns.speaker, seconds, columns.split]
     wanted = [name for name in names if name is not None]
     number = 0
+    batches = parquet.iter_batches(_ROWS, columns=wanted)
     with ThreadPoolExecutor(_THREADS) as pool:
-        for batch in parquet.iter_batches(_ROWS, columns=wanted):
+        while True:
+            with _reading(file):
+                batch = next(batches, None)
+            if batch is None:
+                return
             rows = batch.to_pylist()
             sources = list(pool.map(lambda row: _source(row[columns.audio], file.parent), rows))
             lengths = list(pool.map(_length, sources, [_number(row, seconds) for row in rows]))

@@ -40,6 +40,15 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Listing:
+    """A corpus folder as a layout finds it: its path, all files below it, and the tier that the user named."""
+
+    folder: Path
+    files: Sequence[Path]
+    tier: str | None = None
+
+
+@dataclass(frozen=True)
 class _File:
     path: Path
     header: Header

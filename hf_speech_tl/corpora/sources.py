@@ -14,10 +14,17 @@ from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.languages import Language
 
 _FORMS = (
-    "a Parquet file or a folder of them, a folder of audio with metadata.csv/.tsv/.jsonl or a .txt beside each file, "
-    "a manifest (.jsonl, .csv, .tsv), starter, fleurs, or hub:OWNER/NAME[:CONFIG]"
+    "a Parquet file or a folder of them, a folder of audio with metadata.csv/.tsv/.jsonl or a .txt beside each file, a "
+    "Common Voice, AISHELL-1, LibriSpeech or Kaldi folder, ELAN or Praat files beside their recordings, a manifest "
+    "(.jsonl, .csv, .tsv), starter, fleurs, or hub:OWNER/NAME[:CONFIG]"
 )
+_Layout = Literal["parquet", "folder", "manifest", "annotation", "starter", "hub"]
+_SUFFIXES: dict[str, _Layout] = {".parquet": "parquet", ".jsonl": "manifest", ".csv": "manifest", ".tsv": "manifest"}
+_SUFFIXES |= {".eaf": "annotation", ".textgrid": "annotation"}
 _STARTER_LANGUAGE = "zh"
+# Formats that libsndfile does not read stand here too, so that they are listed as skipped rather than overlooked.
+AUDIO = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".caf", ".w64", ".sph"}
+AUDIO |= {".m4a", ".mp4", ".aac", ".webm", ".wma", ".amr"}
 _HUB = re.compile(r"hub:(?P<repo>[\w.-]+/[\w.-]+)(:(?P<config>[\w.-]+))?")
 
 
@@ -25,7 +32,7 @@ _HUB = re.compile(r"hub:(?P<repo>[\w.-]+/[\w.-]+)(:(?P<config>[\w.-]+))?")
 class Place:
     """Where a corpus is: its layout, the name it is known by (no local path in it), and its path or Hub repository."""
 
-    layout: Literal["parquet", "folder", "manifest", "starter", "hub"]
+    layout: _Layout
     name: str
     path: Path | None = None
     repo: str | None = None
@@ -36,9 +43,7 @@ def find_source(source: str, language: Language) -> Place:
     """The place that one --data names. Raises SettingsError with the allowed forms and the nearest name."""
     path = Path(os.path.expanduser(source))
     if source and os.path.isdir(path):  # unlike Path's own, these two take any nonsense for an answer of no
-        folder = path.resolve()
-        parquet = any(not file.name.startswith(".") for file in folder.rglob("*.parquet"))
-        return Place("parquet" if parquet else "folder", folder.name, folder)
+        return _folder(path.resolve())
     if os.path.isfile(path):
         return _file(path, source)
     if source == "starter":
@@ -51,15 +56,27 @@ def find_source(source: str, language: Language) -> Place:
     raise SettingsError(f"--data {source}: no such file or name.{hint} It takes {_FORMS}.")
 
 
+def _folder(path: Path) -> Place:
+    files = [name for _, _, names in os.walk(path) for name in names if not name.startswith(".")]
+    suffixes = {os.path.splitext(name)[1].lower() for name in files}
+    if ".parquet" not in suffixes:
+        return Place("folder", path.name, path)
+    # Parquet files may name recordings beside them; but those with transcripts of their own are a corpus too.
+    transcripts = ".txt" in suffixes or any(name.lower().startswith("metadata.") for name in files)
+    if transcripts and (beside := sorted(suffixes & AUDIO)):
+        raise SettingsError(
+            f"--data {path}: holds Parquet files, and {beside[0]} files with transcripts too; it is not clear which "
+            "are meant. Name the Parquet file, or move one of the two elsewhere."
+        )
+    return Place("parquet", path.name, path)
+
+
 def _file(path: Path, source: str) -> Place:
-    layouts = {".parquet": "parquet", ".jsonl": "manifest", ".csv": "manifest", ".tsv": "manifest"}
-    layout = layouts.get(path.suffix.lower())
+    layout = _SUFFIXES.get(path.suffix.lower())
     # Not resolved: a file of the Hub's cache is a link to a blob without a suffix, away from its folder.
     path = path.parent.resolve() / path.name
-    if layout == "parquet":
-        return Place("parquet", f"{path.parent.name}/{path.name}", path)
-    if layout == "manifest":
-        return Place("manifest", f"{path.parent.name}/{path.name}", path)
+    if layout is not None:
+        return Place(layout, f"{path.parent.name}/{path.name}", path)
     raise SettingsError(f"--data {source}: a single {path.suffix or 'nameless'} file is no corpus. It takes {_FORMS}.")
 
 

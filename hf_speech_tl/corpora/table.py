@@ -35,10 +35,11 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Recordings:
-    """All rows of one source, good and bad, with the columns of READ; and the licence its README names."""
+    """All rows of one source, good and bad, with the columns of READ; the licence its README names; how it was read."""
 
     rows: datasets.Dataset
     license: str | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,12 @@ class EvaluateSettings:
         unset="auto",
         why="the column whose name says so: text, sentence, transcription",
     ).default(None)
+    tier: str | None = Option(
+        "Data",
+        "tier of ELAN or Praat files that holds the transcripts, or a pattern such as 'tx@*' for one tier a speaker",
+        unset="auto",
+        why="the only one that has text",
+    ).default(None)
     max_seconds: float = Option(
         "Data", "longer recordings are skipped and counted", kind=float, above=0, why="as in finetune"
     ).default(20.0)

@@ -34,7 +34,9 @@ class FinetuneSettings:
     data: tuple[str, ...] = Option(
         "Data",
         "recordings with transcripts, repeatable: a Parquet file or folder; a folder of audio with metadata.csv, .tsv "
-        "or .jsonl; a manifest (.jsonl, .csv, .tsv); starter; fleurs; hub:OWNER/NAME[:CONFIG]",
+        "or .jsonl, or a .txt beside each file; a manifest (.jsonl, .csv, .tsv); a Common Voice, AISHELL-1, "
+        "LibriSpeech or Kaldi folder; ELAN .eaf or Praat .TextGrid files beside their recordings; starter; fleurs; "
+        "hub:OWNER/NAME[:CONFIG]",
         many=True,
         metavar="SOURCE",
         shown="starter",
@@ -45,6 +47,12 @@ class FinetuneSettings:
         "column that holds the transcripts",
         unset="auto",
         why="the column whose name says so: text, sentence, transcription",
+    ).default(None)
+    tier: str | None = Option(
+        "Data",
+        "tier of ELAN or Praat files that holds the transcripts, or a pattern such as 'tx@*' for one tier a speaker",
+        unset="auto",
+        why="the only one that has text; where there are several they are listed",
     ).default(None)
     max_seconds: float = Option(
         "Data",
@@ -68,7 +76,8 @@ class FinetuneSettings:
 
     model: str = Option(
         "Model",
-        "starter, a directory, or a Hub id: a CTC model or bare encoder (wav2vec2, HuBERT, WavLM)",
+        "starter, a directory, or a Hub id: a CTC model or bare encoder (wav2vec2, HuBERT, WavLM, data2vec-audio, SEW, "
+        "SEW-D, UniSpeech, UniSpeech-SAT, wav2vec2-conformer, w2v-BERT)",
         why="in the package, and small enough for two cores",
     ).default("starter")
     from_scratch: bool = Option(

@@ -149,6 +149,10 @@ def convert(option: Option, value: object, name: str) -> object:
         value = [value]
     if not isinstance(value, list | tuple):
         raise SettingsError(f"{name}: {value!r} is not a list; allowed: a list of {option.allowed}; write [A, B]")
+    if not value and not option.choices and not option.positional:
+        raise SettingsError(
+            f"{name}: the list is empty; allowed: a list of {option.allowed}; give one, or leave it out"
+        )
     return tuple(_single(option, item, name) for item in value)
 
 

@@ -17,7 +17,11 @@ class TranscribeSettings:
 
     model: str = Option("Model", "directory of a run, or a Hub id of a CTC model").required()
     files: tuple[str, ...] = Option(
-        "Data", "audio files: wav, flac, ogg, opus, mp3", many=True, metavar="FILE", positional=True
+        "Data",
+        "audio files: wav, flac, ogg, opus, mp3; with the extra `media` m4a, webm, video",
+        many=True,
+        metavar="FILE",
+        positional=True,
     ).required()
     json: bool = Option(
         "Result", "a JSON object a line, with the confidence", kind=bool, why="for people", recorded=False

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, PrinterCallback, set_seed
 from transformers.utils import logging
 
-from hf_speech_tl.models import frame_count
+from hf_speech_tl.models import logits_of
 from hf_speech_tl.objectives import ctc_losses
 from hf_speech_tl.settings import FinetuneSettings
 from hf_speech_tl.stages.length import Length, asked_length, choose_length, stored_length
@@ -80,7 +80,7 @@ def lay_out(prepared: Prepared, settings: FinetuneSettings, output: Output, proc
         processes=processes.num_processes,
     )
     if output.checkpoint:
-        length = stored_length(output.checkpoints)
+        length = stored_length(output.checkpoints, corpus.fingerprint)
         batches.start = steps_done(output.checkpoint) * recipe.accumulation
     else:
         began = time.monotonic()
@@ -159,9 +159,7 @@ def _measure(
     config, vocabulary, recipe = prepared.checkpoint.model.config, prepared.vocabulary, prepared.recipe
 
     def loss_of(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
-        mask = batch["attention_mask"]
-        logits = model(input_values=batch["input_values"], attention_mask=mask).logits
-        frames = frame_count(config, mask.sum(-1))
+        logits, frames = logits_of(model, config, batch["inputs"], batch["attention_mask"])
         return ctc_losses(logits.float().log_softmax(-1), frames, batch["labels"], vocabulary.blank).mean()
 
     loader = DataLoader(

@@ -43,6 +43,7 @@ def run(settings: EvaluateSettings) -> dict[str, object]:
         simplify=known.simplify,
         max_seconds=settings.max_seconds,
         text_column=settings.text_column,
+        tier=settings.tier,
         quiet=settings.quiet,
         only=None if settings.split == "all" else settings.split,
     )
@@ -88,6 +89,9 @@ def _known(model: str) -> _Known:
     path = cached_file(model, "results.json", _raise_exceptions_for_missing_entries=False) if model != STARTER else None
     if path is None:
         return _Known()
-    results = json.loads(Path(path).read_text("utf-8"))
-    language = results.get("language", {}) if isinstance(results, dict) else {}
-    return _Known(results.get("lang"), language.get("units", "char"), language.get("simplify", False))
+    try:
+        results = json.loads(Path(path).read_text("utf-8"))
+        language = results["language"]
+        return _Known(str(results["lang"]), str(language["units"]), bool(language["simplify"]))
+    except (OSError, ValueError, KeyError, TypeError):  # somebody else's file of that name
+        return _Known()

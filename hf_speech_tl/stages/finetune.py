@@ -46,7 +46,7 @@ def _run(settings: FinetuneSettings, output: Output, processes: PartialState) ->
         # Only now is it known that there is something to put there; what an earlier run left goes first.
         claim_output(output, settings)
         write_skipped(prepared.corpus.skipped, output.directory / "skipped.csv")
-        store_length(course.length, output.checkpoints)
+        store_length(course.length, output.checkpoints, prepared.corpus.fingerprint)
     processes.wait_for_everyone()
     if processes.is_main_process and not settings.quiet:
         show_plan(_plan(prepared, course, settings, output.directory))
@@ -113,6 +113,6 @@ def _plan(prepared: Prepared, course: Course, settings: FinetuneSettings, direct
 
 
 def _warnings(prepared: Prepared) -> list[str]:
-    if prepared.checkpoint.model.config.feat_extract_norm == "group":
+    if getattr(prepared.checkpoint.model.config, "feat_extract_norm", "layer") == "group":
         return ["this model normalises over padding too: its training batches depend a little on what they are made of"]
     return []

@@ -78,17 +78,25 @@ def choose_length(
     return Length(steps, stopped_by, min(_EVALUATIONS, steps), pace.precision, seconds_in_all, pace.gain)
 
 
-def store_length(length: Length, checkpoints: Path) -> None:
-    """Keep the length beside the checkpoints: a resumed run must not measure again."""
+def store_length(length: Length, checkpoints: Path, fingerprint: str) -> None:
+    """Keep the length, and what data it is for, beside the checkpoints: a resumed run must not measure again."""
     checkpoints.mkdir(exist_ok=True)
-    (checkpoints / "length.json").write_text(json.dumps(asdict(length)), "utf-8")
+    stored = {"length": asdict(length), "data": fingerprint}
+    (checkpoints / "length.json").write_text(json.dumps(stored), "utf-8")
 
 
-def stored_length(checkpoints: Path) -> Length:
-    """The length that `store_length` kept."""
+def stored_length(checkpoints: Path, fingerprint: str) -> Length:
+    """The length that `store_length` kept; SettingsError where it was for other data than those of `fingerprint`."""
     try:
-        return Length(**json.loads((checkpoints / "length.json").read_text("utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+        stored = json.loads((checkpoints / "length.json").read_text("utf-8"))
+        length, data = Length(**stored["length"]), stored["data"]
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise SettingsError(
             f"--resume: {checkpoints / 'length.json'} is missing or damaged. Begin the run anew with --overwrite."
         ) from error
+    if data != fingerprint:
+        raise SettingsError(
+            "--resume: the recordings or transcripts are not those that the run began with, so it cannot go on as it "
+            "was. Bring the old ones back, or begin anew with --overwrite."
+        )
+    return length

@@ -71,6 +71,7 @@ def prepare(settings: FinetuneSettings, processes: PartialState) -> Prepared:
             simplify=settings.simplify,
             max_seconds=settings.max_seconds,
             text_column=settings.text_column,
+            tier=settings.tier,
             quiet=settings.quiet or not processes.is_main_process,
         )
     for name, rows in (("training", corpus.train), ("validation", corpus.validation), ("test", corpus.test)):

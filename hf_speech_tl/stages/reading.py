@@ -28,6 +28,7 @@ def read_corpus(
     simplify: bool,
     max_seconds: float,
     text_column: str | None,
+    tier: str | None,
     quiet: bool,
     only: str | None = None,
 ) -> Corpus:
@@ -37,7 +38,7 @@ def read_corpus(
     screen do.
     """
     # No seed here: with another one, a model would be judged by rows that an earlier one has learnt.
-    corpus = load_corpus(sources, language.tag, text_column=text_column)
+    corpus = load_corpus(sources, language.tag, text_column=text_column, tier=tier)
     if only is not None:
         empty = {name: getattr(corpus, name).select([]) for name in {"train", "validation", "test"} - {only}}
         corpus = replace(corpus, **empty)

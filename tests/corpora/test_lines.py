@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import pytest
+
 from hf_speech_tl.corpora.lines import read_lines
+from hf_speech_tl.errors import DataError
 
 
 def _read(tmp_path: Path, name: str, content: str | bytes) -> tuple[list[dict[str, object]], list[int]]:
@@ -64,3 +68,9 @@ def test_empty_files_have_no_lines(tmp_path: Path) -> None:
     for name in ("m.csv", "m.tsv", "m.jsonl"):
         assert _read(tmp_path, name, "") == ([], [])
         assert _read(tmp_path, name, "\n\n") == ([], [])
+
+
+def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "metadata.csv")
+    with pytest.raises(DataError, match=r"metadata\.csv is not a file"):
+        read_lines(tmp_path / "metadata.csv")

@@ -108,6 +108,15 @@ def test_what_cannot_be_read_says_so_in_one_line(tmp_path: Path, voice: Voice) -
         load_corpus([str(file)], "en")
 
 
+def test_damage_in_the_middle_is_not_laid_to_the_disk(tmp_path: Path, voice: Voice) -> None:
+    file = _write(tmp_path / "c.parquet", {"audio": _cells(voice, [0, 1]), "text": ["x", "y"]})
+    content = bytearray(file.read_bytes())
+    content[4 : len(content) // 2] = bytes(len(content) // 2 - 4)
+    file.write_bytes(content)
+    with pytest.raises(DataError, match=r"c\.parquet cannot be read as Parquet"):
+        load_corpus([str(file)], "en")
+
+
 def test_a_cache_that_cannot_be_written_names_the_remedy(
     tmp_path: Path, voice: Voice, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -91,3 +91,12 @@ print(sorted({"torch", "datasets", "transformers", "pyarrow", "huggingface_hub"}
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_parquet_beside_transcribed_recordings_is_not_guessed_at(tmp_path: Path) -> None:
+    for name in ("a.parquet", "b.wav"):
+        (tmp_path / name).touch()
+    assert _found(str(tmp_path)).layout == "parquet"
+    (tmp_path / "b.txt").touch()
+    with pytest.raises(SettingsError, match="not clear which"):
+        _found(str(tmp_path))

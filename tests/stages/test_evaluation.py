@@ -1,4 +1,5 @@
 import pytest
+from tiny import save_tiny
 
 from hf_speech_tl.errors import DataError, SettingsError
 from hf_speech_tl.settings import EvaluateSettings, TranscribeSettings
@@ -37,3 +38,11 @@ def test_files_are_transcribed_and_bad_ones_named(tiny_checkpoint, tmp_path) -> 
     assert found[0].text is not None and found[1].error == "not audio"
     with pytest.raises(DataError, match="none of the files"):
         transcription.run(TranscribeSettings(model=str(tiny_checkpoint), files=(bad,)))
+
+
+@pytest.mark.parametrize("content", ["[]", "{", '{"lang": null}', '{"lang": "it", "language": "Italian"}'])
+def test_a_strangers_results_file_is_not_believed(content: str, corpus, tmp_path) -> None:
+    model = save_tiny(tmp_path / "theirs")
+    (model / "results.json").write_text(content)
+    with pytest.raises(SettingsError, match="Give --lang"):
+        evaluation.run(EvaluateSettings(model=str(model), data=(str(corpus),)))

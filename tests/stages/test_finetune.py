@@ -9,16 +9,20 @@ import time
 
 import pytest
 import torch
+from accelerate import PartialState
 from peft import PeftModel
 from safetensors.torch import load_file
-from tiny import RATE, tiny_model
+from tiny import FAMILIES, RATE, extractor_of, save_tiny, tiny_model
 from transformers import AutoModelForCTC, AutoProcessor, pipeline
 
 from hf_speech_tl.errors import SettingsError
-from hf_speech_tl.settings import FinetuneSettings
+from hf_speech_tl.settings import FinetuneSettings, write_yaml
 from hf_speech_tl.settings.yaml_file import read_values
+from hf_speech_tl.stages.course import lay_out
 from hf_speech_tl.stages.finetune import run
-from hf_speech_tl.stages.output import latest
+from hf_speech_tl.stages.length import store_length, stored_length
+from hf_speech_tl.stages.output import Output, latest
+from hf_speech_tl.stages.preparation import prepare
 
 _FILES = {
     "model.safetensors",
@@ -64,7 +68,7 @@ def test_the_same_settings_give_the_same_weights_and_scores(settings, tmp_path) 
     assert any(not torch.equal(v, _weights(tmp_path / "three")[k]) for k, v in _weights(tmp_path / "one").items())
 
 
-@pytest.mark.parametrize("family", ["wav2vec2", "hubert", "wavlm"])
+@pytest.mark.parametrize("family", FAMILIES)
 def test_lora_is_merged_and_its_adapter_loads_on_the_untouched_base(family: str, settings, tmp_path) -> None:
     base = tmp_path / "base"
     tiny_model(family).base_model.save_pretrained(base)
@@ -73,8 +77,20 @@ def test_lora_is_merged_and_its_adapter_loads_on_the_untouched_base(family: str,
     merged = AutoModelForCTC.from_pretrained(tmp_path / "run").eval()
     bare = AutoModelForCTC.from_pretrained(base, vocab_size=merged.config.vocab_size)
     adapted = PeftModel.from_pretrained(bare, tmp_path / "run" / "adapter").eval()
-    wave = torch.randn(1, RATE)
-    torch.testing.assert_close(adapted(wave).logits, merged(wave).logits, rtol=1e-4, atol=1e-5)
+    extractor = extractor_of(merged)
+    inputs = extractor(torch.randn(RATE).numpy(), sampling_rate=RATE, return_tensors="pt")
+    torch.testing.assert_close(adapted(**inputs).logits, merged(**inputs).logits, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_is_trained_whole_and_read_alike_by_the_pipeline(family: str, settings, tmp_path) -> None:
+    base = save_tiny(tmp_path / "base", family)
+    results = run(settings(model=str(base), max_steps=2, augment=("mask",)))
+    assert results["before"] is not None and results["model"]["family"] == family
+    trained, before = _weights(tmp_path / "run"), _weights(base)
+    moved = {key for key, value in trained.items() if not torch.equal(value, before.get(key, value))}
+    assert any("lm_head" in key for key in moved) and any("encoder.layer" in key for key in moved)
+    assert not any("feature_extractor" in key for key in moved)
 
 
 def test_units_and_unseen_symbols_are_told(settings, capfd) -> None:
@@ -117,6 +133,17 @@ def test_ctrl_c_leaves_a_checkpoint_and_the_resumed_run_ends_alike(settings, tmp
     assert resumed["after"] == whole["after"]
     for key, value in _weights(tmp_path / "whole").items():
         assert torch.equal(value, _weights(cut)[key])
+
+
+def test_a_run_does_not_go_on_with_other_data(settings, corpus, tmp_path) -> None:
+    course = lay_out(
+        prepared := prepare(settings(), PartialState()), settings(), Output(tmp_path, None), PartialState()
+    )
+    store_length(course.length, tmp_path / "checkpoints", prepared.corpus.fingerprint)
+    assert stored_length(tmp_path / "checkpoints", prepared.corpus.fingerprint) == course.length
+    other = prepare(settings(data=(str(corpus / "train.parquet"),)), PartialState())
+    with pytest.raises(SettingsError, match="not those that the run began with"):
+        stored_length(tmp_path / "checkpoints", other.corpus.fingerprint)
 
 
 def test_nothing_to_resume_is_said(settings, tmp_path) -> None:
@@ -162,3 +189,28 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path) -> None:
             (tmp_path / name / part).write_bytes(b"")
         (tmp_path / name / "trainer_state.json").write_text(state)
     assert latest(tmp_path) == tmp_path / "checkpoint-2"
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_model(settings, tmp_path) -> None:
+    alone = run(settings(output=tmp_path / "alone"))
+    write_yaml(settings(quiet=False), tmp_path / "settings.yaml")
+    environment = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29518", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+    environment |= {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
+    command = [sys.executable, "-m", "hf_speech_tl.finetune", str(tmp_path / "settings.yaml")]
+    running = [
+        subprocess.Popen(
+            [*command, "--output", str(tmp_path / "both"), "--json"],
+            env=os.environ | environment | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    said = [process.communicate(timeout=240)[0] for process in running]
+    assert [process.returncode for process in running] == [0, 0] and not said[1].strip()
+    results = json.loads(said[0].splitlines()[-1])
+    assert {path.name for path in (tmp_path / "both").iterdir()} == _FILES
+    assert results["training"]["steps"] == alone["training"]["steps"]
+    # Half the seconds a process make other batches than one process does, so that the models only resemble each other.
+    assert results["after"]["utterances"] == alone["after"]["utterances"]

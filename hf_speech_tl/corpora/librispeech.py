@@ -1,0 +1,31 @@
+"""LibriSpeech (Panayotov et al. 2015) and its kin: a .trans.txt of names and texts a chapter, the audio beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hf_speech_tl.corpora.lines import text_lines
+from hf_speech_tl.corpora.recordings import Listing, Row
+from hf_speech_tl.corpora.sources import AUDIO
+from hf_speech_tl.corpora.splits import split_of_file
+
+
+def marks(listing: Listing) -> list[Path]:
+    """The files SPEAKER-CHAPTER.trans.txt."""
+    return [file for file in listing.files if file.name.endswith(".trans.txt")]
+
+
+def read(transcripts: Sequence[Path], listing: Listing) -> tuple[list[Row], str]:
+    """A row for each line of the .trans.txt files; splits are the folders' names: train-clean-100, dev-other."""
+    audio = {(file.parent, file.stem): file for file in listing.files if file.suffix.lower() in AUDIO}
+    rows = []
+    for file in transcripts:
+        for name, text in text_lines(file):
+            clip = audio.get((file.parent, name), file.parent / f"{name}.flac")
+            within = clip.relative_to(listing.folder)
+            speaker = name.split("-")[0]
+            # The folder that was named may itself be the split.
+            split = split_of_file(within.parent) or split_of_file(Path(listing.folder.name))
+            rows.append(Row(name, within.as_posix(), text or None, speaker, split))
+    return rows, "read as LibriSpeech"

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from conftest import Voice
+
+from hf_speech_tl.corpora import load_corpus
+from hf_speech_tl.errors import DataError
+
+_COLUMNS = "client_id\tpath\tsentence_id\tsentence\tup_votes\tlocale"
+
+
+def _release(home: Path, voice: Voice, **tables: list[tuple[str, str, str]]) -> Path:
+    """A language of Common Voice: rows of (client, clip, sentence) by table."""
+    (home / "clips").mkdir(parents=True)
+    for name, rows in tables.items():
+        lines = [f"{client}\t{clip}.mp3\tx\t{sentence}\t2\ten" for client, clip, sentence in rows]
+        (home / f"{name}.tsv").write_text("\n".join([_COLUMNS, *lines, ""]))
+        for _, clip, _ in rows:
+            (home / "clips" / f"{clip}.mp3").write_bytes(voice(len(clip), 0.5, file_format="MP3"))
+    return home
+
+
+def test_validated_clips_train_unless_their_speaker_or_sentence_is_judged(tmp_path: Path, voice: Voice) -> None:
+    home = _release(
+        tmp_path / "en",
+        voice,
+        validated=[
+            ("ana", "c1", "One."),
+            ("ana", "c2", "Two."),
+            ("ben", "c3", "Three."),
+            ("cid", "c4", "four"),
+            ("dan", "c5", "Five!"),
+            ("eve", "c6", "Six."),
+        ],
+        train=[("ana", "c1", "One.")],
+        dev=[("ben", "c3", "Three.")],
+        test=[("dan", "c5", "Four.")],
+        invalidated=[("eve", "c9", "Nine.")],
+    )
+    corpus = load_corpus([str(home)], "en")
+    assert sorted(corpus.train["text"][:]) == ["One.", "Six.", "Two."]
+    assert corpus.validation["id"][:] == ["c3"] and corpus.test["speaker"][:] == ["dan"]
+    assert any("3 of 6 validated clips train" in note for note in corpus.notes)
+    assert corpus.skipped == ()
+
+
+def test_its_own_training_table_where_validated_is_not_there(tmp_path: Path, voice: Voice) -> None:
+    home = _release(
+        tmp_path / "en", voice, train=[("a", "c1", "x")], dev=[("b", "c2", "y")], test=[("c", "c3", "A 'quote\"")]
+    )
+    corpus = load_corpus([str(home)], "en")
+    assert [len(corpus.train), len(corpus.validation), corpus.test["text"][:]] == [1, 1, ["A 'quote\""]]
+
+
+def test_one_language_at_a_time(tmp_path: Path, voice: Voice) -> None:
+    for lang in ("en", "zh-CN"):
+        _release(tmp_path / lang, voice, train=[("a", "c1", "x")])
+    with pytest.raises(DataError, match=r"2 languages \(en, zh-CN\).*--data"):
+        load_corpus([str(tmp_path)], "en")
