@@ -13,8 +13,8 @@ _PICTURES = re.compile("[\ufb00-\ufdff\ufe70-\ufeff\uff00-\uffef]")
 # Variation selectors choose a picture too; the Arabic tatweel stretches a line.
 _SILENT = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef\u0640]")
 _APOSTROPHES = str.maketrans(dict.fromkeys("’‘ʼʻ´`′׳", "'"))
-# The glottal stop of Polynesian languages is a letter, also where a word begins with it, and a typewriter's apostrophe is
-# mostly meant for it: Hawaiian ʻokina, Tongan fakauʻa, Samoan koma liliu, Tahitian ʻeta.
+# The glottal stop of Polynesian languages is a letter, also where a word begins with it, and a typewriter's apostrophe
+# is mostly meant for it: Hawaiian ʻokina, Tongan fakauʻa, Samoan koma liliu, Tahitian ʻeta.
 _OKINA = frozenset({"haw", "to", "sm", "ty", "rap", "rar", "wls", "fud"})
 _TO_OKINA = str.maketrans(dict.fromkeys("’‘ʼ´`′'", "ʻ"))
 # Uzbek has letters oʻ and gʻ, also at the end of a word (bogʻ), besides an apostrophe.
