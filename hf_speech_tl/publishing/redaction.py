@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from pathlib import PureWindowsPath
 
-# They say where things lie on this machine and nothing about the model.
-_ONLY_HERE = ("output", "resume")
+# They say where things lie on this machine and nothing about the model; and a tier often has its speaker's name.
+_ONLY_HERE = ("output", "resume", "tier")
 # Of results.json, figures and settings. What else a command may note (texts, names of clips) stays at home.
 _PUBLIC = ("command", "lang", "language", "model", "data", "before", "after", "stages", "training", "environment")
 # Absolute (POSIX, Windows, UNC), from the home folder, from this folder or the one above.
@@ -20,7 +20,7 @@ _WORD = re.compile(r"""(["'`(\[]*)(\S*?)(["'`)\],.;:!?]*)(?=\s|$)""")
 
 
 def redact_settings(settings: Mapping[str, object], *, keep: Collection[str] = ()) -> dict[str, object]:
-    """A run's settings with every path reduced to its last name, and without `output` and `resume`.
+    """A run's settings with every path reduced to its last name, and without `output`, `resume` and `tier`.
 
     In settings any value with a slash is a path, unless it starts with `hub:` or is one of the Hub ids in `keep`.
     """
@@ -35,7 +35,7 @@ def redact_results(results: Mapping[str, object], *, keep: Collection[str] = ())
     """The part of results.json that others may read.
 
     Every path is reduced to its last name; inside sentences, what can be nothing but a path. `command` is read as a
-    command line, from which `--output` and `--resume` go altogether. Clips lost in training are counted by reason
+    command line, from which the same options go altogether. Clips lost in training are counted by reason
     and not named. The Hub ids in `keep` stay as they are.
     """
     public = {key: results[key] for key in _PUBLIC if key in results}

@@ -44,7 +44,7 @@ def test_elan_segments_point_into_their_recording(tmp_path: Path, voice: Voice) 
     assert [(row["text"], row["seconds"]) for row in rows] == [("wañushka", 0.75), ("ñuka wasi", 1.5)]
     whole = samples({"bytes": None, "path": str(tmp_path / "field day.wav"), "offset": None, "length": None})
     np.testing.assert_array_equal(samples(rows[0]["audio"]), whole[8_000:20_000])
-    assert any("read as ELAN, tier tx" in note for note in corpus.notes)
+    assert any("read as ELAN, 1 of 1 tiers" in note for note in corpus.notes)
 
 
 def test_several_tiers_are_listed_and_one_is_named(tmp_path: Path, voice: Voice) -> None:

@@ -35,7 +35,14 @@ def test_a_setting_keeps_the_last_name_of_a_path(value: str, left: str) -> None:
 
 
 def test_settings_lose_what_is_only_about_this_machine() -> None:
-    settings = {"lang": "zh", "output": "runs/zh", "resume": "/home/ana/runs/zh", "seed": 0, "epochs": None}
+    settings = {
+        "lang": "zh",
+        "output": "runs/zh",
+        "resume": "/home/ana/runs/zh",
+        "tier": "tx@Ana",
+        "seed": 0,
+        "epochs": None,
+    }
     assert redact_settings(settings) == {"lang": "zh", "seed": 0, "epochs": None}
 
 
