@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import shlex
 import subprocess
 import sys
@@ -42,9 +43,9 @@ def conclude(cls: type[S], arguments: Sequence[str] | None, work: Callable[[S], 
         sys.stdout.flush()
     except SpeechError as error:
         return _say(cls, str(error), error.exit_code)
-    except BrokenPipeError:
-        # Whoever read our output has seen enough (| head). Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError as error:
+        if not _is_output_closed():  # a pipe of something else
+            return _say(cls, f"{type(error).__name__}: {error} ({_log(output)})", 1)
         return 1
     except KeyboardInterrupt as stop:
         return _say(cls, _stopped(cls, str(stop)), _INTERRUPTED)
@@ -53,6 +54,21 @@ def conclude(cls: type[S], arguments: Sequence[str] | None, work: Callable[[S], 
         line = explain_import_error(error) or f"{type(error).__name__}: {first}"
         return _say(cls, f"{line} ({_log(output)})", 1)
     return 0
+
+
+def _is_output_closed() -> bool:
+    """Whether whoever reads our output has seen enough (| head); then nothing more goes there."""
+    try:
+        closed = select.poll()
+        closed.register(sys.stdout.fileno(), 0)
+    except (AttributeError, OSError):  # Windows, where there is no such pipe; output that is no file
+        return False
+    if not closed.poll(0):
+        return False
+    # Python would complain once more when it flushes at exit.
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+    return True
 
 
 def explain_import_error(error: BaseException) -> str | None:

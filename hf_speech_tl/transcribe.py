@@ -43,7 +43,7 @@ def _transcribe(settings: TranscribeSettings) -> None:
     if unread:
         raise DataError(
             f"{len(unread)} of {len(transcriptions)} files could not be read ({'; '.join(unread)}), the others are "
-            "done; allowed: wav, flac, ogg, opus, mp3; m4a, webm and video with the extra `media`"
+            "done; allowed: wav, flac, ogg, opus, mp3; m4a, mp4, mkv and webm with the extra `media`"
         )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from hf_speech_tl.corpora.fleurs import CONFIGS, fleurs_config
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.languages import Language, Unspeakable, find_language, transcript
+from hf_speech_tl.languages.pinyin import is_mandarin
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "languages.md"
 # Languages of Common Voice, and of field recordings, that FLEURS has not.
@@ -63,7 +64,7 @@ def _reads_numbers(language: Language) -> bool:
 
 
 def _romanised_by(language: Language) -> str:
-    if language.tag.split("-")[0] == "zh":
+    if is_mandarin(language):
         return "pinyin"
     return (
         "-" if language.script in ("Hans", "Hant", "Hani") else "kana only" if language.script == "Jpan" else "uroman"

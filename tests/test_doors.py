@@ -276,6 +276,12 @@ def test_every_command_has_the_function_of_its_name() -> None:
     assert {name: callable(getattr(door, name)) for name, door in doors.items()} == dict.fromkeys(commands, True)
 
 
+def test_a_pipe_that_breaks_elsewhere_is_told(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    stage(failing(BrokenPipeError("a worker is gone")))
+    assert finetune.main(["--lang", "zh"]) == 1
+    assert "BrokenPipeError: a worker is gone (traceback:" in capsys.readouterr().err
+
+
 def test_a_reader_that_has_seen_enough_ends_the_command_without_a_word(tmp_path: Path) -> None:
     code = (
         "import sys\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import socket
 from pathlib import Path
 
 import datasets
@@ -32,6 +33,13 @@ _OWN: dict[str, dict[str, object]] = {
     ),
 }
 FAMILIES = tuple(_FAMILIES)
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
 
 
 def extractor_of(model: PreTrainedModel) -> FeatureExtractor:

@@ -15,14 +15,13 @@ import soundfile
 
 from hf_speech_tl.audio.container import missing_bytes
 from hf_speech_tl.audio.fault import BadAudio
-from hf_speech_tl.audio.media import decode_media, media_format, media_seconds
+from hf_speech_tl.audio.media import decode_media, media_format, media_header
 from hf_speech_tl.audio.resample import resample
 
 _RATES = range(1_000, 768_001)  # Hz: outside of it the header is damaged, and resampling would ask for gigabytes
 _SILENCE = 1e-4  # of full scale, -80 dBFS: three steps of a 16-bit recording
-_COUNTABLE = (
-    1 << 48
-)  # samples; libsndfile gives 2^63 - 1 for a FLAC whose encoder could not go back to fill in a number
+# Samples. Of a FLAC whose encoder could not go back to fill in their number, libsndfile says 2^63 - 1.
+_COUNTABLE = 1 << 48
 _BLOCK = 1 << 20  # samples decoded at once, so that a header that lies about the length costs no memory
 _EARLY = 0.1  # seconds that a recording may end before its header says so: padding of lossy formats
 
@@ -37,12 +36,6 @@ class Header:
 
 
 class _Stream(soundfile.SoundFile):
-    counted: int | None = None  # samples of a channel, where the header does not say
-
-    @property
-    def frames(self) -> int:
-        return self._info.frames if self.counted is None else self.counted
-
     def seekable(self) -> bool:
         # After each read soundfile seeks to where it already is, which in Ogg decodes a page again: a third of the
         # time for a short clip. It does so only where this is true; seek() itself works all the same.
@@ -54,10 +47,18 @@ def read_header(source: bytes | Path) -> Header:
 
     Raises BadAudio: missing file, unreadable, not audio, truncated, empty.
     """
-    if name := _media(source):
-        return Header(*media_seconds(source, name))
-    with _opened(source) as stream:
-        return Header(stream.frames / stream.samplerate, stream.samplerate, stream.channels)
+    with _opened(source) as (handle, media):
+        if media:
+            header = Header(*media_header(handle, media))
+        else:
+            with _stream(handle) as stream:
+                frames = stream.frames if stream.frames <= _COUNTABLE else _count(stream)
+                header = Header(frames / stream.samplerate, stream.samplerate, stream.channels)
+    if header.rate not in _RATES:
+        raise BadAudio("not audio", f"at {header.rate} Hz")
+    if header.seconds <= 0:
+        raise BadAudio("empty", "no samples")
+    return header
 
 
 def decode(source: bytes | Path, *, offset: float = 0.0, length: float | None = None) -> np.ndarray:
@@ -66,12 +67,16 @@ def decode(source: bytes | Path, *, offset: float = 0.0, length: float | None = 
     `offset` and `length` in seconds cut a piece out of it without decoding what lies before; what the piece asks for
     beyond the end is left out. Raises BadAudio: as read_header, and not finite, silent (or constant).
     """
-    if name := _media(source):
-        samples, rate = decode_media(source, name, offset, length)
-        if not len(samples):
-            raise BadAudio("empty", "no sound in it, or none so late")
-    else:
-        samples, rate = _decode(source, offset, length)
+    with _opened(source) as (handle, media):
+        if media:
+            samples, rate, promised = decode_media(handle, media, offset, length)
+        else:
+            with _stream(handle) as stream:
+                samples, rate, promised = _decode(stream, offset, length)
+    if len(samples) < (promised - _EARLY) * rate:
+        raise BadAudio("truncated", f"{len(samples) / rate:.2f} s of {promised:.2f} s are there")
+    if not len(samples):
+        raise BadAudio("empty", f"the recording ends before {offset:.2f} s")
     low, high = float(samples.min()), float(samples.max())
     if not math.isfinite(high - low):
         raise BadAudio("not finite", "NaN or infinite samples")
@@ -83,72 +88,56 @@ def decode(source: bytes | Path, *, offset: float = 0.0, length: float | None = 
     return resample(samples, rate)
 
 
-def _decode(source: bytes | Path, offset: float, length: float | None) -> tuple[np.ndarray, int]:
-    with _opened(source) as stream:
-        rate = stream.samplerate
-        start = round(offset * rate)
-        wanted = stream.frames - start if length is None else min(round(length * rate), stream.frames - start)
-        if wanted <= 0:
-            raise BadAudio("empty", f"the recording ends at {stream.frames / rate:.2f} s")
-        try:
-            if start:
-                stream.seek(start)
-            samples = np.concatenate(list(_blocks(stream, wanted)))
-        except soundfile.LibsndfileError as error:
-            raise BadAudio("truncated", error.error_string.strip()) from None
-    if not len(samples) or len(samples) < wanted - _EARLY * rate:
-        raise BadAudio("truncated", f"{len(samples) / rate:.2f} s of {wanted / rate:.2f} s are there")
-    return samples, rate
-
-
-def _media(source: bytes | Path) -> str | None:
-    """The container that only PyAV reads, or None; what is wrong with the file is found by whoever opens it."""
-    if isinstance(source, bytes):
-        return media_format(source[:16])
+def _decode(stream: _Stream, offset: float, length: float | None) -> tuple[np.ndarray, int, float]:
+    """Samples of a piece, their rate, and the seconds that the header promises of it."""
+    rate = stream.samplerate
+    start = round(offset * rate)
+    wanted = stream.frames - start if length is None else min(round(length * rate), stream.frames - start)
     try:
-        if not source.is_file():
-            return None
-        with source.open("rb") as file:
-            return media_format(file.read(16))
-    except OSError:
-        return None
+        if start and wanted > 0:
+            stream.seek(start)
+        samples = np.concatenate([np.zeros(0, np.float32), *_blocks(stream, wanted)])
+    except soundfile.LibsndfileError as error:
+        raise BadAudio("truncated", error.error_string.strip()) from None
+    promised = 0.0 if stream.frames > _COUNTABLE else max(0, wanted) / rate
+    return samples, rate, promised
+
+
+def _count(stream: _Stream) -> int:
+    """Samples of a channel, by decoding them all."""
+    try:
+        return sum(map(len, _blocks(stream, stream.frames)))
+    except soundfile.LibsndfileError as error:
+        raise BadAudio("truncated", error.error_string.strip()) from None
 
 
 @contextmanager
-def _opened(source: bytes | Path) -> Iterator[_Stream]:
+def _opened(source: bytes | Path) -> Iterator[tuple[BinaryIO, str | None]]:
+    """The recording's bytes, and the name of its container where that is one for PyAV."""
     with io.BytesIO(source) if isinstance(source, bytes) else _file(source) as handle:
-        if not handle.read(1):
+        start = handle.read(16)
+        if not start:
             raise BadAudio("empty", "zero bytes")
         handle.seek(0)
-        missing = missing_bytes(handle)
-        try:
-            stream = _Stream(handle)
-        except (soundfile.SoundFileError, TypeError) as error:  # TypeError: a file named .raw
-            detail = getattr(error, "error_string", "no header").strip()
-            raise BadAudio("truncated" if missing else "not audio", detail) from None
-        if stream.frames > _COUNTABLE:
-            stream = _counted(stream, handle)
-        with stream:
-            if stream.format == "RAW" or stream.samplerate not in _RATES:
-                raise BadAudio("not audio", f"{stream.format} at {stream.samplerate} Hz")
-            if missing:
-                raise BadAudio("truncated", f"the header promises {missing} bytes more than the file holds")
-            if stream.frames <= 0:
-                raise BadAudio("empty", "no samples")
-            yield stream
+        yield handle, media_format(start)
 
 
-def _counted(stream: _Stream, handle: BinaryIO) -> _Stream:
-    """The same recording opened anew, after decoding it once to see how long it is."""
+@contextmanager
+def _stream(handle: BinaryIO) -> Iterator[_Stream]:
+    missing = missing_bytes(handle)
+    try:
+        stream = _Stream(handle)
+    except (soundfile.SoundFileError, TypeError) as error:  # TypeError: a file named .raw
+        detail = getattr(error, "error_string", "no header").strip()
+        raise BadAudio("truncated" if missing else "not audio", detail) from None
     with stream:
-        try:
-            counted = sum(map(len, _blocks(stream, stream.frames)))
-        except soundfile.LibsndfileError as error:
-            raise BadAudio("truncated", error.error_string.strip()) from None
-    handle.seek(0)
-    stream = _Stream(handle)
-    stream.counted = counted
-    return stream
+        if stream.format == "RAW" or stream.samplerate not in _RATES:
+            raise BadAudio("not audio", f"{stream.format} at {stream.samplerate} Hz")
+        if missing:
+            raise BadAudio("truncated", f"the header promises {missing} bytes more than the file holds")
+        if stream.frames <= 0:
+            raise BadAudio("empty", "no samples")
+        yield stream
 
 
 def _file(path: Path) -> BinaryIO:

@@ -35,4 +35,6 @@ def read(transcripts: Sequence[Path], listing: Listing) -> tuple[list[Row], str]
         rows.append(
             Row(file.stem, within.as_posix(), texts.get(file.stem), file.parent.name, split_of_file(within.parent))
         )
-    return rows, "read as AISHELL-1"
+    lost = len(texts.keys() - {file.stem for file in audio})
+    packed = f"; {lost} transcripts have no recording: are all archives in wav/ unpacked?" if lost else ""
+    return rows, f"read as AISHELL-1{packed}"

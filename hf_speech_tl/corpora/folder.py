@@ -30,62 +30,69 @@ _LAYOUTS: dict[str, _Layout] = {
     "AISHELL-1": aishell,
     "LibriSpeech": librispeech,
     "Kaldi": kaldi,
-    "ELAN or Praat": tiers,
 }
 
 
 def read_folder(folder: Path, text_column: str | None, tier: str | None) -> Recordings:
-    """The recordings in `folder`: by its metadata files, else by the layout that its files give away, else by manifests
-    named for splits, else by .txt files.
+    """The recordings in `folder`: by the tier that is named, else by its metadata files, else in the layout that its
+    files give away, else by manifests named for splits, else by .txt files, else by the only tier.
 
     Splits: a column of the metadata, else the names of manifests (train.tsv) or of subfolders (train/, dev/, test/).
     """
     files = _files(folder)
+    listing = Listing(folder, files, tier)
+    if tier is not None and (marked := tiers.marks(listing)):
+        return _laid_out(tiers, marked, listing)
     manifests = [file for file in files if file.suffix.lower() in MANIFESTS]
-    metadata = [file for file in manifests if file.stem.lower() == "metadata"]
-    by_split = [file for file in manifests if file.parent == folder and split_of_file(Path(file.name))]
-    if metadata:
+    if metadata := [file for file in manifests if file.stem.lower() == "metadata"]:
         return read_manifests(metadata, folder, text_column)
-    if found := _in_a_layout(Listing(folder, files, tier)):
-        return found
-    if by_split:
+    for layout in _LAYOUTS.values():
+        if marked := layout.marks(listing):
+            return _laid_out(layout, marked, listing)
+    if by_split := [file for file in manifests if file.parent == folder and split_of_file(Path(file.name))]:
         return read_manifests(by_split, folder, text_column)
-    audio = [file for file in files if file.suffix.lower() in AUDIO]
-    if not audio:
-        raise DataError(
-            f"{folder} holds no corpus: expected Parquet files, audio files with metadata.csv, .tsv or .jsonl, "
-            "audio files with a .txt beside each, train, validation and test manifests, or the files of "
-            f"{', '.join(_LAYOUTS)}."
-        )
     texts = {file for file in files if file.suffix.lower() == ".txt"}
-    rows = [_row(file, folder, texts) for file in audio]
-    if not any(row.text for row in rows):
+    rows = [_row(file, folder, texts) for file in files if file.suffix.lower() in AUDIO]
+    if any(row.text for row in rows):
+        return Recordings(read_rows(rows, folder), licence_beside(folder))
+    if marked := tiers.marks(listing):
+        return _laid_out(tiers, marked, listing)
+    if rows:
         raise DataError(
-            f"{folder} holds {len(audio)} recordings and no transcripts: put a metadata.csv with the columns file_name "
+            f"{folder} holds {len(rows)} recordings and no transcripts: put a metadata.csv with the columns file_name "
             "and text into it, or a .txt of the same name beside each recording."
         )
-    return Recordings(read_rows(rows, folder), licence_beside(folder))
+    raise DataError(
+        f"{folder} holds no corpus: expected Parquet files, audio files with metadata.csv, .tsv or .jsonl, audio files "
+        "with a .txt beside each, train, validation and test manifests, ELAN or Praat files, or the files of "
+        f"{', '.join(_LAYOUTS)}."
+    )
 
 
 def read_annotation(file: Path, tier: str | None) -> Recordings:
     """The recording that one ELAN or Praat file is of."""
-    rows, note = tiers.read([file], Listing(file.parent, [file], tier))
-    return Recordings(read_rows(rows, file.parent), licence_beside(file), note)
+    return _laid_out(tiers, [file], Listing(file.parent, sorted(file.parent.iterdir()), tier))
 
 
-def _in_a_layout(listing: Listing) -> Recordings | None:
-    for layout in _LAYOUTS.values():
-        if marked := layout.marks(listing):
-            rows, note = layout.read(marked, listing)
-            return Recordings(read_rows(rows, listing.folder), licence_beside(listing.folder), note)
-    return None
+def _laid_out(layout: _Layout, marked: Sequence[Path], listing: Listing) -> Recordings:
+    rows, note = layout.read(marked, listing)
+    return Recordings(read_rows(rows, listing.folder), licence_beside(listing.folder), note, layout is tiers)
 
 
 def _files(folder: Path) -> list[Path]:
+    """All files below the folder but hidden ones, and links out of it; such links to recordings are listed later."""
+    home = os.path.realpath(folder)
     found = []
     for parent, inner, names in os.walk(folder):
         inner[:] = [name for name in inner if not name.startswith((".", "__MACOSX"))]
-        found += [Path(parent, name) for name in names if not name.startswith(".")]
+        paths = [os.path.join(parent, name) for name in names if not name.startswith(".")]
+        found += [
+            Path(path)
+            for path in paths
+            if not os.path.islink(path)
+            or os.path.splitext(path)[1].lower() in AUDIO
+            or Path(os.path.realpath(path)).is_relative_to(home)
+        ]
     return sorted(found)
 
 

@@ -6,7 +6,10 @@ kaldi-asr.org/doc/data_prep.html describes them. Each folder with a wav.scp is o
 from __future__ import annotations
 
 import os
+import posixpath
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hf_speech_tl.corpora.lines import text_lines
@@ -24,52 +27,79 @@ def read(scripts: Sequence[Path], listing: Listing) -> tuple[list[Row], str]:
     """The rows of every data folder below the corpus folder.
 
     Paths are those of wav.scp, relative to it or to the corpus folder, and must lie inside of that. Raises DataError
-    where an entry is a command (it would have to be run to be heard), or where there is no file `text`.
+    where an entry is a command (it would have to be run to be heard), or where no folder has a file `text`.
     """
-    return [row for script in scripts for row in _rows(script, listing.folder)], "read as Kaldi data folders"
-
-
-def _rows(script: Path, folder: Path) -> list[Row]:
-    home = script.parent
-    within = home.relative_to(folder)
-    split = split_of_file(within) or split_of_file(Path(folder.name))
-    if not (home / "text").is_file():
+    transcribed = [script for script in scripts if script.with_name("text") in listing.files]
+    if not transcribed:
         raise DataError(
-            f"{within / 'text'} is missing: a Kaldi data folder has transcripts there, a line an utterance."
+            f"{listing.folder.name}: there is no file `text` beside wav.scp, where a Kaldi data folder has its "
+            "transcripts, a line an utterance."
         )
-    recordings = {name: _path(script, name, place, folder) for name, place in text_lines(script)}
-    speakers = dict(text_lines(home / "utt2spk")) if (home / "utt2spk").is_file() else {}
-    texts = dict(text_lines(home / "text"))
-    pieces = _pieces(home / "segments") if (home / "segments").is_file() else None
+    silent = len(scripts) - len(transcribed)
+    without = f"; {silent} without a file `text` are left out" if silent else ""
+    rows = [row for script in transcribed for row in _rows(script, listing)]
+    return rows, f"read as {len(transcribed)} Kaldi data folders{without}"
+
+
+def _rows(script: Path, listing: Listing) -> list[Row]:
+    home = script.parent.relative_to(listing.folder)
+    split = split_of_file(home) or split_of_file(Path(listing.folder.name))
+    tables = {
+        name: dict(text_lines(file)) if (file := script.with_name(name)) in listing.files else None
+        for name in ("wav.scp", "text", "utt2spk", "segments")
+    }
+    recordings, texts, speakers = tables["wav.scp"] or {}, tables["text"] or {}, tables["utt2spk"] or {}
+    there = {file.relative_to(listing.folder).as_posix() for file in listing.files}
+    places = {name: _place(name, entry, home, listing.folder, there) for name, entry in recordings.items()}
+    if tables["segments"] is None:
+        pieces = {name: _Piece(name, None, None) for name in recordings}
+    else:
+        pieces = {name: _piece(name, rest, home / "segments") for name, rest in tables["segments"].items()}
     rows = []
-    for name, (recording, offset, length) in (pieces or {name: (name, None, None) for name in recordings}).items():
-        row = Row(name, recordings.get(recording, ""), texts.get(name), speakers.get(name), split, offset, length)
-        if recording not in recordings:
-            row = Row(name, "", split=split, reason="missing file", detail=f"no {recording} in wav.scp")
-        rows.append(row)
+    for name in [*pieces, *(texts.keys() - pieces.keys())]:
+        piece = pieces.get(name, _Piece(name, None, None))
+        fault = None if piece.recording in places else ("missing file", f"no {piece.recording} in wav.scp")
+        if piece.channel not in ("", "0"):
+            fault = "no such piece", f"channel {piece.channel}: recordings are heard with their channels averaged"
+        row = Row(name, places.get(piece.recording, ""), texts.get(name), speakers.get(name), split)
+        if fault:
+            rows.append(replace(row, reason=fault[0], detail=fault[1]))
+        else:
+            rows.append(replace(row, offset=piece.offset, length=piece.length))
     return rows
 
 
-def _path(script: Path, name: str, place: str, folder: Path) -> str:
-    """The recording of one line, relative to the folder where it is inside of it."""
-    if place.endswith("|") or place.startswith("|"):
+@dataclass(frozen=True)
+class _Piece:
+    """Where an utterance lies: recording, offset and length in seconds (None: its end), channel."""
+
+    recording: str
+    offset: float | None
+    length: float | None
+    channel: str = ""
+
+
+def _place(name: str, entry: str, home: Path, folder: Path, there: set[str]) -> str:
+    """The recording of one line of wav.scp, relative to the corpus folder where it is inside of it."""
+    if entry.endswith("|") or entry.startswith("|"):
         raise DataError(
-            f"{script.relative_to(folder)}: the recording of {name} is a command ({place[:60]}), and commands in data "
-            "are not run. Write its output to a file and name that (Kaldi's wav-copy does)."
+            f"{home / 'wav.scp'}: the recording of {name} is a command ({entry[:60]}), and commands in data are not "
+            "run. Write its output to a file and name that (Kaldi's wav-copy does)."
         )
-    beside = os.path.join(os.path.relpath(script.parent, folder), place)
-    return beside if (folder / beside).exists() else place
+    if re.search(r"\.ark:\d+$", entry):
+        raise DataError(
+            f"{home / 'wav.scp'}: the recording of {name} is in a Kaldi archive. Copy it out with wav-copy."
+        )
+    beside = posixpath.normpath(posixpath.join(home.as_posix(), entry))
+    return beside if beside in there else os.path.relpath(entry, folder) if os.path.isabs(entry) else entry
 
 
-def _pieces(segments: Path) -> dict[str, tuple[str, float | None, float | None]]:
-    """Recording, offset and length in seconds of each utterance; an end of -1 is the recording's own."""
-    pieces: dict[str, tuple[str, float | None, float | None]] = {}
-    for name, rest in text_lines(segments):
-        try:
-            recording, start, end = rest.split()[:3]
-            pieces[name] = recording, float(start), None if float(end) < 0 else float(end) - float(start)
-        except ValueError:
-            raise DataError(
-                f"{segments.name}: the line of {name} is not UTTERANCE RECORDING START END, with times in seconds."
-            ) from None
-    return pieces
+def _piece(name: str, rest: str, table: Path) -> _Piece:
+    try:
+        recording, start, end, *channel = rest.split()
+        length = None if float(end) < 0 else float(end) - float(start)
+        return _Piece(recording, float(start), length, *channel[:1])
+    except ValueError:
+        raise DataError(
+            f"{table}: the line of {name} is not UTTERANCE RECORDING START END, with times in seconds."
+        ) from None

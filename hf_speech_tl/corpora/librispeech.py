@@ -18,14 +18,15 @@ def marks(listing: Listing) -> list[Path]:
 
 def read(transcripts: Sequence[Path], listing: Listing) -> tuple[list[Row], str]:
     """A row for each line of the .trans.txt files; splits are the folders' names: train-clean-100, dev-other."""
+    folder = listing.folder
     audio = {(file.parent, file.stem): file for file in listing.files if file.suffix.lower() in AUDIO}
     rows = []
     for file in transcripts:
+        home = file.parent.relative_to(folder)
+        # The folder that was named may itself be the split.
+        split = split_of_file(home) or split_of_file(Path(folder.name))
         for name, text in text_lines(file):
-            clip = audio.get((file.parent, name), file.parent / f"{name}.flac")
-            within = clip.relative_to(listing.folder)
-            speaker = name.split("-")[0]
-            # The folder that was named may itself be the split.
-            split = split_of_file(within.parent) or split_of_file(Path(listing.folder.name))
-            rows.append(Row(name, within.as_posix(), text or None, speaker, split))
+            clip = audio.get((file.parent, name))
+            path = (home / f"{name}.flac" if clip is None else clip.relative_to(folder)).as_posix()
+            rows.append(Row(name, path, text or None, name.split("-")[0], split))
     return rows, "read as LibriSpeech"

@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from hf_speech_tl.errors import DataError
@@ -40,6 +41,11 @@ def read_lines(file: Path) -> list[Line]:
     return list(_table(lines, _Tabs if file.suffix.lower() == ".tsv" else _Commas))
 
 
+def read_header_line(file: Path) -> str:
+    """The first line of a table. Raises DataError."""
+    return next(iter(_lines(file, newline=None, limit=1)), "").rstrip("\n")
+
+
 def text_lines(file: Path) -> Iterator[tuple[str, str]]:
     """Each line's first word and the rest of it, as Kaldi and its relatives write tables. Raises DataError."""
     for line in _lines(file, newline=None):
@@ -48,12 +54,12 @@ def text_lines(file: Path) -> Iterator[tuple[str, str]]:
             yield name, rest.strip()
 
 
-def _lines(file: Path, newline: str | None) -> list[str]:
+def _lines(file: Path, newline: str | None, limit: int | None = None) -> list[str]:
     try:
         if not file.is_file():  # a pipe would wait for ever
             raise DataError(f"{file.name} is not a file.")
         with file.open(encoding="utf-8-sig", errors="surrogateescape", newline=newline) as opened:
-            return opened.readlines()
+            return list(islice(opened, limit))
     except OSError as error:
         raise DataError(f"{file.name} cannot be read: {error.strerror or error}.") from error
 

@@ -19,7 +19,7 @@ from hf_speech_tl.corpora.sources import Place, find_source
 from hf_speech_tl.corpora.splits import SplitRow, assign_splits, shared_texts
 from hf_speech_tl.corpora.starter import read_starter
 from hf_speech_tl.corpora.table import SPLITS, Corpus, Recordings, digest, with_columns
-from hf_speech_tl.errors import DataError
+from hf_speech_tl.errors import DataError, SettingsError
 from hf_speech_tl.languages import find_language
 
 
@@ -45,6 +45,8 @@ def load_corpus(
     language = find_language(lang)
     places = _named_apart([find_source(source, language) for source in sources])
     read = [_read(place, text_column, tier) for place in places]
+    if tier is not None and not any(one.tiered for one in read):
+        raise SettingsError(f"--tier {tier}: there are no ELAN or Praat files in --data. Leave --tier out.")
     rows: list[_Row] = []
     skipped: list[Skipped] = []
     start = 0

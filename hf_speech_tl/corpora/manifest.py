@@ -26,11 +26,12 @@ def read_manifests(files: Sequence[Path], folder: Path, text_column: str | None)
 
     Splits: a column `split`, else the manifest's own name or folder (dev.tsv), else the subfolder of the audio.
     """
-    rows = [row for file in files for row in _rows(file, folder, text_column)]
+    rows = [row for file in files for row in manifest_rows(file, folder, text_column)]
     return Recordings(read_rows(rows, folder), licence_beside(folder))
 
 
-def _rows(file: Path, folder: Path, text_column: str | None) -> list[Row]:
+def manifest_rows(file: Path, folder: Path, text_column: str | None, clips: str = "") -> list[Row]:
+    """A row for each line of one manifest; `clips` names the folder beside it that the recordings are in."""
     lines = read_lines(file)
     found = list(dict.fromkeys(name for line in lines for name in line.fields))
     if not found:
@@ -39,10 +40,10 @@ def _rows(file: Path, folder: Path, text_column: str | None) -> list[Row]:
         raise DataError(f"{file.name} is not in UTF-8; save it as UTF-8.")
     columns = find_columns(found, file.name, text_column)
     within = file.relative_to(folder)
-    return [_row(line, columns, within) for line in lines]
+    return [_row(line, columns, within, clips) for line in lines]
 
 
-def _row(line: Line, columns: Columns, manifest: Path) -> Row:
+def _row(line: Line, columns: Columns, manifest: Path, clips: str) -> Row:
     place, split = f"{manifest.name}:{line.number}", split_of_file(manifest)
     if line.fault is not None:
         return Row(place, "", split=split, reason="broken line", detail=line.fault)
@@ -59,7 +60,7 @@ def _row(line: Line, columns: Columns, manifest: Path) -> Row:
         offset, length = _piece(said, _string(line.fields, columns.seconds))
     except ValueError:
         return Row(place, name, split=split, reason="no such piece", detail="offset and duration are not seconds")
-    path = (manifest.parent / name).as_posix()
+    path = (manifest.parent / clips / name).as_posix()
     inner = next((found for part in PurePosixPath(name).parts[:-1] if (found := split_named(part))), None)
     stem = re.sub(r"\.\w{1,5}$", "", path) + ("" if offset is None else f"@{said}")
     return Row(

@@ -22,9 +22,10 @@ _Layout = Literal["parquet", "folder", "manifest", "annotation", "starter", "hub
 _SUFFIXES: dict[str, _Layout] = {".parquet": "parquet", ".jsonl": "manifest", ".csv": "manifest", ".tsv": "manifest"}
 _SUFFIXES |= {".eaf": "annotation", ".textgrid": "annotation"}
 _STARTER_LANGUAGE = "zh"
-# Formats that libsndfile does not read stand here too, so that they are listed as skipped rather than overlooked.
-AUDIO = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".caf", ".w64", ".sph"}
-AUDIO |= {".m4a", ".mp4", ".aac", ".webm", ".wma", ".amr"}
+# What cannot be read stands here too, so that it is listed as skipped rather than overlooked.
+AUDIO = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".caf", ".w64", ".sph", ".m4a"}
+AUDIO |= {".m4b", ".mp4", ".mov", ".mkv", ".mka", ".webm", ".aac", ".wma", ".wmv", ".amr", ".3gp", ".avi", ".mpg"}
+TRANSCRIPTS = {".txt", ".eaf", ".textgrid"}  # with the name of a recording
 _HUB = re.compile(r"hub:(?P<repo>[\w.-]+/[\w.-]+)(:(?P<config>[\w.-]+))?")
 
 
@@ -57,16 +58,16 @@ def find_source(source: str, language: Language) -> Place:
 
 
 def _folder(path: Path) -> Place:
-    files = [name for _, _, names in os.walk(path) for name in names if not name.startswith(".")]
-    suffixes = {os.path.splitext(name)[1].lower() for name in files}
-    if ".parquet" not in suffixes:
+    files = [os.path.splitext(name) for _, _, names in os.walk(path) for name in names if not name.startswith(".")]
+    if not any(suffix.lower() == ".parquet" for _, suffix in files):
         return Place("folder", path.name, path)
     # Parquet files may name recordings beside them; but those with transcripts of their own are a corpus too.
-    transcripts = ".txt" in suffixes or any(name.lower().startswith("metadata.") for name in files)
-    if transcripts and (beside := sorted(suffixes & AUDIO)):
+    recorded = {stem for stem, suffix in files if suffix.lower() in AUDIO}
+    written = {stem for stem, suffix in files if suffix.lower() in TRANSCRIPTS}
+    if recorded and (recorded & written or "metadata" in {stem.lower() for stem, _ in files}):
         raise SettingsError(
-            f"--data {path}: holds Parquet files, and {beside[0]} files with transcripts too; it is not clear which "
-            "are meant. Name the Parquet file, or move one of the two elsewhere."
+            f"--data {path}: holds Parquet files, and recordings with transcripts too; it is not clear which are "
+            "meant. Name the Parquet file, or move one of the two elsewhere."
         )
     return Place("parquet", path.name, path)
 

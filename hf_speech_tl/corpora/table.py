@@ -35,11 +35,15 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Recordings:
-    """All rows of one source, good and bad, with the columns of READ; the licence its README names; how it was read."""
+    """All rows of one source, good and bad, with the columns of READ; the licence its README names; how it was read.
+
+    tiered: whether it has tiers of which one was chosen.
+    """
 
     rows: datasets.Dataset
     license: str | None = None
     note: str | None = None
+    tiered: bool = False
 
 
 @dataclass(frozen=True)

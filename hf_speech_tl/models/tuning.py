@@ -36,7 +36,11 @@ def prepare_tuning(model: PreTrainedModel, tuning: str, *, fresh: bool, rank: in
         # A new vocabulary has a new head: it is trained whole, saved with the adapter and merged with it.
         modules_to_save=["lm_head"],
     )
-    return get_peft_model(model, adapter)
+    adapted = get_peft_model(model, adapter)
+    # With a name there, peft compares the vocabulary with the base model's when a checkpoint is saved, and where it
+    # differs asks for embeddings, which speech encoders have not. save_model gives the finished adapter its name.
+    adapter.base_model_name_or_path = ""
+    return adapted
 
 
 class _KnownStatistics(nn.BatchNorm1d):

@@ -37,7 +37,7 @@ def save_model(
     if isinstance(model, PeftModel):
         for adapter in model.peft_config.values():
             adapter.base_model_name_or_path = base
-        model.save_pretrained(str(beside / "adapter"))
+        model.save_pretrained(str(beside / "adapter"), save_embedding_layers=False)  # there are none
         (beside / "adapter" / "README.md").unlink(missing_ok=True)  # peft's template, all "More Information Needed"
     plain = merge(model)
     # Masking is for training; whoever trains the saved model on chooses their own.

@@ -92,6 +92,8 @@ def _known(model: str) -> _Known:
     try:
         results = json.loads(Path(path).read_text("utf-8"))
         language = results["language"]
-        return _Known(str(results["lang"]), str(language["units"]), bool(language["simplify"]))
+        known = _Known(results["lang"], language["units"], language["simplify"])
     except (OSError, ValueError, KeyError, TypeError):  # somebody else's file of that name
         return _Known()
+    typed = isinstance(known.lang, str) and isinstance(known.units, str) and isinstance(known.simplify, bool)
+    return known if typed else _Known()

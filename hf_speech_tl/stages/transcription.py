@@ -36,7 +36,7 @@ def run(settings: TranscribeSettings) -> list[Transcription]:
         try:
             seconds = read_header(Path(file)).seconds
         except BadAudio as error:
-            errors[file] = error.reason
+            errors[file] = str(error)
             continue
         if seconds > _LONGEST:
             errors[file] = f"{seconds:.0f} s long, cut it into pieces of at most {_LONGEST} s"
@@ -46,7 +46,10 @@ def run(settings: TranscribeSettings) -> list[Transcription]:
             readable[file] = seconds
     if not readable:
         reasons = "; ".join(f"{file}: {reason}" for file, reason in errors.items())
-        raise DataError(f"none of the files can be transcribed ({reasons}). Give wav, flac, ogg, opus or mp3 files.")
+        raise DataError(
+            f"none of the files can be transcribed ({reasons}). Give wav, flac, ogg, opus or mp3 "
+            "files, or m4a, mp4, mkv and webm with the extra `media`."
+        )
     checkpoint, vocabulary = load_recogniser(settings.model)
     done: dict[str, Transcription] = {}
     for file, seconds in readable.items():
@@ -59,7 +62,7 @@ def run(settings: TranscribeSettings) -> list[Transcription]:
                 [seconds],
             )[0]
         except BadAudio as error:
-            errors[file] = error.reason
+            errors[file] = str(error)
         else:
             done[file] = Transcription(file, found.text, round(found.confidence, 4), None)
     return [done.get(file) or Transcription(file, None, None, errors[file]) for file in settings.files]

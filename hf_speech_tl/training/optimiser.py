@@ -74,12 +74,18 @@ def build_optimiser(model: nn.Module, rates: Rates, name: str, precision: str) -
 
     precision: float32 or bfloat16, in which the model computes, and Muon with it.
     """
+    # Not every weight of two dimensions is a matrix: embeddings and positional biases of conformers stay with AdamW.
+    matrices = {
+        f"{module_name}.weight"
+        for module_name, module in model.named_modules()
+        if isinstance(module, nn.Linear) and "encoder.layer" in module_name
+    }
     groups: dict[tuple[bool, bool, bool], list[nn.Parameter]] = {}
     for parameter_name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
         head = "lm_head" in parameter_name
-        muon = name == "muon" and not head and parameter.ndim == 2 and "encoder.layer" in parameter_name
+        muon = name == "muon" and parameter_name in matrices
         groups.setdefault((head, parameter.ndim > 1, muon), []).append(parameter)
     described = [
         {

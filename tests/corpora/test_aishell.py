@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Voice
 
 from hf_speech_tl.corpora import load_corpus
 from hf_speech_tl.errors import DataError
+
+Voice = Callable[..., bytes]
 
 
 def _transcripts(home: Path) -> None:
@@ -26,6 +28,9 @@ def test_splits_speakers_and_texts(tmp_path: Path, voice: Voice) -> None:
     corpus = load_corpus([str(home)], "zh")
     assert corpus.train["text"][0] == "甚至 出现 交易 2" and corpus.test["speaker"][:] == ["S000764"]
     assert len(corpus.train) == 2  # the one without a transcript is found by the screening
+    assert not any("no recording" in note for note in corpus.notes)
+    (home / "wav" / "train" / "S0002" / "BAC009S0002W0121.wav").unlink()
+    assert any("1 transcripts have no recording" in note for note in load_corpus([str(home)], "zh").notes)
     assert len(corpus.validation) == 1
 
 

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Voice
 
 from hf_speech_tl.corpora import load_corpus
 from hf_speech_tl.errors import DataError
+
+Voice = Callable[..., bytes]
 
 _COLUMNS = "client_id\tpath\tsentence_id\tsentence\tup_votes\tlocale"
 
@@ -33,6 +35,7 @@ def test_validated_clips_train_unless_their_speaker_or_sentence_is_judged(tmp_pa
             ("cid", "c4", "four"),
             ("dan", "c5", "Five!"),
             ("eve", "c6", "Six."),
+            ("ben", "c7", "Seven."),
         ],
         train=[("ana", "c1", "One.")],
         dev=[("ben", "c3", "Three.")],
@@ -41,8 +44,8 @@ def test_validated_clips_train_unless_their_speaker_or_sentence_is_judged(tmp_pa
     )
     corpus = load_corpus([str(home)], "en")
     assert sorted(corpus.train["text"][:]) == ["One.", "Six.", "Two."]
-    assert corpus.validation["id"][:] == ["c3"] and corpus.test["speaker"][:] == ["dan"]
-    assert any("3 of 6 validated clips train" in note for note in corpus.notes)
+    assert corpus.validation["id"][:] == ["clips/c3"] and corpus.test["speaker"][:] == ["dan"]
+    assert any("3 of 7 validated clips train" in note for note in corpus.notes)
     assert corpus.skipped == ()
 
 
@@ -59,3 +62,17 @@ def test_one_language_at_a_time(tmp_path: Path, voice: Voice) -> None:
         _release(tmp_path / lang, voice, train=[("a", "c1", "x")])
     with pytest.raises(DataError, match=r"2 languages \(en, zh-CN\).*--data"):
         load_corpus([str(tmp_path)], "en")
+
+
+def test_a_broken_line_is_listed_and_a_table_of_ones_own_is_read_as_it_stands(tmp_path: Path, voice: Voice) -> None:
+    home = _release(tmp_path / "en", voice, validated=[("a", "c1", "x"), ("b", "c2", "y")], dev=[("c", "c3", "z")])
+    for name in ("validated", "dev"):
+        table = home / f"{name}.tsv"
+        table.write_text(table.read_text().replace("\n", "\n" + "too\t" * 20 + "long\n", 1))
+    corpus = load_corpus([str(home)], "en")
+    assert sorted(row.id for row in corpus.skipped) == ["dev.tsv:2", "validated.tsv:2"]
+    (home / "validated.tsv").unlink()
+    (home / "dev.tsv").unlink()
+    (home / "train.tsv").write_text("path\ttext\nclips/c1.mp3\tone\nclips/c2.mp3\ttwo\nclips/c3.mp3\tthree\n")
+    own = load_corpus([str(home)], "en")
+    assert sorted([*own.train["text"], *own.validation["text"], *own.test["text"]]) == ["one", "three", "two"]

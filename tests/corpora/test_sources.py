@@ -94,7 +94,7 @@ print(sorted({"torch", "datasets", "transformers", "pyarrow", "huggingface_hub"}
 
 
 def test_parquet_beside_transcribed_recordings_is_not_guessed_at(tmp_path: Path) -> None:
-    for name in ("a.parquet", "b.wav"):
+    for name in ("a.parquet", "b.wav", "LICENSE.txt"):
         (tmp_path / name).touch()
     assert _found(str(tmp_path)).layout == "parquet"
     (tmp_path / "b.txt").touch()

@@ -35,12 +35,20 @@ def test_files_are_transcribed_and_bad_ones_named(tiny_checkpoint, tmp_path) -> 
     soundfile.write(good, np.random.default_rng(0).normal(0, 0.1, 8_000), 8_000)
     bad.write_text("no audio")
     found = transcription.run(TranscribeSettings(model=str(tiny_checkpoint), files=(good, bad)))
-    assert found[0].text is not None and found[1].error == "not audio"
+    assert found[0].text is not None and "not audio" in found[1].error
     with pytest.raises(DataError, match="none of the files"):
         transcription.run(TranscribeSettings(model=str(tiny_checkpoint), files=(bad,)))
 
 
-@pytest.mark.parametrize("content", ["[]", "{", '{"lang": null}', '{"lang": "it", "language": "Italian"}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[]",
+        "{",
+        '{"lang": null, "language": {"units": "char", "simplify": false}}',
+        '{"lang": "it", "language": "Italian"}',
+    ],
+)
 def test_a_strangers_results_file_is_not_believed(content: str, corpus, tmp_path) -> None:
     model = save_tiny(tmp_path / "theirs")
     (model / "results.json").write_text(content)

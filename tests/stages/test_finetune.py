@@ -2,27 +2,25 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 
+import pyarrow.parquet as pq
 import pytest
 import torch
-from accelerate import PartialState
 from peft import PeftModel
 from safetensors.torch import load_file
-from tiny import FAMILIES, RATE, extractor_of, save_tiny, tiny_model
+from tiny import FAMILIES, RATE, extractor_of, free_port, save_tiny, tiny_model
 from transformers import AutoModelForCTC, AutoProcessor, pipeline
 
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings import FinetuneSettings, write_yaml
 from hf_speech_tl.settings.yaml_file import read_values
-from hf_speech_tl.stages.course import lay_out
 from hf_speech_tl.stages.finetune import run
-from hf_speech_tl.stages.length import store_length, stored_length
-from hf_speech_tl.stages.output import Output, latest
-from hf_speech_tl.stages.preparation import prepare
+from hf_speech_tl.stages.output import latest
 
 _FILES = {
     "model.safetensors",
@@ -71,7 +69,7 @@ def test_the_same_settings_give_the_same_weights_and_scores(settings, tmp_path) 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_lora_is_merged_and_its_adapter_loads_on_the_untouched_base(family: str, settings, tmp_path) -> None:
     base = tmp_path / "base"
-    tiny_model(family).base_model.save_pretrained(base)
+    tiny_model(family, symbols=40).base_model.save_pretrained(base)  # peft looks whether the vocabulary has changed
     results = run(settings(model=str(base), tuning="lora", lora_rank=4, learning_rate=0.05))
     assert results["before"] is None and results["training"]["trained_parameters"] < results["model"]["parameters"]
     merged = AutoModelForCTC.from_pretrained(tmp_path / "run").eval()
@@ -135,15 +133,22 @@ def test_ctrl_c_leaves_a_checkpoint_and_the_resumed_run_ends_alike(settings, tmp
         assert torch.equal(value, _weights(cut)[key])
 
 
-def test_a_run_does_not_go_on_with_other_data(settings, corpus, tmp_path) -> None:
-    course = lay_out(
-        prepared := prepare(settings(), PartialState()), settings(), Output(tmp_path, None), PartialState()
-    )
-    store_length(course.length, tmp_path / "checkpoints", prepared.corpus.fingerprint)
-    assert stored_length(tmp_path / "checkpoints", prepared.corpus.fingerprint) == course.length
-    other = prepare(settings(data=(str(corpus / "train.parquet"),)), PartialState())
+def test_a_run_does_not_go_on_with_other_data(settings, corpus, tmp_path, monkeypatch) -> None:
+    own = shutil.copytree(corpus, tmp_path / "data")
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("hf_speech_tl.stages.finetune.save_model", interrupt)
+        run(settings(data=(str(own),)))
+    table = pq.read_table(own / "train.parquet")
+    pq.write_table(table.slice(1), own / "train.parquet")
+    again = settings(data=(str(own),), output=None, resume=str(tmp_path / "run"))
     with pytest.raises(SettingsError, match="not those that the run began with"):
-        stored_length(tmp_path / "checkpoints", other.corpus.fingerprint)
+        run(again)
+    pq.write_table(table, own / "train.parquet")
+    assert run(again)["training"]["resumed_at_step"] == 4
 
 
 def test_nothing_to_resume_is_said(settings, tmp_path) -> None:
@@ -195,7 +200,12 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path) -> None:
 def test_two_processes_train_one_model(settings, tmp_path) -> None:
     alone = run(settings(output=tmp_path / "alone"))
     write_yaml(settings(quiet=False), tmp_path / "settings.yaml")
-    environment = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29518", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+    environment = {
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(free_port()),
+        "WORLD_SIZE": "2",
+        "LOCAL_WORLD_SIZE": "2",
+    }
     environment |= {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
     command = [sys.executable, "-m", "hf_speech_tl.finetune", str(tmp_path / "settings.yaml")]
     running = [

@@ -15,10 +15,12 @@ def _matrices() -> list[nn.Parameter]:
 @pytest.mark.parametrize("shape", [(2, 8, 8), (2, 8, 32), (2, 32, 8)])
 def test_singular_values_come_near_1_and_directions_stay(shape: tuple[int, int, int]) -> None:
     torch.manual_seed(0)
-    given = torch.randn(shape)
+    given = torch.randn(shape) * torch.logspace(0, -1, shape[1])[:, None]  # rows of very different weight
     made = orthogonal(given)
     left, sizes, right = torch.linalg.svd(given, full_matrices=False)
-    torch.testing.assert_close(left @ torch.diag_embed(torch.linalg.svdvals(made)) @ right, made, rtol=0, atol=0.3)
+    polar = left @ right  # the orthogonal matrix nearest to what was given
+    likeness = torch.cosine_similarity(made.flatten(1), polar.flatten(1), dim=1)
+    assert likeness.min() > 0.97 > torch.cosine_similarity(given.flatten(1), polar.flatten(1), dim=1).max()
     assert (torch.linalg.svdvals(made) - 1).abs().max() < 0.4 < (sizes.max() - sizes.min())
 
 

@@ -2,7 +2,7 @@ import copy
 
 import pytest
 import torch
-from tiny import tiny_model
+from tiny import FAMILIES, tiny_model
 
 from hf_speech_tl.training import Rates, build_optimiser, build_schedule
 
@@ -28,6 +28,16 @@ def test_every_trained_parameter_is_in_one_group_and_moves(name: str) -> None:
     still = [key for key, value in model.state_dict().items() if torch.equal(value, before[key])]
     # The bias of the keys has no effect on attention, hence no gradient beyond rounding.
     assert [key for key in still if "k_proj.bias" not in key] == []
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_muon_takes_the_matrices_of_every_family_and_nothing_else(family: str) -> None:
+    model = tiny_model(family)
+    weights = {id(module.weight): name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)}
+    groups = build_optimiser(model, _RATES, "muon", "float32").param_groups
+    taken = {weights[id(parameter)] for group in groups if group["muon"] for parameter in group["params"]}
+    assert len(taken) >= 6 * model.config.num_hidden_layers
+    assert all(".layer" in name for name in taken) and "lm_head" not in taken
 
 
 def test_head_and_encoder_have_their_rates_and_norms_do_not_decay() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny import EXTRACTOR, VOCABULARY, tiny_model, tiny_rows
+from tiny import EXTRACTOR, VOCABULARY, free_port, tiny_model, tiny_rows
 
 from hf_speech_tl.errors import RunError
 from hf_speech_tl.models import prepare_tuning
@@ -99,7 +99,7 @@ if rank == 0:
 def test_two_processes_are_one_large_batch(tmp_path) -> None:
     whole, loss = one_plain_step(tmp_path / "one", [[0, 1, 2, 3, 4, 5, 6, 7]])
     here = Path(__file__).parent
-    environment = {"PYTHONPATH": f"{here}:{here.parent}", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29517"}
+    environment = {"PYTHONPATH": f"{here}:{here.parent}", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     environment |= {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
     running = [
         subprocess.Popen(
