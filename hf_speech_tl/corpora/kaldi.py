@@ -56,7 +56,7 @@ def _rows(script: Path, listing: Listing) -> list[Row]:
     else:
         pieces = {name: _piece(name, rest, home / "segments") for name, rest in tables["segments"].items()}
     rows = []
-    for name in [*pieces, *(texts.keys() - pieces.keys())]:
+    for name in [*pieces, *(name for name in texts if name not in pieces)]:
         piece = pieces.get(name, _Piece(name, None, None))
         fault = None if piece.recording in places else ("missing file", f"no {piece.recording} in wav.scp")
         if piece.channel not in ("", "0"):

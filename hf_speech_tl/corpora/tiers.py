@@ -10,7 +10,7 @@ import posixpath
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PureWindowsPath
+from pathlib import Path, PurePath, PureWindowsPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -61,17 +61,16 @@ def read(files: Sequence[Path], listing: Listing) -> tuple[list[Row], str]:
     """
     rows: list[Row] = []
     contents: list[tuple[Path, _Link, list[_Interval]]] = []
+    there = {found.relative_to(listing.folder).as_posix() for found in listing.files}
     for file in files:
         try:
             links, intervals = _READERS[file.suffix.lower()](file)
-        except (
-            Exception
-        ) as error:  # the libraries fail each in their own way: ParseError, KeyError, AssertionError, ...
+        except Exception as error:  # the libraries fail each in their own way: ParseError, KeyError, AssertionError
             within = file.relative_to(listing.folder).as_posix()
             first = next(iter(str(error).splitlines()), type(error).__name__)
             rows.append(Row(within, "", reason="unreadable", detail=f"{within}: {first}"))
         else:
-            contents.append((file, _recording(file, links, listing), intervals))
+            contents.append((file, _recording(file.relative_to(listing.folder), links, there), intervals))
     counts = Counter(interval.tier for _, _, intervals in contents for interval in intervals)
     if contents and not counts:
         raise DataError(
@@ -111,20 +110,17 @@ def _rows(file: Path, link: _Link, intervals: Sequence[_Interval], folder: Path,
     return rows
 
 
-def _recording(file: Path, links: Sequence[_Link], listing: Listing) -> _Link:
-    """The recording that the file links to, else the one of the same name, by what lies in the corpus folder.
+def _recording(file: PurePath, links: Sequence[_Link], there: set[str]) -> _Link:
+    """The recording that the file links to, else the one of the same name, by what lies in the corpus folder, `there`.
 
     Links are often absolute paths on the machine of whoever annotated: then only the name counts.
     """
-    home = file.parent.relative_to(listing.folder).as_posix()
-    there = {found.relative_to(listing.folder).as_posix() for found in listing.files}
     for link in links:
         for name in (link.name, PureWindowsPath(link.name).name):
-            if (path := posixpath.normpath(posixpath.join(home, name))) in there:
+            if (path := posixpath.normpath(posixpath.join(file.parent.as_posix(), name))) in there:
                 return _Link(path, link.origin)
-    beside = {file.with_suffix(suffix) for suffix in AUDIO} | {file.with_suffix(suffix.upper()) for suffix in AUDIO}
-    same = next((found for found in listing.files if found in beside), file.with_suffix(".wav"))
-    return _Link(same.relative_to(listing.folder).as_posix(), 0.0)
+    same = [file.with_suffix(spelt).as_posix() for suffix in sorted(AUDIO) for spelt in (suffix, suffix.upper())]
+    return _Link(next((path for path in same if path in there), file.with_suffix(".wav").as_posix()), 0.0)
 
 
 def _elan(file: Path) -> tuple[list[_Link], list[_Interval]]:
