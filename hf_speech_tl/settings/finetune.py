@@ -184,7 +184,7 @@ class FinetuneSettings:
         "Run",
         "numbers to compute with; weights stay float32",
         choices=("auto", "float32", "bfloat16"),
-        why="bfloat16 where a short probe of this machine shows a gain",
+        why="on a GPU bfloat16 where it has it; on a CPU where a short probe shows a gain",
     ).default("auto")
     seed: int = Option(
         "Run",

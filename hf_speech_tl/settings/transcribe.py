@@ -18,7 +18,7 @@ class TranscribeSettings:
     model: str = Option("Model", "directory of a run, or a Hub id of a CTC model").required()
     files: tuple[str, ...] = Option(
         "Data",
-        "audio files: wav, flac, ogg, opus, mp3; with the extra `media` m4a, mp4, mkv, webm",
+        "audio files of up to 120 s: wav, flac, ogg, opus, mp3; with the extra `media` m4a, mp4, mkv, webm",
         many=True,
         metavar="FILE",
         positional=True,
