@@ -117,6 +117,9 @@ def load_checkpoint(
             "pytorch_model.bin of nothing but tensors."
         ) from error
     missing = {key for key in report["missing_keys"] if not key.endswith("masked_spec_embed")}
+    if len(missing) < len(report["missing_keys"]):
+        # Saved by a model that did not mask. Some families (SEW-D) leave it as whatever was in memory.
+        torch.nn.init.uniform_(model.base_model.masked_spec_embed)
     headless = {"lm_head.weight", "lm_head.bias"} <= missing
     missing -= {"lm_head.weight", "lm_head.bias"}
     if missing or report["mismatched_keys"]:

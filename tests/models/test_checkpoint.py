@@ -42,6 +42,19 @@ def test_an_encoder_weight_that_would_be_random_stops(tmp_path) -> None:
         load_checkpoint(str(tmp_path), read_config(str(tmp_path)))
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_stands_for_masked_frames_is_drawn_where_a_model_was_saved_without(family: str, tmp_path) -> None:
+    directory = str(save_tiny(tmp_path, family))
+    drawn = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(seed)
+        found = load_checkpoint(directory, read_config(directory), masking=Masking(0.5, 2))
+        drawn.append(found.model.base_model.masked_spec_embed.detach())
+    saved = any("masked_spec_embed" in key for key in load_file(f"{directory}/model.safetensors"))  # UniSpeech-SAT does
+    assert torch.equal(drawn[0], drawn[1]) and torch.equal(drawn[0], drawn[2]) == saved
+    assert drawn[0].min() >= 0 and drawn[0].max() <= 1
+
+
 def test_masking_can_be_switched_on_for_a_model_saved_without(tmp_path) -> None:
     directory = str(save_tiny(tmp_path))
     found = load_checkpoint(directory, read_config(directory), masking=Masking(0.5, 2))
