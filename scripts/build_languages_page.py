@@ -66,9 +66,7 @@ def _reads_numbers(language: Language) -> bool:
 def _romanised_by(language: Language) -> str:
     if is_mandarin(language):
         return "pinyin"
-    return (
-        "-" if language.script in ("Hans", "Hant", "Hani") else "kana only" if language.script == "Jpan" else "uroman"
-    )
+    return {"Hans": "-", "Hant": "-", "Hani": "-", "Jpan": "kana only"}.get(language.script, "uroman")
 
 
 if __name__ == "__main__":

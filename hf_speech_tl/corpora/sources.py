@@ -25,7 +25,7 @@ _STARTER_LANGUAGE = "zh"
 # What cannot be read stands here too, so that it is listed as skipped rather than overlooked.
 AUDIO = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".caf", ".w64", ".sph", ".m4a"}
 AUDIO |= {".m4b", ".mp4", ".mov", ".mkv", ".mka", ".webm", ".aac", ".wma", ".wmv", ".amr", ".3gp", ".avi", ".mpg"}
-TRANSCRIPTS = {".txt", ".eaf", ".textgrid"}  # with the name of a recording
+_TRANSCRIPTS = {".txt", ".eaf", ".textgrid"}  # with the name of a recording
 _HUB = re.compile(r"hub:(?P<repo>[\w.-]+/[\w.-]+)(:(?P<config>[\w.-]+))?")
 
 
@@ -63,7 +63,7 @@ def _folder(path: Path) -> Place:
         return Place("folder", path.name, path)
     # Parquet files may name recordings beside them; but those with transcripts of their own are a corpus too.
     recorded = {stem for stem, suffix in files if suffix.lower() in AUDIO}
-    written = {stem for stem, suffix in files if suffix.lower() in TRANSCRIPTS}
+    written = {stem for stem, suffix in files if suffix.lower() in _TRANSCRIPTS}
     if recorded and (recorded & written or "metadata" in {stem.lower() for stem, _ in files}):
         raise SettingsError(
             f"--data {path}: holds Parquet files, and recordings with transcripts too; it is not clear which are "
