@@ -32,6 +32,11 @@ _OWN: dict[str, dict[str, object]] = {
         conv_depthwise_kernel_size=5, left_max_position_embeddings=8, right_max_position_embeddings=8
     ),
 }
+# These keep the encoder's part of their configuration apart. The narrowest strides give them frames enough.
+_ENCODERS: dict[str, dict[str, object]] = {
+    "parakeet_ctc": dict(conv_kernel_size=5, subsampling_factor=2, subsampling_conv_channels=4, num_mel_bins=8),
+}
+_DROPOUTS = ("dropout", "activation_dropout", "attention_dropout")
 FAMILIES = tuple(_FAMILIES)
 
 
@@ -75,8 +80,17 @@ def tiny_model(family: str = "wav2vec2", *, symbols: int = len(VOCABULARY), **ch
         bos_token_id=None,
         eos_token_id=None,
     )
-    settings |= _OWN.get(family, {})
-    return AutoModelForCTC.from_config(AutoConfig.for_model(family, **(settings | changes)))
+    settings |= _OWN.get(family, {}) | changes
+    if family in _ENCODERS:
+        own = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "layerdrop")
+        encoder = {name: settings[name] for name in own} | dict.fromkeys(_DROPOUTS, 0.0) | _ENCODERS[family]
+        settings = {"vocab_size": settings["vocab_size"], "pad_token_id": 0, "encoder_config": encoder}
+    return AutoModelForCTC.from_config(AutoConfig.for_model(family, **settings))
+
+
+def encoder_of(model: PreTrainedModel) -> PreTrainedModel:
+    """The model without its head, as encoders are published."""
+    return getattr(model, _FAMILIES[model.config.model_type].encoder or model.base_model_prefix)
 
 
 def save_tiny(directory: Path, family: str = "wav2vec2", **changes: object) -> Path:

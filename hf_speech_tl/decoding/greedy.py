@@ -48,8 +48,9 @@ def recognise(
     with torch.inference_mode(), precision:
         for indices in _batches(seconds, batch_seconds):
             clips = [load(index) for index in indices]
-            inputs = feature_extractor(clips, sampling_rate=RATE, padding=True, return_tensors="pt")
-            inputs = inputs.to(model.device)
+            inputs = feature_extractor(
+                clips, sampling_rate=RATE, padding="longest", return_attention_mask=True, return_tensors="pt"
+            ).to(model.device)
             logits, frames = logits_of(model, model.config, inputs[input_name(model.config)], inputs["attention_mask"])
             for index, rows, count in zip(indices, logits.float().cpu(), frames.tolist(), strict=True):
                 found[index] = _best(rows[:count], vocabulary)

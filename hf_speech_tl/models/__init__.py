@@ -1,9 +1,11 @@
 """Speech encoders with a CTC head: load them, give them symbols, choose what is trained."""
 
-from hf_speech_tl.models.checkpoint import STARTER, Checkpoint, Masking, load_checkpoint, read_config
+from hf_speech_tl.models.adapters import check_adapter
+from hf_speech_tl.models.checkpoint import STARTER, Checkpoint, Masking, can_mask, load_checkpoint, read_config
 from hf_speech_tl.models.cost import Cost, cost_of
-from hf_speech_tl.models.frames import FeatureExtractor, frame_count, input_name, logits_of
-from hf_speech_tl.models.head import replace_head
+from hf_speech_tl.models.frames import frame_count, input_name, logits_of
+from hf_speech_tl.models.frontends import FeatureExtractor
+from hf_speech_tl.models.head import head_of, is_of_head, replace_head
 from hf_speech_tl.models.tuning import merge, prepare_tuning
 from hf_speech_tl.models.vocabulary import Vocabulary
 
@@ -14,9 +16,13 @@ __all__ = [
     "FeatureExtractor",
     "Masking",
     "Vocabulary",
+    "can_mask",
+    "check_adapter",
     "cost_of",
     "frame_count",
+    "head_of",
     "input_name",
+    "is_of_head",
     "load_checkpoint",
     "logits_of",
     "merge",

@@ -13,6 +13,7 @@ import torch
 from transformers import (
     AutoConfig,
     AutoFeatureExtractor,
+    AutoModel,
     AutoModelForCTC,
     PreTrainedConfig,
     PreTrainedModel,
@@ -20,9 +21,11 @@ from transformers import (
 from transformers.utils import cached_file, logging
 
 from hf_speech_tl.errors import SettingsError
-from hf_speech_tl.models.families import find_family
-from hf_speech_tl.models.frames import FeatureExtractor, plain_feature_extractor
+from hf_speech_tl.models.adapters import adapter_languages, load_adapter
+from hf_speech_tl.models.families import FAMILIES, find_family
+from hf_speech_tl.models.frames import plain_feature_extractor
 from hf_speech_tl.models.fresh import place_filterbank
+from hf_speech_tl.models.frontends import FeatureExtractor, encoder_config
 from hf_speech_tl.models.vocabulary import Vocabulary
 
 STARTER = "starter"
@@ -69,28 +72,44 @@ def read_config(name: str) -> PreTrainedConfig:
                 "its config.json cannot be used" if os.path.isdir(place) else "not to be had from the Hub or its cache"
             )
             raise SettingsError(
-                f"--model {name}: {where} ({reason}). Give a directory, a Hub id, or `{STARTER}`."
+                f"--model {name}: {where} ({reason}). Give a directory, a Hub id, or `{STARTER}`, which needs no "
+                "network."
             ) from error
     if getattr(config, "add_adapter", False):
         raise SettingsError(
             f"--model {name}: has adapter layers after its encoder, which are not supported. Take another."
         )
-    find_family(getattr(config, "model_type", None), name)
-    return config
+    family = find_family(getattr(config, "model_type", None), name)
+    if config.model_type == family.model_type:
+        return config
+    encoder = encoder_config(config).to_dict()
+    return AutoConfig.for_model(family.model_type, encoder_config=encoder, name_or_path=config.name_or_path)
+
+
+def can_mask(config: PreTrainedConfig) -> bool:
+    """Whether models of this configuration have SpecAugment built in."""
+    return hasattr(config, "mask_time_prob")
 
 
 def load_checkpoint(
-    name: str, config: PreTrainedConfig, *, from_scratch: bool = False, masking: Masking | None = None
+    name: str,
+    config: PreTrainedConfig,
+    *,
+    from_scratch: bool = False,
+    masking: Masking | None = None,
+    target_lang: str | None = None,
 ) -> Checkpoint:
     """Load weights in float32, or draw fresh ones from torch's seed (`starter`, or `from_scratch`).
 
+    masking: only for models that can. target_lang: the language whose adapter is loaded, for a model that has several.
     Raises SettingsError where a weight of the encoder is missing in the checkpoint and would silently be random.
     """
     # LayerDrop leaves parameters without a gradient, which stops distributed training, and costs short runs quality.
-    config.layerdrop = 0.0
-    config.mask_time_prob = masking.share if masking else 0.0
-    config.mask_time_length = masking.length if masking else 10
-    config.mask_feature_prob = 0.0
+    encoder_config(config).layerdrop = 0.0
+    if can_mask(config):
+        config.mask_time_prob = masking.share if masking else 0.0
+        config.mask_time_length = masking.length if masking else 10
+        config.mask_feature_prob = 0.0
     # "sum", the default of many checkpoints, makes the learning rate depend on the batch; training takes its own
     # reduction over the whole step, this one is for whoever trains the saved model elsewhere.
     config.ctc_loss_reduction, config.ctc_zero_infinity = "mean", True
@@ -98,16 +117,42 @@ def load_checkpoint(
         model = AutoModelForCTC.from_config(config)
         place_filterbank(model)
         return Checkpoint(name, model, _feature_extractor(name, config), None, fresh=True)
-    # A file saved in half precision would load as a half-precision model and refuse float32 input.
+    model, absent, mismatched = _load_weights(name, config)
+    missing = {key for key in absent if not key.endswith("masked_spec_embed")}
+    if len(missing) < len(absent):
+        # Saved by a model that did not mask. Some families (SEW-D) leave it as whatever was in memory.
+        torch.nn.init.uniform_(model.base_model.masked_spec_embed)
+    head = _head_keys(config)
+    headless = head <= missing
+    missing -= head
+    if missing or mismatched:
+        example = min(missing or mismatched)
+        raise SettingsError(
+            f"--model {name}: {len(missing or mismatched)} weights of the encoder are not in the "
+            f"checkpoint ({example}, ...). Choose a whole checkpoint, or --from-scratch to train its architecture anew."
+        )
+    if not all(parameter.isfinite().all() for parameter in model.parameters()):
+        raise SettingsError(f"--model {name}: some of its weights are not finite numbers. Take another checkpoint.")
+    if target_lang is not None:
+        load_adapter(model, name, target_lang)
+    vocabulary = None if headless else _read_vocabulary(name, model, target_lang)
+    return Checkpoint(name, model, _feature_extractor(name, config), vocabulary, fresh=False)
+
+
+def _load_weights(name: str, config: PreTrainedConfig) -> tuple[PreTrainedModel, set[str], set[str]]:
+    """The model, and the names of weights that its files lack or have in another shape."""
     if os.path.isdir(name):
         logging.disable_progress_bar()  # reading a file takes a second; a download keeps its bar
+    encoder = FAMILIES[config.model_type].encoder
+    # Bare encoders of these families were saved without the name that they have in the whole model.
+    bare = encoder is not None and "encoder_config" not in PreTrainedConfig.get_config_dict(name)[0]
     try:
-        model, report = AutoModelForCTC.from_pretrained(
+        loaded, report = (AutoModel if bare else AutoModelForCTC).from_pretrained(
             name,
-            config=config,
-            dtype=torch.float32,
+            config=encoder_config(config) if bare else config,
+            dtype=torch.float32,  # a file in half precision would become a model that refuses float32 input
             output_loading_info=True,
-            ignore_mismatched_sizes=True,  # told below, with the others
+            ignore_mismatched_sizes=True,  # the caller tells of these with the others
             trust_remote_code=False,
         )
     except Exception as error:  # missing, cut short, or a pickle that holds more than weights
@@ -116,22 +161,17 @@ def load_checkpoint(
             f"--model {name}: its weights cannot be loaded ({reason}). It takes a whole model.safetensors, or a "
             "pytorch_model.bin of nothing but tensors."
         ) from error
-    missing = {key for key in report["missing_keys"] if not key.endswith("masked_spec_embed")}
-    if len(missing) < len(report["missing_keys"]):
-        # Saved by a model that did not mask. Some families (SEW-D) leave it as whatever was in memory.
-        torch.nn.init.uniform_(model.base_model.masked_spec_embed)
-    headless = {"lm_head.weight", "lm_head.bias"} <= missing
-    missing -= {"lm_head.weight", "lm_head.bias"}
-    if missing or report["mismatched_keys"]:
-        example = sorted(missing or {str(key) for key in report["mismatched_keys"]})[0]
-        raise SettingsError(
-            f"--model {name}: {len(missing) or len(report['mismatched_keys'])} weights of the encoder are not in the "
-            f"checkpoint ({example}, ...). Choose a whole checkpoint, or --from-scratch to train its architecture anew."
-        )
-    if not all(parameter.isfinite().all() for parameter in model.parameters()):
-        raise SettingsError(f"--model {name}: some of its weights are not finite numbers. Take another checkpoint.")
-    vocabulary = None if headless else _read_vocabulary(name, model)
-    return Checkpoint(name, model, _feature_extractor(name, config), vocabulary, fresh=False)
+    missing, mismatched = set(report["missing_keys"]), {str(key) for key in report["mismatched_keys"]}
+    if not bare:
+        return loaded, missing, mismatched
+    model = AutoModelForCTC.from_config(config)
+    setattr(model, str(encoder), loaded)
+    return model, missing | _head_keys(config), mismatched
+
+
+def _head_keys(config: PreTrainedConfig) -> set[str]:
+    head = FAMILIES[config.model_type].head
+    return {f"{head}.weight", f"{head}.bias"}
 
 
 def _feature_extractor(name: str, config: PreTrainedConfig) -> FeatureExtractor:
@@ -146,8 +186,8 @@ def _feature_extractor(name: str, config: PreTrainedConfig) -> FeatureExtractor:
     return extractor
 
 
-def _read_vocabulary(name: str, model: PreTrainedModel) -> Vocabulary | None:
-    """The symbols of the checkpoint's head by id; None where it has no vocab.json, or a nested one as MMS has.
+def _read_vocabulary(name: str, model: PreTrainedModel, target_lang: str | None) -> Vocabulary | None:
+    """The symbols of the checkpoint's head by id; None where it has no vocab.json, or one for each of many languages.
 
     Raises SettingsError where the file and the head do not belong together.
     """
@@ -157,8 +197,10 @@ def _read_vocabulary(name: str, model: PreTrainedModel) -> Vocabulary | None:
     outputs, blank = model.config.vocab_size, model.config.pad_token_id
     try:
         ids = json.loads(Path(path).read_text("utf-8"))
-        if ids and all(isinstance(entry, dict) for entry in ids.values()):
-            return None
+        if languages := adapter_languages(ids):
+            if target_lang is None:
+                return None
+            ids = languages[target_lang]
         symbols = [""] * outputs
         for symbol, index in ids.items():
             symbols[range(outputs).index(index)] = symbol

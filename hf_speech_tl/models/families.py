@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.models.frontends import PARAKEET, SEAMLESS, WAVEFORM, Frontend
 
 
 @dataclass(frozen=True)
@@ -13,18 +13,23 @@ class Family:
     """What differs between families; the rest is the same code for all.
 
     lora_targets: the projections that LoRA adapts. They must be called as modules: WavLM hands the weights of its
-    attention projections to torch's fused attention, so an adapter there would never be run.
-    hears: a waveform, through convolutions of its own, or log-mel features.
+    attention projections to torch's fused attention, so an adapter there would never be run. head: the name of the
+    output layer. encoder: the name of the encoder, where the model itself does not tell it as its base model.
+    relatives: other models with the same encoder, whose own decoder or lack of one does not matter here.
     """
 
     model_type: str
     lora_targets: tuple[str, ...]
-    hears: Literal["waveform", "log-mel"] = "waveform"
+    frontend: Frontend = WAVEFORM
+    head: str = "lm_head"
+    encoder: str | None = None
+    relatives: tuple[str, ...] = ()
 
 
 _ATTENTION = ("q_proj", "k_proj", "v_proj", "out_proj")
 _CONFORMER = ("linear_q", "linear_k", "linear_v", "linear_out")
 _DEBERTA = ("query_proj", "key_proj", "value_proj", "dense")
+_FAST_CONFORMER = ("q_proj", "k_proj", "v_proj", "o_proj", "linear1", "linear2")
 _FEED_FORWARD = ("intermediate_dense", "output_dense")
 
 FAMILIES = {
@@ -39,15 +44,24 @@ FAMILIES = {
         Family("unispeech", _ATTENTION + _FEED_FORWARD),
         Family("unispeech-sat", _ATTENTION + _FEED_FORWARD),
         Family("wav2vec2-conformer", _CONFORMER + _FEED_FORWARD),
-        Family("wav2vec2-bert", _CONFORMER + _FEED_FORWARD, hears="log-mel"),
+        Family("wav2vec2-bert", _CONFORMER + _FEED_FORWARD, SEAMLESS),
+        Family(
+            "parakeet_ctc",
+            _FAST_CONFORMER,
+            PARAKEET,
+            head="ctc_head",
+            encoder="encoder",
+            relatives=("parakeet_encoder", "parakeet_tdt", "parakeet_rnnt"),
+        ),
     )
 }
 
 
 def find_family(model_type: str | None, name: str) -> Family:
     """The row for a configuration's `model_type`; SettingsError names the families there are."""
-    if model_type in FAMILIES:
-        return FAMILIES[model_type]
+    for family in FAMILIES.values():
+        if model_type in (family.model_type, *family.relatives):
+            return family
     raise SettingsError(
         f"--model {name}: its family is {model_type!r}; supported are {', '.join(FAMILIES)}. "
         "Choose a checkpoint of one of these."

@@ -54,9 +54,13 @@ def _mel_edges(bands: int) -> list[float]:
     return [700 * (10 ** ((low + (high - low) * at / (bands + 1)) / 2595) - 1) for at in range(bands + 2)]
 
 
-def fresh_head(model: PreTrainedModel, symbols: int) -> nn.Linear:
-    """A linear CTC head for `symbols` outputs, initialised as the model initialises its own."""
-    head = nn.Linear(model.lm_head.in_features, symbols)
-    nn.init.normal_(head.weight, std=getattr(model.config, "initializer_range", 0.02))
-    nn.init.zeros_(head.bias)
+def fresh_head(old: nn.Linear | nn.Conv1d, symbols: int, deviation: float) -> nn.Linear | nn.Conv1d:
+    """A CTC head as `old`, but for `symbols` outputs and with random weights of this standard deviation."""
+    if isinstance(old, nn.Linear):
+        head: nn.Linear | nn.Conv1d = nn.Linear(old.in_features, symbols)
+    else:
+        head = type(old)(old.in_channels, symbols, kernel_size=1)
+    nn.init.normal_(head.weight, std=deviation)
+    if head.bias is not None:
+        nn.init.zeros_(head.bias)
     return head

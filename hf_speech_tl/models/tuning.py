@@ -7,6 +7,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from hf_speech_tl.models.families import FAMILIES
+from hf_speech_tl.models.head import head_of
 
 
 def prepare_tuning(model: PreTrainedModel, tuning: str, *, fresh: bool, rank: int) -> PreTrainedModel | PeftModel:
@@ -23,8 +24,9 @@ def prepare_tuning(model: PreTrainedModel, tuning: str, *, fresh: bool, rank: in
             if type(module) is nn.BatchNorm1d:
                 module.__class__ = _KnownStatistics
     if tuning == "head":
-        model.base_model.requires_grad_(False)
-    if not model.config.mask_time_prob and hasattr(model.base_model, "masked_spec_embed"):
+        model.requires_grad_(False)
+        head_of(model).requires_grad_(True)
+    if hasattr(model.base_model, "masked_spec_embed") and not model.config.mask_time_prob:
         # Never used in such a run, and not to be counted among what it trains.
         model.base_model.masked_spec_embed.requires_grad_(False)
     if tuning != "lora":
@@ -34,7 +36,7 @@ def prepare_tuning(model: PreTrainedModel, tuning: str, *, fresh: bool, rank: in
         lora_alpha=2 * rank,
         target_modules=_targets(model),
         # A new vocabulary has a new head: it is trained whole, saved with the adapter and merged with it.
-        modules_to_save=["lm_head"],
+        modules_to_save=[FAMILIES[model.config.model_type].head],
     )
     adapted = get_peft_model(model, adapter)
     # With a name there, peft compares the vocabulary with the base model's when a checkpoint is saved, and where it

@@ -16,7 +16,7 @@ from transformers import (
     Wav2Vec2Processor,
 )
 
-from hf_speech_tl.models.frames import FeatureExtractor
+from hf_speech_tl.models.frontends import FeatureExtractor
 
 BLANK = "[PAD]"
 DELIMITER = "|"  # stands for the space, as in every published CTC vocabulary

@@ -15,7 +15,7 @@ from transformers import PreTrainedModel, pipeline
 from hf_speech_tl.audio import RATE
 from hf_speech_tl.decoding import recognise
 from hf_speech_tl.errors import RunError
-from hf_speech_tl.models import FeatureExtractor, Vocabulary, load_checkpoint, merge, read_config
+from hf_speech_tl.models import FeatureExtractor, Vocabulary, can_mask, load_checkpoint, merge, read_config
 
 
 def save_model(
@@ -41,7 +41,8 @@ def save_model(
         (beside / "adapter" / "README.md").unlink(missing_ok=True)  # peft's template, all "More Information Needed"
     plain = merge(model)
     # Masking is for training; whoever trains the saved model on chooses their own.
-    plain.config.mask_time_prob = 0.0
+    if can_mask(plain.config):
+        plain.config.mask_time_prob = 0.0
     plain.save_pretrained(str(beside))
     vocabulary.processor(feature_extractor, beside).save_pretrained(str(beside))
     mode = (beside / "config.json").stat().st_mode

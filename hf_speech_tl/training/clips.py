@@ -86,7 +86,11 @@ def collator(feature_extractor: FeatureExtractor) -> Callable[[list[Clip]], Batc
 
     def collate(clips: list[Clip]) -> Batch:
         inputs = feature_extractor(
-            [clip["samples"] for clip in clips], sampling_rate=RATE, padding=True, return_tensors="pt"
+            [clip["samples"] for clip in clips],
+            sampling_rate=RATE,
+            padding="longest",
+            return_attention_mask=True,
+            return_tensors="pt",
         )
         width = max(len(clip["labels"]) for clip in clips)
         labels = [clip["labels"] + [-100] * (width - len(clip["labels"])) for clip in clips]

@@ -11,6 +11,7 @@ from torch import nn
 from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from hf_speech_tl.models import is_of_head
 from hf_speech_tl.training.muon import muon_step
 
 # Muon's step for a matrix has a fixed size, Adam's depends on the gradient's history. This ratio of their rates is the
@@ -84,7 +85,7 @@ def build_optimiser(model: nn.Module, rates: Rates, name: str, precision: str) -
     for parameter_name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
-        head = "lm_head" in parameter_name
+        head = is_of_head(parameter_name)
         muon = name == "muon" and parameter_name in matrices
         groups.setdefault((head, parameter.ndim > 1, muon), []).append(parameter)
     described = [

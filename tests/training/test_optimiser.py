@@ -4,6 +4,8 @@ import pytest
 import torch
 from tiny import FAMILIES, tiny_model
 
+from hf_speech_tl.models import head_of
+from hf_speech_tl.models.frontends import encoder_config
 from hf_speech_tl.training import Rates, build_optimiser, build_schedule
 
 _RATES = Rates(encoder=1e-3, head=5e-3, weight_decay=0.1, warmup=0.2, head_steps=0)
@@ -36,8 +38,10 @@ def test_muon_takes_the_matrices_of_every_family_and_nothing_else(family: str) -
     weights = {id(module.weight): name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)}
     groups = build_optimiser(model, _RATES, "muon", "float32").param_groups
     taken = {weights[id(parameter)] for group in groups if group["muon"] for parameter in group["params"]}
-    assert len(taken) >= 6 * model.config.num_hidden_layers
+    assert len(taken) >= 6 * encoder_config(model.config).num_hidden_layers
     assert all(".layer" in name for name in taken) and "lm_head" not in taken
+    heads = [parameter for group in groups if group["part"] == "head" for parameter in group["params"]]
+    assert {id(parameter) for parameter in heads} == {id(parameter) for parameter in head_of(model).parameters()}
 
 
 def test_head_and_encoder_have_their_rates_and_norms_do_not_decay() -> None:
