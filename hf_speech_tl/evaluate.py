@@ -26,7 +26,7 @@ def evaluate(settings: EvaluateSettings) -> dict[str, object]:
         find_language(settings.lang)
     if settings.lang is not None:
         for source in settings.data:
-            find_source(source, find_language(settings.lang))
+            find_source(str(source), find_language(settings.lang))
     from hf_speech_tl.stages.evaluation import run
 
     return run(settings)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 from hf_speech_tl.corpora import find_source
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.languages import find_language
-from hf_speech_tl.settings import FinetuneSettings
+from hf_speech_tl.settings import AUTO, FinetuneSettings
 from hf_speech_tl.terminal import conclude, score_line
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ def finetune(settings: FinetuneSettings) -> dict[str, object]:
     """
     language = find_language(settings.lang)
     for source in settings.data:
-        find_source(source, language)
+        if source != AUTO:
+            find_source(str(source), language)
     if settings.push_to_hub is not None:
         from hf_speech_tl.publishing import check_login
 

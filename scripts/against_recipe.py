@@ -2,7 +2,7 @@
 """Run the usual Hugging Face CTC recipe, or ours, on the same footing: same rows, normalised text and fresh weights.
 
     against_recipe.py RECIPE.py CORPUS --lang zh --units romanized --lr 1e-3 --seed 0 --minutes 8 [--split validation]
-    against_recipe.py ours CORPUS --lang zh --units romanized --seed 0 --minutes 8 --output DIR
+    against_recipe.py ours CORPUS --lang zh --units romanized --seed 0 --minutes 8 --output DIR [options of finetune]
 
 RECIPE.py is the shared baseline script, tuned as its docstring asks of B: grouped by length, trained convolutions, as
 many padded seconds a step as ours, and --precision bfloat16 where the CPU has instructions for it. Until the error on
@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--stop", action="store_true")
     parser.add_argument("--output")
-    asked = parser.parse_args()
+    asked, more = parser.parse_known_args()
     language, config = find_language(asked.lang), read_config("starter")
     corpus = read_corpus(
         [asked.corpus],
@@ -75,7 +75,10 @@ def main() -> None:
     )
     if asked.recipe == "ours":
         options = ["--lang", asked.lang, "--units", asked.units, "--data", asked.corpus, "--max-minutes", asked.minutes]
-        sys.exit(finetune.main([*options, "--seed", str(asked.seed), "--output", asked.output]))
+        options += ["--preset", "starter"]
+        sys.exit(finetune.main([*options, *more, "--seed", str(asked.seed), "--output", asked.output]))
+    if more:
+        parser.error(f"unknown options: {' '.join(more)}")
     work = Path(tempfile.mkdtemp(prefix="against_recipe_"))
     texts = {
         row: text

@@ -103,7 +103,7 @@ def test_other_processes_of_a_run_say_nothing(stage: Stage, capsys: pytest.Captu
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--lang", "pl"], "--data starter: the starter speech is Mandarin (zh), not Polish"),
+        (["--lang", "pl", "--data", "starter"], "--data starter: the starter speech is Mandarin (zh), not Polish"),
         (["--lang", "pl", "--data", "fleurs", "--simplify"], "--simplify --lang pl"),
         (["--lang", "zh", "--data", "startr"], "Did you mean starter?"),
         (["--lang", "zz-nowhere"], "zz-nowhere"),
@@ -236,7 +236,9 @@ def test_help_teaches_and_is_there_at_once(name: str) -> None:
     assert after.children_user + after.children_system - before.children_user - before.children_system < 0.5
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--lang", "zz-nowhere"], ["--lang", "pl"], ["--lnag", "zh"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--lang", "zz-nowhere"], ["--lang", "pl", "--data", "starter"], ["--lnag", "zh"]]
+)
 def test_nothing_heavy_is_imported_before_the_settings_are_right(arguments: list[str]) -> None:
     code = (
         "import sys; from hf_speech_tl.finetune import main\n"

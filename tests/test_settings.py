@@ -15,6 +15,7 @@ from hf_speech_tl.settings import (
     FinetuneSettings,
     PushSettings,
     Settings,
+    Source,
     TranscribeSettings,
     parse,
     read_yaml,
@@ -27,7 +28,7 @@ EVERY_OPTION = (
     "--lang pt-BR --data a,b.csv --data hub:me/speech:pt --text-column words --max-seconds 12.5 --units romanized "
     "--model me/encoder --tuning lora --lora-rank 4 --max-minutes 8 --max-steps 1000 --epochs 2.5 --batch-seconds 40 "
     "--learning-rate 1e-3 --head-learning-rate 3e-3 --head-steps 10 --warmup 0.2 --weight-decay 0 --optimizer adamw "
-    "--augment mask --precision bfloat16 --seed 7 --simplify"
+    "--augment mask --precision bfloat16 --seed 7 --simplify --target-lang por"
 )
 
 
@@ -62,7 +63,7 @@ def test_values_have_the_types_of_their_fields() -> None:
 def test_a_bare_command_has_the_defaults() -> None:
     settings = finetune("--lang zh")
     assert settings == FinetuneSettings(lang="zh")
-    assert (settings.data, settings.model, settings.tuning, settings.units) == (("starter",), "starter", "full", "char")
+    assert (settings.data, settings.model, settings.tuning, settings.units) == (("auto",), "auto", "full", "char")
     assert settings.max_seconds == 20
     assert settings.augment is None  # auto
     assert settings.resume is None
@@ -181,13 +182,13 @@ def test_a_refusal_names_what_is_wrong_what_is_allowed_and_what_to_do(line: str,
     [
         ("lang: zh\nlerning_rate: 1", ["'lerning_rate'", "did you mean learning_rate?"]),
         ("lang: zh\nlearning-rate: 1", ["'learning-rate'", "did you mean learning_rate?"]),
-        ("lang: zh\ntarget_lang: x", ["unknown key 'target_lang'"]),
+        ("lang: zh\nnonsense: x", ["unknown key 'nonsense'"]),
         ("lang: zh\n1: x", ["unknown key 1"]),
         ("lang: no", ["lang in", "False", "quotes"]),
         ("lang: zh\nmodel: 7", ["model in", "quotes"]),
         ("lang: zh\nseed: true", ["seed in", "True", "whole number"]),
         ("lang: zh\nsimplify: 1", ["simplify in", "true or false"]),
-        ("lang: zh\ndata: {a: 1}", ["data in", "a list"]),
+        ("lang: zh\ndata: {a: 1}", ["data in", "unknown key 'a' of a source"]),
         ("lang: zh\ndata: []", ["data in", "the list is empty"]),
         ("lang: zh\nmax_seconds:", ["max_seconds in", "None", "above 0"]),
         ("- lang", ["list", "mapping"]),
@@ -245,3 +246,29 @@ def test_what_the_other_commands_refuse(tmp_path: Path) -> None:
     assert "no directory" in refusal(f"{tmp_path}/none", PushSettings)
     for name in ("a b", "me/../you", ".x", "me/" + "x" * 96):
         assert "OWNER/NAME" in refusal(shlex.join([str(tmp_path), name]), PushSettings)
+
+
+def test_a_source_may_have_a_weight_and_a_column_of_its_own(tmp_path: Path) -> None:
+    text = "lang: it\ndata:\n- fleurs\n- {source: field, weight: 2, tier: tx@*}\n- {source: plain}\n"
+    settings = finetune(written(tmp_path, text))
+    assert settings.data == ("fleurs", Source("field", 2.0, tier="tx@*"), "plain")
+    write_yaml(settings, tmp_path / "again.yaml")
+    assert read_yaml(FinetuneSettings, tmp_path / "again.yaml") == settings
+    assert settings.command_line() == "hf-speech-tl finetune run.yaml"  # a command line has no place for the weight
+    assert finetune(written(tmp_path, "lang: it\ndata: {source: field, weight: 0.5}\n")).data == (Source("field", 0.5),)
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("{source: a, wieght: 2}", "unknown key 'wieght' of a source; allowed: source, weight, text_column, tier"),
+        ("{weight: 2}", "source is None; allowed: text"),
+        ("{source: a, weight: 0}", "weight is 0; allowed: a number above 0"),
+        ("{source: a, weight: true}", "weight is True"),
+        ("{source: a, weight: .nan}", "weight is nan"),
+        ("{source: a, tier: 1}", "tier is 1; allowed: text"),
+        ("1", "1 cannot be; allowed: text, or {source: fleurs, weight: 2}"),
+    ],
+)
+def test_a_source_that_cannot_be_is_refused(source: str, said: str, tmp_path: Path) -> None:
+    assert said in refusal(written(tmp_path, f"lang: it\ndata: [{source}]\n"))

@@ -14,7 +14,8 @@ from hf_speech_tl.corpora.lines import read_header_line
 from hf_speech_tl.corpora.manifest import manifest_rows
 from hf_speech_tl.corpora.recordings import Listing, Row
 from hf_speech_tl.corpora.splits import text_key
-from hf_speech_tl.errors import DataError
+from hf_speech_tl.errors import DataError, SettingsError
+from hf_speech_tl.languages import Language, find_language
 
 _TABLES = ("validated", "train", "dev", "test")
 _COLUMNS = {"client_id", "path", "sentence"}
@@ -28,14 +29,16 @@ def marks(listing: Listing) -> list[Path]:
 
 
 def read(tables: Sequence[Path], listing: Listing) -> tuple[list[Row], str]:
-    """The rows of one language, and a note. Raises DataError where the folder holds several."""
+    """The rows of one language, and a note. Raises DataError where the folder holds others, or several such."""
     homes = sorted({table.parent for table in tables})
+    if len(homes) > 1:
+        homes = _of_language(homes, listing.language) or homes
     if len(homes) > 1:
         raise DataError(
             f"{listing.folder.name} holds Common Voice in {len(homes)} languages "
             f"({', '.join(home.name for home in homes)}): name the folder of one, such as --data {homes[0]}."
         )
-    by_name = {table.stem: table for table in tables}
+    by_name = {table.stem: table for table in tables if table.parent == homes[0]}
 
     def rows(name: str) -> list[Row]:
         return manifest_rows(by_name[name], listing.folder, None, "clips") if name in by_name else []
@@ -58,3 +61,23 @@ def read(tables: Sequence[Path], listing: Listing) -> tuple[list[Row], str]:
         "sentence of dev or test"
     )
     return train + judged, note
+
+
+def _of_language(homes: Sequence[Path], language: Language) -> list[Path]:
+    """The folders named for the language itself, else for its kin in the same script: zh-CN for zh, sv-SE for sv."""
+    found = {home: _named_for(home.name) for home in homes}
+    same = [home for home, other in found.items() if other and other.tag == language.tag]
+    first = language.tag.split("-")[0]
+    kin = [
+        home
+        for home, other in found.items()
+        if other and (other.tag.split("-")[0], other.script) == (first, language.script)
+    ]
+    return same or kin
+
+
+def _named_for(name: str) -> Language | None:
+    try:
+        return find_language(name)
+    except SettingsError:
+        return None

@@ -15,6 +15,7 @@ from hf_speech_tl.corpora.sources import AUDIO
 from hf_speech_tl.corpora.splits import split_named, split_of_file
 from hf_speech_tl.corpora.table import Recordings
 from hf_speech_tl.errors import DataError
+from hf_speech_tl.languages import Language
 
 
 class _Layout(Protocol):
@@ -33,14 +34,14 @@ _LAYOUTS: dict[str, _Layout] = {
 }
 
 
-def read_folder(folder: Path, text_column: str | None, tier: str | None) -> Recordings:
+def read_folder(folder: Path, language: Language, text_column: str | None, tier: str | None) -> Recordings:
     """The recordings in `folder`: by the tier that is named, else by its metadata files, else in the layout that its
     files give away, else by manifests named for splits, else by .txt files, else by the only tier.
 
     Splits: a column of the metadata, else the names of manifests (train.tsv) or of subfolders (train/, dev/, test/).
     """
     files = _files(folder)
-    listing = Listing(folder, files, tier)
+    listing = Listing(folder, files, language, tier)
     if tier is not None and (marked := tiers.marks(listing)):
         return _laid_out(tiers, marked, listing)
     manifests = [file for file in files if file.suffix.lower() in MANIFESTS]
@@ -69,9 +70,9 @@ def read_folder(folder: Path, text_column: str | None, tier: str | None) -> Reco
     )
 
 
-def read_annotation(file: Path, tier: str | None) -> Recordings:
+def read_annotation(file: Path, language: Language, tier: str | None) -> Recordings:
     """The recording that one ELAN or Praat file is of."""
-    return _laid_out(tiers, [file], Listing(file.parent, sorted(file.parent.iterdir()), tier))
+    return _laid_out(tiers, [file], Listing(file.parent, sorted(file.parent.iterdir()), language, tier))
 
 
 def _laid_out(layout: _Layout, marked: Sequence[Path], listing: Listing) -> Recordings:

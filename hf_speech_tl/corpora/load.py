@@ -20,7 +20,8 @@ from hf_speech_tl.corpora.splits import SplitRow, assign_splits, shared_texts
 from hf_speech_tl.corpora.starter import read_starter
 from hf_speech_tl.corpora.table import SPLITS, Corpus, Recordings, digest, with_columns
 from hf_speech_tl.errors import DataError, SettingsError
-from hf_speech_tl.languages import find_language
+from hf_speech_tl.languages import Language, find_language
+from hf_speech_tl.settings import Source
 
 
 @dataclass(frozen=True)
@@ -34,19 +35,33 @@ class _Row:
 
 
 def load_corpus(
-    sources: Sequence[str], lang: str, *, text_column: str | None = None, tier: str | None = None, seed: int = 0
+    sources: Sequence[str | Source],
+    lang: str,
+    *,
+    text_column: str | None = None,
+    tier: str | None = None,
+    seed: int = 0,
 ) -> Corpus:
     """The recordings of all `sources` (what --data takes) as one corpus of the language `lang`; nothing is decoded.
 
-    `tier` names the tier of annotated recordings that has the transcripts. `seed` decides which rows go where when a
+    `tier` names the tier of annotated recordings that has the transcripts, `text_column` the column of tables, where
+    a source has none of its own. `seed` decides which rows go where when a
     source has no splits of its own. Raises SettingsError for a source that is not there, DataError for one that cannot
     be read, is more than half bad, or leaves nothing.
     """
     language = find_language(lang)
-    places = _named_apart([find_source(source, language) for source in sources])
-    read = [_read(place, text_column, tier) for place in places]
-    if tier is not None and not any(one.tiered for one in read):
-        raise SettingsError(f"--tier {tier}: there are no ELAN or Praat files in --data. Leave --tier out.")
+    given = [source if isinstance(source, Source) else Source(source) for source in sources]
+    places = _named_apart([find_source(one.source, language) for one in given])
+    read = [
+        _read(place, language, one.text_column or text_column, one.tier or tier)
+        for place, one in zip(places, given, strict=True)
+    ]
+    for asked, tiered in (
+        (tier, any(one.tiered for one in read)),
+        *((one.tier, recordings.tiered) for one, recordings in zip(given, read, strict=True)),
+    ):
+        if asked is not None and not tiered:
+            raise SettingsError(f"--tier {asked}: there are no ELAN or Praat files in --data. Leave --tier out.")
     rows: list[_Row] = []
     skipped: list[Skipped] = []
     start = 0
@@ -57,7 +72,7 @@ def load_corpus(
         start += len(recordings.rows)
     rows, doubled = _told_apart(rows)
     if not rows:
-        raise DataError(f"--data {' '.join(sources)}: there is no recording in it.")
+        raise DataError(f"--data {' '.join(map(str, sources))}: there is no recording in it.")
     keys = [row.key for row in rows]
     splits, notes = assign_splits(keys, seed)
     notes += tuple(f"{place.name}: {one.note}" for place, one in zip(places, read, strict=True) if one.note)
@@ -81,6 +96,7 @@ def load_corpus(
         skipped=(*skipped, *doubled),
         license=", ".join(dict.fromkeys(one.license for one in read if one.license)) or None,
         names=tuple(place.name for place in places),
+        weights=tuple(one.weight for one in given),
         fingerprint=digest(content),
         notes=notes,
     )
@@ -95,7 +111,7 @@ def _named_apart(places: Sequence[Place]) -> list[Place]:
     return named
 
 
-def _read(place: Place, text_column: str | None, tier: str | None) -> Recordings:
+def _read(place: Place, language: Language, text_column: str | None, tier: str | None) -> Recordings:
     if place.layout == "starter":
         return read_starter(text_column)
     if place.layout == "hub":
@@ -104,9 +120,9 @@ def _read(place: Place, text_column: str | None, tier: str | None) -> Recordings
     if place.layout == "parquet":
         return read_parquet(path, text_column)
     if place.layout == "folder":
-        return read_folder(path, text_column, tier)
+        return read_folder(path, language, text_column, tier)
     if place.layout == "annotation":
-        return read_annotation(path, tier)
+        return read_annotation(path, language, tier)
     return read_manifests([path], path.parent, text_column)
 
 

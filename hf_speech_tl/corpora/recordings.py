@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from hf_speech_tl.audio import BadAudio, Header, read_header
 from hf_speech_tl.corpora.table import READ
+from hf_speech_tl.languages import Language
 
 _THREADS = 8  # reading headers waits for the disk, not for the processor
 _END = 0.1  # seconds that a piece may ask for beyond the end of its recording: rounding in manifests
@@ -41,10 +42,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Listing:
-    """A corpus folder as a layout finds it: its path, all files below it, and the tier that the user named."""
+    """A corpus folder as a layout finds it: its path, all files below it, the language wanted, the tier if named."""
 
     folder: Path
     files: Sequence[Path]
+    language: Language
     tier: str | None = None
 
 

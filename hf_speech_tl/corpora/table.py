@@ -51,8 +51,9 @@ class Corpus:
     """Three splits of the one table, and what a reader of the results must know about them.
 
     Columns: id, audio {bytes, path, offset (seconds), length (seconds)}, text, speaker, seconds, source, lang; after
-    `screen` also transcript. `fingerprint` is a hash of the content, the same wherever the files lie; `notes` say what
-    was done about splits.
+    `screen` also transcript. `names` are those of the sources and `weights` how often an epoch holds a training row of
+    each. `fingerprint` is a hash of the content, the same wherever the files lie; `notes` say what was done about
+    splits.
     """
 
     train: datasets.Dataset
@@ -61,6 +62,7 @@ class Corpus:
     skipped: tuple[Skipped, ...]
     license: str | None
     names: tuple[str, ...]
+    weights: tuple[float, ...]
     fingerprint: str
     notes: tuple[str, ...]
 

@@ -24,11 +24,10 @@ def redact_settings(settings: Mapping[str, object], *, keep: Collection[str] = (
 
     In settings any value with a slash is a path, unless it starts with `hub:` or is one of the Hub ids in `keep`.
     """
-    return {
-        key: _walk(value, lambda text: _argument(text, keep))
-        for key, value in settings.items()
-        if key not in _ONLY_HERE
-    }
+    public = {key: value for key, value in settings.items() if key not in _ONLY_HERE}
+    if isinstance(sources := public.get("data"), list):
+        public["data"] = [_without_tier(source) for source in sources]
+    return {key: _walk(value, lambda text: _argument(text, keep)) for key, value in public.items()}
 
 
 def redact_results(results: Mapping[str, object], *, keep: Collection[str] = ()) -> dict[str, object]:
@@ -54,6 +53,10 @@ def redact_origins(config: Mapping[str, object], *, keep: Collection[str] = ()) 
         key: _argument(value, keep) if key.endswith("name_or_path") and isinstance(value, str) else value
         for key, value in config.items()
     }
+
+
+def _without_tier(source: object) -> object:
+    return {key: value for key, value in source.items() if key != "tier"} if isinstance(source, Mapping) else source
 
 
 def _walk(value: object, change: Callable[[str], str]) -> object:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from hf_speech_tl.settings.option import Option, check_values
+from hf_speech_tl.settings.source import Source
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,8 +23,8 @@ class EvaluateSettings:
     against: str | None = Option(
         "Model", "second model, compared utterance by utterance", unset="none", metavar="MODEL", why="one model alone"
     ).default(None)
-    data: tuple[str, ...] = Option(
-        "Data", "recordings with transcripts, repeatable, as for finetune", many=True, metavar="SOURCE"
+    data: tuple[str | Source, ...] = Option(
+        "Data", "recordings with transcripts, repeatable, as for finetune", kind=Source, many=True, metavar="SOURCE"
     ).required()
     lang: str | None = Option(
         "Data",

@@ -12,6 +12,9 @@ from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings.command_line import spell
 from hf_speech_tl.settings.option import Option, check_values
 from hf_speech_tl.settings.push import check_repository
+from hf_speech_tl.settings.source import Source
+
+AUTO = "auto"  # of model and data: what a preset says
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,17 +34,18 @@ class FinetuneSettings:
         "language as BCP-47 or ISO 639-3 (zh, zh-TW, yue, pt-BR, swa); decides normalisation, units and metric",
         metavar="TAG",
     ).required()
-    data: tuple[str, ...] = Option(
+    data: tuple[str | Source, ...] = Option(
         "Data",
         "recordings with transcripts, repeatable: a Parquet file or folder; a folder of audio with metadata.csv, .tsv "
         "or .jsonl, or a .txt beside each file; a manifest (.jsonl, .csv, .tsv); a Common Voice, AISHELL-1, "
         "LibriSpeech or Kaldi folder; ELAN .eaf or Praat .TextGrid files beside their recordings; starter; fleurs; "
         "hub:OWNER/NAME[:CONFIG]",
+        kind=Source,
         many=True,
         metavar="SOURCE",
-        shown="starter",
-        why="made Mandarin speech in the package, for trying everything out without a network",
-    ).default(("starter",))
+        shown=AUTO,
+        why="see --preset",
+    ).default((AUTO,))
     text_column: str | None = Option(
         "Data",
         "column that holds the transcripts",
@@ -77,9 +81,23 @@ class FinetuneSettings:
     model: str = Option(
         "Model",
         "starter, a directory, or a Hub id: a CTC model or bare encoder (wav2vec2, HuBERT, WavLM, data2vec-audio, SEW, "
-        "SEW-D, UniSpeech, UniSpeech-SAT, wav2vec2-conformer, w2v-BERT)",
-        why="in the package, and small enough for two cores",
-    ).default("starter")
+        "SEW-D, UniSpeech, UniSpeech-SAT, wav2vec2-conformer, w2v-BERT, Parakeet)",
+        why="see --preset",
+    ).default(AUTO)
+    preset: str = Option(
+        "Model",
+        "what --model and --data are where they are not given: starter (a small fresh model, made Mandarin speech), "
+        "base (facebook/wav2vec2-xls-r-300m, FLEURS), large (facebook/w2v-bert-2.0, FLEURS)",
+        choices=("auto", "starter", "base", "large"),
+        why="base with a GPU or adapters to train, and a network; else starter; the plan says why",
+    ).default("auto")
+    target_lang: str | None = Option(
+        "Model",
+        "of an MMS model, which has adapters for many languages, the one to begin with, as it names it (swh)",
+        metavar="CODE",
+        unset="none",
+        why="other models have no such adapters",
+    ).default(None)
     from_scratch: bool = Option(
         "Model",
         "keep the architecture of --model, drop its weights: what pretraining is to be compared with",
@@ -245,6 +263,17 @@ class FinetuneSettings:
                 f"{fresh} --tuning {self.tuning}: adapters or a head alone learn nothing on random weights; "
                 f"allowed with {fresh}: --tuning full; name a trained --model, or drop --tuning"
             )
+        if self.preset != "auto" and AUTO not in (self.model, *self.data):
+            raise SettingsError(
+                f"--preset {self.preset} --model {self.model} --data {self.data[0]}: a preset chooses the model and "
+                "the data that are not given, and both are; allowed: one of them; drop --preset"
+            )
+        if self.target_lang is not None and (self.from_scratch or self.model == "starter"):
+            fresh = "--from-scratch" if self.from_scratch else "--model starter"
+            raise SettingsError(
+                f"{fresh} --target-lang {self.target_lang}: adapters come with trained weights; allowed with a trained "
+                "--model; drop one of the two"
+            )
         if self.optimizer == "muon" and self.tuning != "full":
             raise SettingsError(
                 f"--optimizer muon --tuning {self.tuning}: Muon is for whole matrices, and there are none to train; "
@@ -266,7 +295,7 @@ class FinetuneSettings:
             check_repository(self.push_to_hub, "--push-to-hub")
         if self.resume is not None:
             self._find_resumed(self.resume)
-        elif self.output is None:
+        elif self.output is None and self.model != AUTO:  # a preset names the model, and so the directory
             name = f"{self.lang}-{Path(self.model).name}-{datetime.now():%Y%m%d-%H%M%S}"
             object.__setattr__(self, "output", Path("runs") / re.sub(r"[^\w.-]+", "-", name))
 
@@ -282,5 +311,10 @@ class FinetuneSettings:
         object.__setattr__(self, "output", directory)
 
     def command_line(self) -> str:
-        """The command that asks for these settings, defaults left out."""
+        """The command that asks for these settings, defaults left out.
+
+        A command line has no place for what one source has of its own: there it is the file that asks for them.
+        """
+        if any(isinstance(source, Source) for source in self.data):
+            return "hf-speech-tl finetune run.yaml"
         return spell(self)

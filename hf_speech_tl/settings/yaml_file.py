@@ -11,6 +11,7 @@ import yaml
 from hf_speech_tl import __version__
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings.option import Option, Settings, build, convert, nearest, options
+from hf_speech_tl.settings.source import Source, plain_source
 
 S = TypeVar("S", bound=Settings)
 
@@ -67,6 +68,8 @@ def write_yaml(settings: Settings, path: Path) -> None:
 def _plain(option: Option, value: object) -> object:
     if value is None:
         return option.unset
+    if option.kind is Source and isinstance(value, tuple):
+        return [plain_source(item) for item in value]
     if isinstance(value, tuple):
         return [_plain(option, item) for item in value] or "none"
     return value.as_posix() if isinstance(value, Path) else value

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, PrinterCallback, set_seed
 from transformers.utils import logging
 
+from hf_speech_tl.corpora import Corpus
 from hf_speech_tl.models import logits_of
 from hf_speech_tl.objectives import ctc_losses
 from hf_speech_tl.settings import FinetuneSettings
@@ -78,6 +79,7 @@ def lay_out(prepared: Prepared, settings: FinetuneSettings, output: Output, proc
         settings.seed,
         process=processes.process_index,
         processes=processes.num_processes,
+        weights=_weights(corpus),
     )
     if output.checkpoint:
         length = stored_length(output.checkpoints, corpus.fingerprint)
@@ -151,6 +153,14 @@ def follow(
         resumed_at=resumed_at,
         interrupted=trainer.interruption.agreed and trainer.state.global_step < course.length.steps,
     )
+
+
+def _weights(corpus: Corpus) -> list[float] | None:
+    """How often an epoch holds each training row; None where it is once for all."""
+    if set(corpus.weights) == {1.0}:
+        return None
+    by_name = dict(zip(corpus.names, corpus.weights, strict=True))
+    return [by_name[source] for source in corpus.train["source"][:]]
 
 
 def _measure(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 import torch
 from accelerate import PartialState
@@ -20,9 +21,11 @@ from hf_speech_tl.stages.length import store_length
 from hf_speech_tl.stages.output import Output, claim_output, find_output, latest
 from hf_speech_tl.stages.plan import clock, show_plan, size
 from hf_speech_tl.stages.preparation import Prepared, prepare
+from hf_speech_tl.stages.preset import apply_preset
 from hf_speech_tl.stages.results import gather_results, write_results
 
 _VERIFIED = 8  # test clips
+_Decided: TypeAlias = tuple[FinetuneSettings, list[tuple[str, str]], Output]
 
 
 def run(settings: FinetuneSettings) -> dict[str, object]:
@@ -31,15 +34,23 @@ def run(settings: FinetuneSettings) -> dict[str, object]:
     Raises SettingsError, DataError or RunError, and KeyboardInterrupt after Ctrl-C, when a checkpoint has been saved.
     """
     processes = PartialState(cpu=not torch.cuda.is_available())
-    found = [find_output(settings) if processes.is_main_process else None]
-    output: Output = broadcast_object_list(found)[0]  # the default name holds the time, which differs by process
+    # The first process decides: the others may see another network, and the default directory's name holds the time.
+    decided: list[_Decided | None] = [_decide(settings) if processes.is_main_process else None]
+    settings, told, output = broadcast_object_list(decided)[0]
     try:
-        return _run(settings, output, processes)
+        return _run(settings, told, output, processes)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(str(output.directory) if latest(output.checkpoints) else "") from None
 
 
-def _run(settings: FinetuneSettings, output: Output, processes: PartialState) -> dict[str, object]:
+def _decide(settings: FinetuneSettings) -> _Decided:
+    settings, told = apply_preset(settings, gpu=torch.cuda.is_available())
+    return settings, told, find_output(settings)
+
+
+def _run(
+    settings: FinetuneSettings, told: list[tuple[str, str]], output: Output, processes: PartialState
+) -> dict[str, object]:
     prepared = prepare(settings, processes)
     course = lay_out(prepared, settings, output, processes)
     if processes.is_main_process:
@@ -49,7 +60,7 @@ def _run(settings: FinetuneSettings, output: Output, processes: PartialState) ->
         store_length(course.length, output.checkpoints, prepared.corpus.fingerprint)
     processes.wait_for_everyone()
     if processes.is_main_process and not settings.quiet:
-        show_plan(_plan(prepared, course, settings, output.directory))
+        show_plan([*told, *_plan(prepared, course, settings, output.directory)])
     trained = follow(course, prepared, settings, output, processes)
     if trained.interrupted:
         raise KeyboardInterrupt
@@ -84,6 +95,7 @@ def _plan(prepared: Prepared, course: Course, settings: FinetuneSettings, direct
     unseen = prepared.vocabulary.unknown([*corpus.validation["transcript"][:], *corpus.test["transcript"][:]])
     rank = f" --lora-rank {prepared.rank}" if settings.tuning == "lora" else ""
     gain = f" (bfloat16 is {length.gain:.1f} x as fast here)" if length.gain else ""
+    weighted = list(zip(corpus.names, corpus.weights, strict=True)) if set(corpus.weights) != {1.0} else []
     origin = "random weights" if prepared.checkpoint.fresh else "pretrained"
     head = f"{len(prepared.vocabulary)} symbols, {len(prepared.carried)} of them kept from the checkpoint"
     if unseen:
@@ -97,6 +109,7 @@ def _plan(prepared: Prepared, course: Course, settings: FinetuneSettings, direct
             "data",
             f"{hours[0]} h training, {hours[1]} h validation, {hours[2]} h test; {len(corpus.skipped)} rows skipped",
         ),
+        *(("", f"an epoch has {name} x {weight:g}") for name, weight in weighted),
         *(("", note) for note in corpus.notes),
         *(("", note) for note in _warnings(prepared)),
         ("steps", f"{length.steps} of {recipe.batch_seconds:g} s (fixed by --{length.stopped_by.replace('_', '-')})"),

@@ -44,7 +44,7 @@ def find_output(settings: FinetuneSettings) -> Output:
     if directory is None:
         raise SettingsError("--output: no directory is named. Name one.")
     _check_place(directory)
-    for name, place in (("--model", settings.model), *(("--data", source) for source in settings.data)):
+    for name, place in (("--model", settings.model), *(("--data", str(source)) for source in settings.data)):
         if os.path.exists(place) and directory.resolve() in (Path(place).resolve(), *Path(place).resolve().parents):
             raise SettingsError(
                 f"--output {directory}: holds {name} {place}, which would be lost. Name another directory."

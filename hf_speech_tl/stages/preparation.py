@@ -17,6 +17,8 @@ from hf_speech_tl.models import (
     Checkpoint,
     Cost,
     Vocabulary,
+    can_mask,
+    check_adapter,
     cost_of,
     frame_count,
     load_checkpoint,
@@ -62,6 +64,10 @@ def prepare(settings: FinetuneSettings, processes: PartialState) -> Prepared:
     """
     language = find_language(settings.lang)
     config = read_config(settings.model)
+    fresh = settings.model == STARTER or settings.from_scratch
+    if not fresh:
+        check_adapter(settings.model, settings.target_lang)
+    augment = choose_augment(settings, fresh=fresh, maskable=can_mask(config))
     with processes.main_process_first():  # what the first one reads into a cache, the others find there
         corpus = read_corpus(
             settings.data,
@@ -76,14 +82,21 @@ def prepare(settings: FinetuneSettings, processes: PartialState) -> Prepared:
         )
     for name, rows in (("training", corpus.train), ("validation", corpus.validation), ("test", corpus.test)):
         if not len(rows):
-            raise DataError(f"--data {' '.join(settings.data)}: no utterance is left for {name}. Add recordings to it.")
+            raise DataError(
+                f"--data {' '.join(map(str, settings.data))}: no utterance is left for {name}. Add recordings to it."
+            )
     vocabulary = Vocabulary.of(corpus.train["transcript"][:])
 
     set_seed(settings.seed)
     frames = sorted(frame_count(config, round(seconds * RATE)) for seconds in corpus.train["seconds"][:])
-    fresh = settings.model == STARTER or settings.from_scratch
-    masking = choose_masking(choose_augment(settings, fresh=fresh), shortest=frames[0], median=frames[len(frames) // 2])
-    checkpoint = load_checkpoint(settings.model, config, from_scratch=settings.from_scratch, masking=masking)
+    masking = choose_masking(augment, shortest=frames[0], median=frames[len(frames) // 2])
+    checkpoint = load_checkpoint(
+        settings.model,
+        config,
+        from_scratch=settings.from_scratch,
+        masking=masking,
+        target_lang=settings.target_lang,
+    )
     carried = replace_head(checkpoint, vocabulary)
     spaced = is_spaced(language, settings.units)
     before = None
@@ -97,7 +110,7 @@ def prepare(settings: FinetuneSettings, processes: PartialState) -> Prepared:
     recipe = choose_recipe(
         settings,
         parameters=cost.parameters,
-        fresh=checkpoint.fresh,
+        augment=augment,
         processes=processes.num_processes,
     )
     return Prepared(language, spaced, corpus, vocabulary, checkpoint, model, carried, cost, recipe, before, rank)

@@ -15,12 +15,13 @@ from hf_speech_tl.audio import RATE
 from hf_speech_tl.corpora import Corpus, load_corpus, screen
 from hf_speech_tl.languages import Language
 from hf_speech_tl.models import frame_count
+from hf_speech_tl.settings import Source
 
 _SHORTEST = 0.1  # seconds: a click, not an utterance
 
 
 def read_corpus(
-    sources: Sequence[str],
+    sources: Sequence[str | Source],
     language: Language,
     config: PreTrainedConfig,
     *,

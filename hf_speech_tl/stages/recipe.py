@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.models import Masking
 from hf_speech_tl.settings import FinetuneSettings
 from hf_speech_tl.training import Rates
@@ -26,8 +27,8 @@ class Recipe:
     augment: tuple[str, ...]
 
 
-def choose_recipe(settings: FinetuneSettings, *, parameters: int, fresh: bool, processes: int) -> Recipe:
-    """Fill in what the settings leave to us. fresh: the encoder starts from random weights."""
+def choose_recipe(settings: FinetuneSettings, *, parameters: int, augment: tuple[str, ...], processes: int) -> Recipe:
+    """Fill in what the settings leave to us. augment: what `choose_augment` chose."""
     small = parameters < _SMALL
     # Small: many short steps, as docs/from-fresh-weights.md has them. Others: 32 clips of some four seconds, and below
     # a rate of 3e-4, as in Hugging Face's "Fine-Tune XLSR-Wav2Vec2"; neither was measured here.
@@ -45,14 +46,22 @@ def choose_recipe(settings: FinetuneSettings, *, parameters: int, fresh: bool, p
         warmup=settings.warmup,
         head_steps=settings.head_steps,
     )
-    return Recipe(rates, optimiser, batch_seconds, accumulation, choose_augment(settings, fresh=fresh))
+    return Recipe(rates, optimiser, batch_seconds, accumulation, augment)
 
 
-def choose_augment(settings: FinetuneSettings, *, fresh: bool) -> tuple[str, ...]:
-    """Masking while fine-tuning is wav2vec 2.0's practice (Baevski et al. 2020); on fresh weights it is untried."""
+def choose_augment(settings: FinetuneSettings, *, fresh: bool, maskable: bool) -> tuple[str, ...]:
+    """Masking while fine-tuning is wav2vec 2.0's practice (Baevski et al. 2020); on fresh weights it is untried.
+
+    fresh: the encoder starts from random weights; maskable: its family has SpecAugment built in. Raises SettingsError
+    where masking is asked of one that has not.
+    """
     if settings.augment is not None:
+        if "mask" in settings.augment and not maskable:
+            raise SettingsError(
+                f"--augment mask: models of the family of {settings.model} have no masking; allowed: none; drop it"
+            )
         return settings.augment
-    return () if fresh else ("mask",)
+    return ("mask",) if maskable and not fresh else ()
 
 
 def choose_masking(augment: tuple[str, ...], shortest: int, median: int) -> Masking | None:

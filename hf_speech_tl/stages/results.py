@@ -45,6 +45,7 @@ def gather_results(
         },
         "data": {
             "sources": list(corpus.names),
+            "weights": list(corpus.weights),
             "licenses": [corpus.license] if corpus.license else [],
             "hours": {name: round(sum(rows["seconds"][:]) / 3600, 4) for name, rows in splits.items()},
             "rows": {name: len(rows) for name, rows in splits.items()},

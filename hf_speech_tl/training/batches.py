@@ -17,6 +17,7 @@ class Batches(torch.utils.data.Sampler):
 
     batch_seconds: padded seconds in one micro-batch on one process; a single longer clip is a batch of its own.
     count: micro-batches in all; start: how many of them a resumed run leaves out, without loading anything.
+    weights: how often an epoch holds each row, once each by default; of a fraction, rows are drawn anew every epoch.
     Each process takes its own of every `processes` batches of the same bucket, so that all of them work equally long.
     """
 
@@ -27,6 +28,7 @@ class Batches(torch.utils.data.Sampler):
     start: int = 0
     process: int = 0
     processes: int = 1
+    weights: Sequence[float] | None = None
 
     def __len__(self) -> int:
         return self.count
@@ -51,9 +53,11 @@ class Batches(torch.utils.data.Sampler):
         """Groups of `processes` batches, shuffled; the last group of an epoch is filled up from the first batches."""
         generator = np.random.default_rng([self.seed, epoch])
         lengths = np.asarray(self.seconds)
+        rows = self._rows(generator)
+        jittered = lengths[rows] * (1 + _JITTER * generator.random(len(rows)))
         batches: list[list[int]] = []
         longest = 0.0
-        for row in np.argsort(lengths * (1 + _JITTER * generator.random(len(lengths))), kind="stable").tolist():
+        for row in rows[np.argsort(jittered, kind="stable")].tolist():
             longest = max(longest, lengths[row])
             if not batches or (len(batches[-1]) + 1) * longest > self.batch_seconds:
                 batches.append([])
@@ -63,3 +67,13 @@ class Batches(torch.utils.data.Sampler):
         batches += [batches[at % len(batches)] for at in range(missing)]
         groups = [batches[at : at + self.processes] for at in range(0, len(batches), self.processes)]
         return [groups[at] for at in generator.permutation(len(groups))]
+
+    def _rows(self, generator: np.random.Generator) -> np.ndarray:
+        """The rows of an epoch, some of them several times or not at all; at least one."""
+        every = np.arange(len(self.seconds))
+        if self.weights is None:
+            return every
+        whole = np.floor(self.weights)
+        times = whole + (generator.random(len(every)) < np.asarray(self.weights) - whole)
+        rows = np.repeat(every, times.astype(int))
+        return rows if len(rows) else every[:1]

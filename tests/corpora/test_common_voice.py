@@ -57,11 +57,26 @@ def test_its_own_training_table_where_validated_is_not_there(tmp_path: Path, voi
     assert [len(corpus.train), len(corpus.validation), corpus.test["text"][:]] == [1, 1, ["A 'quote\""]]
 
 
-def test_one_language_at_a_time(tmp_path: Path, voice: Voice) -> None:
-    for lang in ("en", "zh-CN"):
-        _release(tmp_path / lang, voice, train=[("a", "c1", "x")])
-    with pytest.raises(DataError, match=r"2 languages \(en, zh-CN\).*--data"):
-        load_corpus([str(tmp_path)], "en")
+@pytest.mark.parametrize(
+    ("lang", "home"), [("zh", "zh-CN"), ("cmn", "zh-CN"), ("zh-HK", "zh-HK"), ("zh-SG", "zh-CN"), ("ga", "ga-IE")]
+)
+def test_of_a_whole_release_the_folder_of_the_language_is_taken(
+    lang: str, home: str, tmp_path: Path, voice: Voice
+) -> None:
+    for name in ("ga-IE", "zh-CN", "zh-TW", "zh-HK"):
+        _release(tmp_path / name, voice, train=[("a", f"{name}-{at}", f"{name} {at}") for at in range(4)])
+    corpus = load_corpus([str(tmp_path)], lang)
+    texts = [text for rows in (corpus.train, corpus.validation, corpus.test) for text in rows["text"][:]]
+    assert sorted(texts) == [f"{home} {at}" for at in range(4)]
+
+
+def test_a_release_without_the_language_says_what_there_is(tmp_path: Path, voice: Voice) -> None:
+    for name in ("en", "rm-vallader", "rm-sursilv", "notes"):
+        _release(tmp_path / name, voice, train=[("a", "c1", "x")])
+    with pytest.raises(DataError, match=r"4 languages \(en, notes, rm-sursilv, rm-vallader\).*--data"):
+        load_corpus([str(tmp_path)], "it")
+    with pytest.raises(DataError, match=r"2 languages \(rm-sursilv, rm-vallader\).*--data"):
+        load_corpus([str(tmp_path)], "rm")
 
 
 def test_a_broken_line_is_listed_and_a_table_of_ones_own_is_read_as_it_stands(tmp_path: Path, voice: Voice) -> None:

@@ -2,73 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hub.dataset_server import Repositories, serve_datasets
 from huggingface_hub import constants
 
 from hf_speech_tl.corpora import load_corpus
 from hf_speech_tl.errors import DataError, SettingsError
 
 Voice = Callable[..., bytes]
-Repositories = dict[str, dict[str, dict[str, bytes]]]  # by name, by revision, by path
-
-
-class _Handler(BaseHTTPRequestHandler):
-    repositories: Repositories
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-    def do_GET(self) -> None:
-        parts = unquote(urlsplit(self.path).path).strip("/").split("/")
-        parts = parts[1:] if parts[0] == "api" else parts
-        revisions = self.repositories.get("/".join(parts[1:3]))
-        if revisions is None:
-            return self._send(b"{}", 404, {"X-Error-Code": "RepoNotFound"})
-        rest = "/".join(parts[4:])
-        known = {hashlib.sha1(name.encode()).hexdigest(): name for name in revisions} | {
-            name: name for name in revisions
-        }
-        revision = next((name for name in known if rest == name or rest.startswith(f"{name}/")), None)
-        if revision is None:
-            return self._send(b"{}", 404, {"X-Error-Code": "RevisionNotFound"})
-        sha = hashlib.sha1(known[revision].encode()).hexdigest()
-        files = revisions[known[revision]]
-        if parts[3] == "revision":
-            return self._send(json.dumps({"id": "/".join(parts[1:3]), "sha": sha}).encode())
-        if parts[3] == "tree":
-            listed = [
-                {"type": "file", "path": path, "size": len(data), "oid": _etag(data)} for path, data in files.items()
-            ]
-            return self._send(json.dumps(listed).encode())
-        data = files.get(rest.removeprefix(f"{revision}/"))
-        if data is None:
-            return self._send(b"{}", 404, {"X-Error-Code": "EntryNotFound"})
-        return self._send(data, 200, {"ETag": f'"{_etag(data)}"', "X-Repo-Commit": sha})
-
-    do_HEAD = do_GET
-
-    def _send(self, data: bytes, status: int = 200, headers: dict[str, str] | None = None) -> None:
-        self.send_response(status)
-        for name, value in {"Content-Length": str(len(data)), **(headers or {})}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(data)
-
-
-def _etag(data: bytes) -> str:
-    return hashlib.sha1(data).hexdigest()
 
 
 def _parquet(voice: Voice, seeds: range) -> bytes:
@@ -97,20 +44,13 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, voice: Voice) -> Iterat
         },
         "owner/scripts": {"main": {"README.md": readme, "load.py": b""}},
     }
-    handler = type("Handler", (_Handler,), {"repositories": repositories})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    url = f"http://127.0.0.1:{server.server_port}"
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", url + "/{repo_id}/resolve/{revision}/{filename}")
-    monkeypatch.setattr(constants, "ENDPOINT", url)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-    yield repositories
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serve_datasets(repositories) as url:
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", url + "/{repo_id}/resolve/{revision}/{filename}")
+        monkeypatch.setattr(constants, "ENDPOINT", url)
+        yield repositories
 
 
 def test_parquet_files_on_main(hub: Repositories) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from hf_speech_tl.corpora import Corpus, load_corpus, samples
 from hf_speech_tl.errors import DataError, SettingsError
+from hf_speech_tl.settings import Source
 
 FolderOf = Callable[[int], Path]
 Voice = Callable[..., bytes]
@@ -101,3 +102,17 @@ def test_nothing_there(tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_text("path,text\n")
     with pytest.raises(DataError):
         load_corpus([str(tmp_path / "m.csv")], "en")
+
+
+def test_sources_have_weights_and_columns_of_their_own(folder_of: FolderOf) -> None:
+    folder = folder_of(8)
+    for first, name, column in ((0, "one.csv", "said"), (4, "two.csv", "heard")):
+        rows = "".join(f"a{first + at}.wav,{name} {at},other\n" for at in range(4))
+        (folder / name).write_text(f"file_name,{column},text\n{rows}")
+    one, two = str(folder / "one.csv"), str(folder / "two.csv")
+    corpus = load_corpus([Source(one, 2.0, "said"), two], "it", text_column="heard")
+    assert corpus.weights == (2.0, 1.0)
+    texts = {text for rows in (corpus.train, corpus.validation, corpus.test) for text in rows["text"][:]}
+    assert texts == {f"{name} {at}" for name in ("one.csv", "two.csv") for at in range(4)}
+    with pytest.raises(SettingsError, match="--tier tx: there are no ELAN or Praat files"):
+        load_corpus([Source(one, tier="tx")], "it")

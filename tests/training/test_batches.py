@@ -46,3 +46,22 @@ def test_processes_share_the_work_in_steps_of_equal_length(processes: int) -> No
     assert set(rows) == set(range(500)) and len(rows) - 500 < 60
     steps = [[_padded(batch) for batch in step] for step in zip(*shares, strict=True)]
     assert np.mean([max(step) / min(step) for step in steps]) < 1.3
+
+
+def test_weights_say_how_often_an_epoch_holds_a_row() -> None:
+    weights = [0.25] * 200 + [1.0] * 200 + [2.5] * 100
+    batches = Batches(_SECONDS, 40.0, seed=0, weights=weights)
+    batches.count = batches.per_epoch()
+    first = np.bincount([row for batch in batches for row in batch], minlength=500)
+    assert 30 <= first[:200].sum() <= 70 and set(first[:200]) == {0, 1}
+    assert set(first[200:400]) == {1} and set(first[400:]) == {2, 3} and 220 <= first[400:].sum() <= 280
+    run = list(Batches(_SECONDS, 40.0, seed=0, count=3 * batches.count, weights=weights))
+    later = {row for batch in run[batches.count : 2 * batches.count] for row in batch if row < 200}
+    assert later != set(np.flatnonzero(first[:200]))
+    start = batches.count + 3
+    resumed = Batches(_SECONDS, 40.0, seed=0, count=3 * batches.count, start=start, weights=weights)
+    assert list(resumed) == run[start:]
+
+
+def test_the_smallest_weights_leave_a_row() -> None:
+    assert list(Batches([1.0, 1.0], 10.0, seed=0, count=2, weights=[1e-9, 1e-9])) == [[0], [0]]
