@@ -35,6 +35,7 @@ _OWN: dict[str, dict[str, object]] = {
 # These keep the encoder's part of their configuration apart. The narrowest strides give them frames enough.
 _ENCODERS: dict[str, dict[str, object]] = {
     "parakeet_ctc": dict(conv_kernel_size=5, subsampling_factor=2, subsampling_conv_channels=4, num_mel_bins=8),
+    "lasr_ctc": dict(conv_kernel_size=4, subsampling_conv_stride=1, subsampling_conv_channels=8, num_mel_bins=16),
 }
 _DROPOUTS = ("dropout", "activation_dropout", "attention_dropout")
 FAMILIES = tuple(_FAMILIES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hf_speech_tl.errors import SettingsError
-from hf_speech_tl.models.frontends import PARAKEET, SEAMLESS, WAVEFORM, Frontend
+from hf_speech_tl.models.frontends import LASR, PARAKEET, SEAMLESS, WAVEFORM, Frontend
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ FAMILIES = {
             encoder="encoder",
             relatives=("parakeet_encoder", "parakeet_tdt", "parakeet_rnnt"),
         ),
+        Family("lasr_ctc", _FAST_CONFORMER, LASR, head="ctc_head", encoder="encoder", relatives=("lasr_encoder",)),
     )
 }
 

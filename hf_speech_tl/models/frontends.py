@@ -9,6 +9,7 @@ from typing import Protocol, TypeAlias, TypeVar
 
 from torch import Tensor
 from transformers import (
+    LasrFeatureExtractor,
     ParakeetFeatureExtractor,
     PreTrainedConfig,
     SeamlessM4TFeatureExtractor,
@@ -17,7 +18,9 @@ from transformers import (
 
 from hf_speech_tl.audio import RATE
 
-FeatureExtractor: TypeAlias = Wav2Vec2FeatureExtractor | SeamlessM4TFeatureExtractor | ParakeetFeatureExtractor
+FeatureExtractor: TypeAlias = (
+    Wav2Vec2FeatureExtractor | SeamlessM4TFeatureExtractor | ParakeetFeatureExtractor | LasrFeatureExtractor
+)
 Count = TypeVar("Count", int, Tensor)
 
 
@@ -68,7 +71,14 @@ def _parakeet_frames(config: PreTrainedConfig, inputs: Count) -> Count:
     return inputs
 
 
-# Windows of 25 ms every 10 ms, as both log-mel extractors have them.
+def _lasr_frames(config: PreTrainedConfig, inputs: Count) -> Count:
+    encoder = encoder_config(config)
+    for _ in range(2):
+        inputs = (inputs - encoder.subsampling_conv_kernel_size) // encoder.subsampling_conv_stride + 1
+    return inputs
+
+
+# Windows of 25 ms every 10 ms, as all three log-mel extractors have them.
 _WINDOW, _HOP = 400, 160
 
 WAVEFORM = Frontend("input_values", _plain_waveform, lambda samples: samples, _convolved)
@@ -84,4 +94,10 @@ PARAKEET = Frontend(
     lambda config: ParakeetFeatureExtractor(feature_size=encoder_config(config).num_mel_bins),
     lambda samples: samples // _HOP,
     _parakeet_frames,
+)
+LASR = Frontend(
+    "input_features",
+    lambda config: LasrFeatureExtractor(feature_size=encoder_config(config).num_mel_bins),
+    lambda samples: (samples - _WINDOW) // _HOP + 1,
+    _lasr_frames,
 )

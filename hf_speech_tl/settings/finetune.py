@@ -81,7 +81,7 @@ class FinetuneSettings:
     model: str = Option(
         "Model",
         "starter, a directory, or a Hub id: a CTC model or bare encoder (wav2vec2, HuBERT, WavLM, data2vec-audio, SEW, "
-        "SEW-D, UniSpeech, UniSpeech-SAT, wav2vec2-conformer, w2v-BERT, Parakeet)",
+        "SEW-D, UniSpeech, UniSpeech-SAT, wav2vec2-conformer, w2v-BERT, Parakeet, LASR)",
         why="see --preset",
     ).default(AUTO)
     preset: str = Option(
