@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +169,15 @@ class SpeechTrainer(Trainer):
         return [recognition for _, recognition in sorted(order, key=lambda item: item[0])]
 
 
+class _Arguments(TrainingArguments):
+    """As transformers', but reporters are not told where the run lies on this machine."""
+
+    def to_dict(self) -> dict[str, Any]:
+        told = super().to_dict()
+        told["output_dir"] = Path(told["output_dir"]).name
+        return told
+
+
 def training_arguments(
     directory: Path,
     *,
@@ -178,10 +187,15 @@ def training_arguments(
     precision: str,
     seed: int,
     use_cpu: bool,
+    report_to: Sequence[str],
+    run_name: str,
 ) -> TrainingArguments:
-    """What the Trainer is told: when to evaluate and save, and that batches, loss and schedule are ours."""
+    """What the Trainer is told: when to evaluate and save, and that batches, loss and schedule are ours.
+
+    report_to: transformers' names of reporters, which know the run as `run_name`.
+    """
     every = max(1, -(-steps // evaluations))
-    return TrainingArguments(
+    return _Arguments(
         output_dir=str(directory),
         max_steps=steps,
         gradient_accumulation_steps=accumulation,
@@ -200,7 +214,9 @@ def training_arguments(
         seed=seed,
         remove_unused_columns=False,
         ignore_data_skip=True,  # the sampler itself starts where a resumed run left off
-        report_to=[],
+        report_to=list(report_to),
+        run_name=run_name,
+        trackio_static_space_id=False,  # no public copy of what is followed
         disable_tqdm=True,
         use_cpu=use_cpu,
     )

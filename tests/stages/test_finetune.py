@@ -133,6 +133,15 @@ def test_ctrl_c_leaves_a_checkpoint_and_the_resumed_run_ends_alike(settings, tmp
         assert torch.equal(value, _weights(cut)[key])
 
 
+def test_what_tensorboard_reads_stays_when_the_checkpoints_go_and_goes_with_the_run(settings, tmp_path) -> None:
+    run(settings(max_steps=1, report_to=("tensorboard",)))
+    (events,) = (tmp_path / "run" / "tensorboard").iterdir()
+    assert events.stat().st_size and not (tmp_path / "run" / "checkpoints").exists()
+    assert "report" not in (tmp_path / "run" / "README.md").read_text()
+    run(settings(max_steps=1, overwrite=True))
+    assert {path.name for path in (tmp_path / "run").iterdir()} == _FILES
+
+
 def test_a_run_does_not_go_on_with_other_data(settings, corpus, tmp_path, monkeypatch) -> None:
     own = shutil.copytree(corpus, tmp_path / "data")
 

@@ -45,6 +45,8 @@ def build(
         precision="float32",
         seed=0,
         use_cpu=True,
+        report_to=changes.pop("report_to", ()),
+        run_name="run",
     )
     arguments.max_grad_norm = changes.pop("max_grad_norm", 1.0)
     settings = dict(
