@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, cast
 
 from hf_speech_tl.corpora import find_source
@@ -27,6 +28,14 @@ def finetune(settings: FinetuneSettings) -> dict[str, object]:
     for source in settings.data:
         if source != AUTO:
             find_source(str(source), language)
+    for reporter in settings.report_to:
+        found = find_spec(reporter)
+        # A folder of that name here, such as wandb makes for its files, is found too, but has no origin.
+        if found is None or found.origin is None:
+            raise SettingsError(
+                f"--report-to {reporter}: its package is not installed; run "
+                f"`{sys.executable} -m pip install {reporter}`, or leave it out"
+            )
     if settings.push_to_hub is not None:
         from hf_speech_tl.publishing import check_login
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import select
@@ -111,6 +112,7 @@ def _keep_quiet(*, progress: bool) -> None:
         quiet["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     for name, value in quiet.items():
         os.environ.setdefault(name, value)
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # where it keeps its fonts is not news
     if not sys.warnoptions:
         for category in (DeprecationWarning, FutureWarning, UserWarning):
             warnings.simplefilter("ignore", category)

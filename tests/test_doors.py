@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 
@@ -119,6 +120,18 @@ def test_what_does_not_fit_the_language_is_refused_before_the_stage(
     assert len(lines) == 1
     assert lines[0].startswith("hf-speech-tl finetune: ")
     assert said in lines[0]
+
+
+@pytest.mark.parametrize("found", [None, ModuleSpec("wandb", None, is_package=True)])
+def test_a_reporter_that_is_not_installed_is_refused_before_the_stage(
+    stage: Stage, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, found: ModuleSpec | None
+) -> None:
+    """A folder of that name in the working directory, such as wandb makes, is not a package."""
+    stage(lambda _: pytest.fail("the stage was reached"))
+    monkeypatch.setattr("hf_speech_tl.finetune.find_spec", lambda _: found)
+    assert finetune.main(["--lang", "zh", "--report-to", "wandb"]) == 2
+    said = capsys.readouterr().err
+    assert "--report-to wandb: its package is not installed" in said and "-m pip install wandb`" in said
 
 
 @pytest.mark.parametrize("tag", ["zh", "zh-TW", "cmn"])

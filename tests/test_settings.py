@@ -81,6 +81,8 @@ def test_words_stand_for_no_value() -> None:
     settings = finetune("--lang zh --max-minutes none --batch-seconds auto --augment none --push-to-hub none")
     assert (settings.max_minutes, settings.batch_seconds, settings.push_to_hub) == (None, None, None)
     assert settings.augment == ()
+    assert finetune("--lang zh --report-to none").report_to == ()
+    assert finetune("--lang zh --report-to trackio,tensorboard").report_to == ("trackio", "tensorboard")
 
 
 def test_options_that_stand_alone() -> None:
@@ -122,10 +124,11 @@ def test_a_written_file_asks_for_the_same_run(tmp_path: Path, line: str) -> None
 
 def test_a_written_file_does_not_say_where_to_or_push_again(tmp_path: Path) -> None:
     path = tmp_path / "run.yaml"
-    write_yaml(finetune("--lang zh --output out --push-to-hub me/mine --private --overwrite --json --quiet"), path)
+    line = "--lang zh --output out --push-to-hub me/mine --private --overwrite --json --quiet --report-to wandb"
+    write_yaml(finetune(line), path)
     assert read_yaml(FinetuneSettings, path) == finetune("--lang zh")
     text = path.read_text("utf-8")
-    assert not [word for word in ("output", "push", "private", "overwrite", "json", "quiet") if word in text]
+    assert not [word for word in ("output", "push", "private", "overwrite", "json", "quiet", "report") if word in text]
 
 
 @pytest.mark.parametrize("line", ["--lang zh", EVERY_OPTION, "--lang zh --augment none --push-to-hub --from-scratch"])
@@ -153,6 +156,10 @@ def test_the_command_line_spelt_out_asks_for_the_same(line: str) -> None:
         ("--lang ''", ["--lang", "''"]),
         ("--lang zh --tuning lorra", ["--tuning", "'lorra'", "full, lora or head", "did you mean lora?"]),
         ("--lang zh --augment msk", ["--augment", "'msk'", "did you mean mask?"]),
+        (
+            "--lang zh --report-to trackio,wand",
+            ["--report-to", "'wand'", "tensorboard, trackio", "did you mean wandb?"],
+        ),
         ("--lang zh --max-minutes 0", ["--max-minutes", "'0'", "above 0"]),
         ("--lang zh --max-minutes=-3", ["--max-minutes", "'-3'", "above 0"]),
         ("--lang zh --max-minutes soon", ["'soon'", "a number above 0 or none"]),

@@ -121,7 +121,7 @@ def load_checkpoint(
     missing = {key for key in absent if not key.endswith("masked_spec_embed")}
     if len(missing) < len(absent):
         # Saved by a model that did not mask. Some families (SEW-D) leave it as whatever was in memory.
-        torch.nn.init.uniform_(model.base_model.masked_spec_embed)
+        torch.nn.init.uniform_(model.base_model.get_parameter("masked_spec_embed"))
     head = _head_keys(config)
     headless = head <= missing
     missing -= head

@@ -30,9 +30,10 @@ _SETTINGS = {
 }
 
 
-def card(results: dict, *, model_id: str | None = None) -> str:
+def card(results: dict, *, model_id: str | None = None, curves: bool = False) -> str:
     """README.md for a model with these results (results.json); `model_id` is its id on the Hub, if it has one.
 
+    curves: whether the picture of its training, training.svg, lies beside it.
     Paths of this machine are taken out. Without an id the examples load the model from the folder they lie in, and
     `name_model` puts the id in later. KeyError or jinja2.UndefinedError where results lack what a card must say.
     """
@@ -60,14 +61,16 @@ def card(results: dict, *, model_id: str | None = None) -> str:
         data={"licenses": [], "skipped": {}, "notes": [], "test_characters_never_trained": None, **public["data"]},
         model_line=_model_line(model_id),
         training=list(_training(public["training"])),
+        curves=curves,
         command=_command(public["command"]),
         environment=[f"{name} {value}" for name, value in public["environment"].items() if isinstance(value, str)],
     )
 
 
 def write_card(directory: Path, results: dict, *, model_id: str | None = None) -> None:
-    """Write the card of a model with these results to README.md in its directory."""
-    (directory / "README.md").write_text(card(results, model_id=model_id), encoding="utf-8")
+    """Write the card of a model with these results to README.md in its directory, and show its training.svg there."""
+    text = card(results, model_id=model_id, curves=(directory / "training.svg").is_file())
+    (directory / "README.md").write_text(text, encoding="utf-8")
 
 
 def name_model(text: str, model_id: str) -> str:

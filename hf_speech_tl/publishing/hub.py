@@ -18,7 +18,7 @@ from hf_speech_tl.publishing.card import name_model
 from hf_speech_tl.publishing.redaction import redact_origins, redact_results, redact_settings
 from hf_speech_tl.settings.push import check_repository
 
-# What transformers and peft write and read, and our three. Nothing else of the directory goes up: not the log, not
+# What transformers and peft write and read, and our four. Nothing else of the directory goes up: not the log, not
 # skipped.csv, not checkpoints, not what somebody laid there.
 _UPLOADED = (
     "model.safetensors",
@@ -35,6 +35,7 @@ _UPLOADED = (
     "adapter/adapter_config.json",
     "adapter/adapter_model.safetensors",
     "README.md",
+    "training.svg",
     "results.json",
     "run.yaml",
 )

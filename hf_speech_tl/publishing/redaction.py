@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from pathlib import PureWindowsPath
 
-# They say where things lie on this machine and nothing about the model; and a tier often has its speaker's name.
-_ONLY_HERE = ("output", "resume", "tier")
+# They say where things lie on this machine, or who watched, and nothing about the model; and a tier often has its
+# speaker's name.
+_ONLY_HERE = ("output", "resume", "report_to", "tier")
 # Of results.json, figures and settings. What else a command may note (texts, names of clips) stays at home.
 _PUBLIC = ("command", "lang", "language", "model", "data", "before", "after", "stages", "training", "environment")
 # Absolute (POSIX, Windows, UNC), from the home folder, from this folder or the one above.
@@ -20,7 +21,7 @@ _WORD = re.compile(r"""(["'`(\[]*)(\S*?)(["'`)\],.;:!?]*)(?=\s|$)""")
 
 
 def redact_settings(settings: Mapping[str, object], *, keep: Collection[str] = ()) -> dict[str, object]:
-    """A run's settings with every path reduced to its last name, and without `output`, `resume` and `tier`.
+    """A run's settings with every path reduced to its last name, and without what is about this machine only.
 
     In settings any value with a slash is a path, unless it starts with `hub:` or is one of the Hub ids in `keep`.
     """
@@ -80,8 +81,9 @@ def _command(command: str, keep: Collection[str]) -> str:
     for argument in arguments:
         if argument.startswith("--"):
             option, _, value = argument.removeprefix("--").partition("=")
-            dropping = option in _ONLY_HERE and not value
-            if option in _ONLY_HERE:
+            only_here = option.replace("-", "_") in _ONLY_HERE
+            dropping = only_here and not value
+            if only_here:
                 continue
         elif dropping:
             dropping = False

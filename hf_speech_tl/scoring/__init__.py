@@ -1,7 +1,19 @@
 """Character and word error rates, their intervals, and comparisons on the same utterances."""
 
 from hf_speech_tl.scoring.edits import character_edits, rate
+from hf_speech_tl.scoring.intervals import choose_units, interval
 from hf_speech_tl.scoring.metrics import CharacterErrorRate, WordErrorRate
 from hf_speech_tl.scoring.scores import Comparison, Scores, compare, score
 
-__all__ = ["CharacterErrorRate", "Comparison", "Scores", "WordErrorRate", "character_edits", "compare", "rate", "score"]
+__all__ = [
+    "CharacterErrorRate",
+    "Comparison",
+    "Scores",
+    "WordErrorRate",
+    "character_edits",
+    "choose_units",
+    "compare",
+    "interval",
+    "rate",
+    "score",
+]

@@ -235,6 +235,17 @@ class FinetuneSettings:
         recorded=False,
     ).default(None)
 
+    report_to: tuple[str, ...] = Option(
+        "Result",
+        "show the training elsewhere too, one or several with commas: tensorboard (files in --output), trackio (on "
+        "this machine), wandb (sent to Weights & Biases, or kept here with WANDB_MODE=offline)",
+        choices=("tensorboard", "trackio", "wandb"),
+        many=True,
+        metavar="LIST",
+        shown="none",
+        why="log.jsonl and training.svg are always written",
+        recorded=False,
+    ).default(())
     push_to_hub: str | None = Option(
         "Result",
         "upload model, card and results in one commit to OWNER/NAME or NAME; without ID: named as the directory",

@@ -32,6 +32,7 @@ from hf_speech_tl.training import (
     collator,
     first_batches,
     measure_pace,
+    reporting,
     training_arguments,
 )
 
@@ -118,6 +119,8 @@ def follow(
             precision=course.length.precision,
             seed=settings.seed,
             use_cpu=processes.device.type == "cpu",
+            report_to=settings.report_to,
+            run_name=output.directory.resolve().name,
         ),
         feature_extractor=prepared.checkpoint.feature_extractor,
         vocabulary=prepared.vocabulary,
@@ -140,7 +143,8 @@ def follow(
     trainer.add_callback(report)
     begin = time.monotonic()
     try:
-        trainer.train(resume_from_checkpoint=str(output.checkpoint) if output.checkpoint else None)
+        with reporting(trainer, prepared.checkpoint.model.config, output.directory):
+            trainer.train(resume_from_checkpoint=str(output.checkpoint) if output.checkpoint else None)
     finally:
         report.close()
         trainer.interruption.restore()

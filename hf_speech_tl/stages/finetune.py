@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,9 @@ from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 
 from hf_speech_tl.corpora import samples, write_skipped
+from hf_speech_tl.errors import SpeechError
 from hf_speech_tl.publishing import push, write_card
+from hf_speech_tl.publishing.curves import draw_curves
 from hf_speech_tl.publishing.save import save_model, verify_saved
 from hf_speech_tl.settings import FinetuneSettings, write_yaml
 from hf_speech_tl.stages.course import Course, follow, lay_out
@@ -74,6 +77,8 @@ def _run(
     saved, vocabulary = load_recogniser(str(directory))
     after = judge(saved, vocabulary, test, split="test", spaced=prepared.spaced)
     results = gather_results(settings, prepared, course, trained, after.scores, base=base)
+    with contextlib.suppress(SpeechError):  # the picture is not worth the run, should somebody have removed the log
+        draw_curves(directory / "log.jsonl", directory / "training.svg")
     write_card(directory, results)
     verify_saved(directory, [samples(test[at]["audio"]) for at in range(min(_VERIFIED, len(test)))])
     # Whoever repeats the run takes the steps and the precision that were measured here.

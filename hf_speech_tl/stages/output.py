@@ -16,7 +16,7 @@ from hf_speech_tl.settings import FinetuneSettings, read_yaml, write_yaml
 _WRITTEN = (
     *("model.safetensors", "config.json", "processor_config.json", "vocab.json", "tokenizer_config.json", "adapter"),
     *("special_tokens_map.json", "added_tokens.json", "README.md", "results.json", "run.yaml", "skipped.csv"),
-    *("log.jsonl", "error.log", "checkpoints", ".saving"),
+    *("training.svg", "log.jsonl", "error.log", "tensorboard", "checkpoints", ".saving"),
 )
 
 

@@ -5,6 +5,7 @@ from hf_speech_tl.training.clips import Batch, Clips, collator
 from hf_speech_tl.training.optimiser import Rates, build_optimiser, build_schedule
 from hf_speech_tl.training.pace import Pace, first_batches, measure_pace
 from hf_speech_tl.training.progress import Report
+from hf_speech_tl.training.reporters import reporting
 from hf_speech_tl.training.trainer import SpeechTrainer, training_arguments
 
 __all__ = [
@@ -20,5 +21,6 @@ __all__ = [
     "collator",
     "first_batches",
     "measure_pace",
+    "reporting",
     "training_arguments",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from transformers import PreTrainedModel, Trainer, TrainingArguments
 from hf_speech_tl.decoding import Recognition, recognise
 from hf_speech_tl.models import FeatureExtractor, Vocabulary, logits_of
 from hf_speech_tl.objectives import ctc_losses
-from hf_speech_tl.scoring import character_edits, rate
+from hf_speech_tl.scoring import character_edits, choose_units, interval
 from hf_speech_tl.training.batches import Batches
 from hf_speech_tl.training.clips import Batch, Clips, collator
 from hf_speech_tl.training.guard import FiniteGradients, Interruption
@@ -60,6 +60,7 @@ class SpeechTrainer(Trainer):
         self.loss_is_scaled_for_ga = True
         self.audio_seconds = 0.0
         self.step_ids: list[str] = []
+        self._step_rates: dict[str, float] = {}
         self.finite = FiniteGradients(lambda: self.step_ids)
         self.add_callback(self.finite)
         self.interruption = Interruption()
@@ -96,6 +97,10 @@ class SpeechTrainer(Trainer):
         ours = torch.tensor([len(self.step_ids), seconds, self.interruption.asked], device=self.args.device)
         utterances, seconds, asked = self.accelerator.reduce(ours, "sum").tolist()
         self.audio_seconds += seconds
+        assert self.optimizer is not None
+        # Muon's groups have the encoder's rate times a constant.
+        groups = [group for group in self.optimizer.param_groups if not group["muon"]]
+        self._step_rates = {group["part"]: group["lr"] for group in groups}
         # Processes see a signal at different times; they all stop after the same step, or wait for each other for ever.
         self.interruption.agreed = asked > 0
         return micro_batches, utterances
@@ -120,12 +125,24 @@ class SpeechTrainer(Trainer):
             self._created_lr_scheduler = True
         return self.lr_scheduler
 
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """As transformers', which logs the learning rate of whichever group comes first; here both parts have one."""
+        if logs.pop("learning_rate", None) is not None:
+            for part, name in (("encoder", "learning_rate"), ("head", "head_learning_rate")):
+                if part in self._step_rates:
+                    logs[name] = self._step_rates[part]
+        super().log(logs, start_time)
+
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        """Greedy error on the validation clips, with the signs of a collapse: blank share, distinct symbols."""
+        """Greedy error on the validation clips with its 95 % interval; blanks and distinct symbols show a collapse."""
         recognitions = self._recognise_validation()
         texts = [recognition.text for recognition in recognitions]
+        edits = character_edits(self._references, texts, spaced=self._spaced)
+        cer = interval(edits, choose_units(self._validation_clips.rows["speaker"][:]))
         metrics = {
-            "eval_cer": rate(character_edits(self._references, texts, spaced=self._spaced)),
+            "eval_cer": cer.value,
+            "eval_cer_low": cer.low,
+            "eval_cer_high": cer.high,
             "eval_blank_share": sum(r.blank_share for r in recognitions) / len(recognitions),
             "eval_symbols": float(len(set("".join(texts)))),
             "eval_steps_skipped": float(self.finite.skipped),
@@ -152,6 +169,15 @@ class SpeechTrainer(Trainer):
         return [recognition for _, recognition in sorted(order, key=lambda item: item[0])]
 
 
+class _Arguments(TrainingArguments):
+    """As transformers', but reporters are not told where the run lies on this machine."""
+
+    def to_dict(self) -> dict[str, Any]:
+        told = super().to_dict()
+        told["output_dir"] = Path(told["output_dir"]).name
+        return told
+
+
 def training_arguments(
     directory: Path,
     *,
@@ -161,10 +187,15 @@ def training_arguments(
     precision: str,
     seed: int,
     use_cpu: bool,
+    report_to: Sequence[str],
+    run_name: str,
 ) -> TrainingArguments:
-    """What the Trainer is told: when to evaluate and save, and that batches, loss and schedule are ours."""
+    """What the Trainer is told: when to evaluate and save, and that batches, loss and schedule are ours.
+
+    report_to: transformers' names of reporters, which know the run as `run_name`.
+    """
     every = max(1, -(-steps // evaluations))
-    return TrainingArguments(
+    return _Arguments(
         output_dir=str(directory),
         max_steps=steps,
         gradient_accumulation_steps=accumulation,
@@ -183,7 +214,9 @@ def training_arguments(
         seed=seed,
         remove_unused_columns=False,
         ignore_data_skip=True,  # the sampler itself starts where a resumed run left off
-        report_to=[],
+        report_to=list(report_to),
+        run_name=run_name,
+        trackio_static_space_id=False,  # no public copy of what is followed
         disable_tqdm=True,
         use_cpu=use_cpu,
     )

@@ -67,6 +67,7 @@ def saved(tmp_path: Path, results: dict) -> Path:
         "adapter/adapter_model.safetensors": "adapter",
         "adapter/README.md": "base_model: /home/ana/models/xls-r",
         "README.md": card(results),
+        "training.svg": "<svg/>",
         "results.json": json.dumps(results),
         "run.yaml": settings.replace("\n        ", "\n"),
         "skipped.csv": "id,split,source,reason,detail\nana/clip_07,train,ro-tuxpaint,truncated,",

@@ -114,3 +114,13 @@ def test_a_card_is_not_written_with_holes(results: dict) -> None:
     del results["after"]["utterances"]
     with pytest.raises(jinja2.UndefinedError, match="utterances"):
         card(results)
+
+
+def test_the_picture_of_the_training_is_shown_where_there_is_one(results: dict, tmp_path: Path) -> None:
+    (tmp_path / "training.svg").write_text("<svg/>", encoding="utf-8")
+    write_card(tmp_path, results)
+    text = (tmp_path / "README.md").read_text(encoding="utf-8")
+    section = text.partition("## How it was trained\n\n")[2]
+    assert section.startswith("![Training loss, ") and "](training.svg)\n" in section
+    before, after = card(results).split("## How it was trained\n\n")
+    assert text.startswith(before) and text.endswith(after)

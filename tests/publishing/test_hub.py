@@ -22,6 +22,7 @@ _PUBLIC = {
     "adapter/adapter_config.json",
     "adapter/adapter_model.safetensors",
     "README.md",
+    "training.svg",
     "results.json",
     "run.yaml",
 }

@@ -54,6 +54,7 @@ def test_settings_lose_what_is_only_about_this_machine() -> None:
         ("hf-speech-tl finetune --lang zh --data ../zh --output runs/zh", "hf-speech-tl finetune --lang zh --data zh"),
         ("hf-speech-tl finetune --output=runs/zh --lang zh", "hf-speech-tl finetune --lang zh"),
         ("hf-speech-tl finetune --resume --lang zh", "hf-speech-tl finetune --lang zh"),
+        ("hf-speech-tl finetune --report-to wandb --lang zh", "hf-speech-tl finetune --lang zh"),
         ("finetune /home/ana/run.yaml --data '/home/ana/my words'", "finetune run.yaml --data 'my words'"),
         ("finetune --data=a/b --augment noise=/n/x", "finetune --data=b --augment noise=x"),
         ("finetune --data /home/ana's/zh", "finetune --data zh"),

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -16,7 +17,7 @@ from safetensors.torch import load_file
 from tiny import FAMILIES, RATE, encoder_of, extractor_of, free_port, save_tiny, tiny_model
 from transformers import AutoModelForCTC, AutoProcessor, pipeline
 
-from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.errors import DataError, SettingsError
 from hf_speech_tl.models import Vocabulary, can_mask, is_of_head, load_checkpoint, read_config, replace_head
 from hf_speech_tl.settings import FinetuneSettings, write_yaml
 from hf_speech_tl.settings.yaml_file import read_values
@@ -34,6 +35,7 @@ _FILES = {
     "run.yaml",
     "skipped.csv",
     "log.jsonl",
+    "training.svg",
 }
 
 
@@ -47,6 +49,7 @@ def test_a_directory_that_stands_alone(settings, tmp_path) -> None:
     assert {path.name for path in directory.iterdir()} == _FILES
     stored = json.loads((directory / "results.json").read_text())
     assert stored == {key: value for key, value in results.items() if key != "output"}
+    assert "](training.svg)" in (directory / "README.md").read_text()
     assert stored["before"]["utterances"] == stored["after"]["utterances"] == 8
     assert str(tmp_path) not in (directory / "README.md").read_text() + (directory / "config.json").read_text()
     processor = AutoProcessor.from_pretrained(directory)
@@ -134,6 +137,25 @@ def test_ctrl_c_leaves_a_checkpoint_and_the_resumed_run_ends_alike(settings, tmp
     assert resumed["after"] == whole["after"]
     for key, value in _weights(tmp_path / "whole").items():
         assert torch.equal(value, _weights(cut)[key])
+
+
+def test_what_tensorboard_reads_stays_when_the_checkpoints_go_and_goes_with_the_run(settings, tmp_path) -> None:
+    run(settings(max_steps=1, report_to=("tensorboard",)))
+    (events,) = (tmp_path / "run" / "tensorboard").iterdir()
+    assert events.stat().st_size and not (tmp_path / "run" / "checkpoints").exists()
+    assert "report" not in (tmp_path / "run" / "README.md").read_text()
+    run(settings(max_steps=1, overwrite=True))
+    assert {path.name for path in (tmp_path / "run").iterdir()} == _FILES
+
+
+def test_a_log_that_was_taken_away_costs_the_picture_and_not_the_run(settings, tmp_path, monkeypatch) -> None:
+    def nothing(log: Path, picture: Path) -> None:
+        raise DataError("nothing to draw")
+
+    monkeypatch.setattr("hf_speech_tl.stages.finetune.draw_curves", nothing)
+    run(settings(max_steps=1))
+    assert {path.name for path in (tmp_path / "run").iterdir()} == _FILES - {"training.svg"}
+    assert "training.svg" not in (tmp_path / "run" / "README.md").read_text()
 
 
 def test_a_run_does_not_go_on_with_other_data(settings, corpus, tmp_path, monkeypatch) -> None:

@@ -12,6 +12,7 @@ import pytest
 import torch
 from tiny import EXTRACTOR, VOCABULARY, free_port, tiny_model, tiny_rows
 
+from hf_speech_tl.decoding import Recognition
 from hf_speech_tl.errors import RunError
 from hf_speech_tl.models import prepare_tuning
 from hf_speech_tl.training import Batches, Clips, Rates, SpeechTrainer, training_arguments
@@ -44,6 +45,8 @@ def build(
         precision="float32",
         seed=0,
         use_cpu=True,
+        report_to=changes.pop("report_to", ()),
+        run_name="run",
     )
     arguments.max_grad_norm = changes.pop("max_grad_norm", 1.0)
     settings = dict(
@@ -65,7 +68,9 @@ def one_plain_step(directory: Path, batches: list[list[int]]) -> tuple[dict[str,
     trainer = build(directory, FixedBatches(batches), steps=1, accumulation=len(batches), max_grad_norm=0.0)
     # Plain SGD shows the size of the gradient; Adam hides it. A step of some 1.5 in all: at a rate of 1, rounding alone
     # came to 1.5e-5 on a CPU with AVX2.
-    trainer.optimizer = torch.optim.SGD([{"params": [*trainer.model.parameters()], "part": "encoder"}], lr=0.1)
+    trainer.optimizer = torch.optim.SGD(
+        [{"params": [*trainer.model.parameters()], "part": "encoder", "muon": False}], lr=0.1
+    )
     trainer.args.logging_steps = trainer.state.logging_steps = 1
     trainer.train()
     loss = next(entry["loss"] for entry in trainer.state.log_history if "loss" in entry)
@@ -180,3 +185,27 @@ def test_a_resumed_run_ends_with_the_same_weights(tmp_path) -> None:
     assert rest.state.global_step == 8
     for ours, theirs in zip(whole.model.parameters(), rest.model.parameters(), strict=True):
         assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize("optimiser", ["adamw", "muon"])
+def test_the_log_has_the_rates_of_both_parts_and_the_interval_of_the_error(optimiser: str, tmp_path) -> None:
+    batches = FixedBatches([[0, 1]] * 10)
+    trainer = build(tmp_path, batches, steps=10, optimiser=optimiser, rates=Rates(1e-2, 3e-3, 0.0, 0.5, 0))
+    heard = [Recognition("ab", 1.0, 0.5), Recognition("d", 1.0, 0.5)]  # of "ab" and "abc d"
+    trainer._recognise_validation = lambda: heard
+    trainer.train()
+    training = next(entry for entry in trainer.state.log_history if "loss" in entry)
+    # The tenth step's: after five steps of warm-up, 1/5 of the way down is left.
+    assert training["learning_rate"] == pytest.approx(1e-2 / 5)
+    assert training["head_learning_rate"] == pytest.approx(3e-3 / 5)
+    validation = next(entry for entry in trainer.state.log_history if "eval_cer" in entry)
+    error = [validation[f"eval_cer{name}"] for name in ("_low", "", "_high")]
+    assert error == pytest.approx([0, 4 / 7, 4 / 5])
+
+
+def test_with_the_head_alone_there_is_only_its_rate(tmp_path) -> None:
+    model = prepare_tuning(tiny_model(), "head", fresh=False, rank=2)
+    trainer = build(tmp_path, FixedBatches([[0, 1]] * 10), steps=10, model=model)
+    trainer.train()
+    training = next(entry for entry in trainer.state.log_history if "loss" in entry)
+    assert "head_learning_rate" in training and "learning_rate" not in training
