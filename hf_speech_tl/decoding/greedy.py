@@ -11,7 +11,7 @@ import torch
 from transformers import PreTrainedModel
 
 from hf_speech_tl.audio import RATE
-from hf_speech_tl.models import FeatureExtractor, Vocabulary, input_name, logits_of
+from hf_speech_tl.models import FeatureExtractor, Vocabulary, hears_padding, input_name, logits_of
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ def recognise(
 ) -> list[Recognition]:
     """Recognise `len(seconds)` clips; `load(i)` gives the samples of clip i, `(samples,)` at 16 kHz, in its turn.
 
-    Clips of similar length share a batch. Where a model normalises over the whole input including its padding
-    (`feat_extract_norm="group"`), text would depend on the neighbours: there, clips go one by one.
+    Clips of similar length share a batch. Where a model hears its padding, text would depend on the neighbours: there,
+    clips go one by one, as transformers' pipeline takes them.
     """
-    if getattr(model.config, "feat_extract_norm", "layer") == "group":
+    if hears_padding(model.config):
         batch_seconds = 0.0
     found: list[Recognition | None] = [None] * len(seconds)
     was_training = model.training

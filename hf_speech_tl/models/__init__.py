@@ -3,7 +3,7 @@
 from hf_speech_tl.models.adapters import check_adapter
 from hf_speech_tl.models.checkpoint import STARTER, Checkpoint, Masking, can_mask, load_checkpoint, read_config
 from hf_speech_tl.models.cost import Cost, cost_of
-from hf_speech_tl.models.frames import frame_count, input_name, logits_of
+from hf_speech_tl.models.frames import frame_count, hears_padding, input_name, logits_of
 from hf_speech_tl.models.frontends import FeatureExtractor
 from hf_speech_tl.models.head import head_of, is_of_head, replace_head
 from hf_speech_tl.models.tuning import merge, prepare_tuning
@@ -21,6 +21,7 @@ __all__ = [
     "cost_of",
     "frame_count",
     "head_of",
+    "hears_padding",
     "input_name",
     "is_of_head",
     "load_checkpoint",

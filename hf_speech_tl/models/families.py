@@ -15,6 +15,7 @@ class Family:
     lora_targets: the projections that LoRA adapts. They must be called as modules: WavLM hands the weights of its
     attention projections to torch's fused attention, so an adapter there would never be run. head: the name of the
     output layer. encoder: the name of the encoder, where the model itself does not tell it as its base model.
+    hears_padding: its convolutions run over padding, so that a clip's last frames depend on what it is batched with.
     relatives: other models with the same encoder, whose own decoder or lack of one does not matter here.
     """
 
@@ -23,6 +24,7 @@ class Family:
     frontend: Frontend = WAVEFORM
     head: str = "lm_head"
     encoder: str | None = None
+    hears_padding: bool = False
     relatives: tuple[str, ...] = ()
 
 
@@ -38,12 +40,12 @@ FAMILIES = {
         Family("wav2vec2", _ATTENTION + _FEED_FORWARD),
         Family("hubert", _ATTENTION + _FEED_FORWARD),
         Family("wavlm", _FEED_FORWARD),
-        Family("data2vec-audio", _ATTENTION + _FEED_FORWARD),
-        Family("sew", _ATTENTION + _FEED_FORWARD),
-        Family("sew-d", _DEBERTA),
+        Family("data2vec-audio", _ATTENTION + _FEED_FORWARD, hears_padding=True),
+        Family("sew", _ATTENTION + _FEED_FORWARD, hears_padding=True),
+        Family("sew-d", _DEBERTA, hears_padding=True),
         Family("unispeech", _ATTENTION + _FEED_FORWARD),
         Family("unispeech-sat", _ATTENTION + _FEED_FORWARD),
-        Family("wav2vec2-conformer", _CONFORMER + _FEED_FORWARD),
+        Family("wav2vec2-conformer", _CONFORMER + _FEED_FORWARD, hears_padding=True),
         Family("wav2vec2-bert", _CONFORMER + _FEED_FORWARD, SEAMLESS),
         Family(
             "parakeet_ctc",
@@ -51,6 +53,7 @@ FAMILIES = {
             PARAKEET,
             head="ctc_head",
             encoder="encoder",
+            hears_padding=True,
             relatives=("parakeet_encoder", "parakeet_tdt", "parakeet_rnnt"),
         ),
         Family("lasr_ctc", _FAST_CONFORMER, LASR, head="ctc_head", encoder="encoder", relatives=("lasr_encoder",)),

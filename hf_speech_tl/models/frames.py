@@ -20,6 +20,11 @@ def input_name(config: PreTrainedConfig) -> str:
     return FAMILIES[config.model_type].frontend.input_name
 
 
+def hears_padding(config: PreTrainedConfig) -> bool:
+    """Whether what a clip is batched with changes its logits: by the family, or by a norm over the whole input."""
+    return FAMILIES[config.model_type].hears_padding or getattr(config, "feat_extract_norm", "layer") == "group"
+
+
 def logits_of(model: nn.Module, config: PreTrainedConfig, inputs: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     """Logits `(batch, frames, symbols)` of a padded batch, and how many frames of each clip count, `(batch,)`.
 

@@ -14,6 +14,7 @@ from accelerate.utils import broadcast_object_list
 
 from hf_speech_tl.corpora import samples, write_skipped
 from hf_speech_tl.errors import SpeechError
+from hf_speech_tl.models import hears_padding
 from hf_speech_tl.publishing import push, write_card
 from hf_speech_tl.publishing.curves import draw_curves
 from hf_speech_tl.publishing.save import save_model, verify_saved
@@ -131,6 +132,6 @@ def _plan(prepared: Prepared, course: Course, settings: FinetuneSettings, direct
 
 
 def _warnings(prepared: Prepared) -> list[str]:
-    if getattr(prepared.checkpoint.model.config, "feat_extract_norm", "layer") == "group":
-        return ["this model normalises over padding too: its training batches depend a little on what they are made of"]
+    if hears_padding(prepared.checkpoint.model.config):
+        return ["this model hears padding too: batches depend a little on what they are made of; scored clip by clip"]
     return []

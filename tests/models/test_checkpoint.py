@@ -14,6 +14,7 @@ from hf_speech_tl.models import (
     can_mask,
     frame_count,
     head_of,
+    hears_padding,
     load_checkpoint,
     logits_of,
     read_config,
@@ -120,6 +121,27 @@ def test_frames_of_a_clip(family: str) -> None:
         )
         assert frames.tolist() == [frame_count(model.config, len(clip)) for clip in clips]
         assert logits.shape[1] == frames.max()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_a_clip_is_batched_with_changes_nothing_or_is_known(family: str) -> None:
+    model = tiny_model(family).eval()
+    with torch.no_grad():
+        head_of(model).weight *= 10
+        clips = [np.random.default_rng(0).normal(0, 0.1, samples) for samples in (12_800, 13_000, 32_000)]
+        together, frames = _logits(model, clips)
+        apart = max(
+            (_logits(model, [clip])[0][0, :count] - rows[:count]).abs().max().item()
+            for clip, rows, count in zip(clips, together, frames.tolist(), strict=True)
+        )
+    assert (apart > 1e-4) == hears_padding(model.config), apart
+
+
+def _logits(model, clips):  # type: ignore[no-untyped-def]
+    extractor = extractor_of(model)
+    inputs = extractor(clips, sampling_rate=16_000, padding=True, return_tensors="pt", return_attention_mask=True)
+    heard, mask = inputs[extractor.model_input_names[0]].float(), inputs["attention_mask"].long()
+    return logits_of(model, model.config, heard, mask)
 
 
 def test_rows_of_common_symbols_are_kept_and_capitals_count(tmp_path) -> None:
