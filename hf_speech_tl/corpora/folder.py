@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from hf_speech_tl.corpora import aishell, common_voice, kaldi, librispeech, tiers
+from hf_speech_tl.corpora import aishell, common_voice, kaldi, librispeech, mls, tiers
 from hf_speech_tl.corpora.licence import licence_beside
 from hf_speech_tl.corpora.manifest import MANIFESTS, read_manifests
 from hf_speech_tl.corpora.recordings import Listing, Row, read_rows
@@ -30,6 +30,7 @@ _LAYOUTS: dict[str, _Layout] = {
     "Common Voice": common_voice,
     "AISHELL-1": aishell,
     "LibriSpeech": librispeech,
+    "Multilingual LibriSpeech": mls,
     "Kaldi": kaldi,
 }
 
