@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import socket
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import datasets
 import numpy as np
 import soundfile
 import torch
+from safetensors.torch import save_file
 from transformers import AutoConfig, AutoModelForCTC, PreTrainedModel, Wav2Vec2FeatureExtractor
 
 from hf_speech_tl.models import FeatureExtractor, Vocabulary
@@ -100,6 +102,25 @@ def save_tiny(directory: Path, family: str = "wav2vec2", **changes: object) -> P
     model = tiny_model(family, **changes)
     model.save_pretrained(directory)
     VOCABULARY.processor(extractor_of(model), directory).save_pretrained(directory)
+    return directory
+
+
+def save_many_languages(directory: Path) -> Path:
+    """A model laid out as facebook/mms-1b-all is: English in the weights, a file for each other language."""
+    symbols = {
+        "eng": ["<pad>", "a", "b"],
+        "swh": ["<pad>", "|", "a", "e", "ŋ"],
+        "cmn-script_simplified": ["<pad>", "你"],
+    }
+    model = tiny_model(symbols=3, adapter_attn_dim=4, do_stable_layer_norm=True)
+    model.save_pretrained(directory)
+    EXTRACTOR.save_pretrained(directory)
+    ids = {lang: {symbol: at for at, symbol in enumerate(own)} for lang, own in symbols.items()}
+    (directory / "vocab.json").write_text(json.dumps(ids), "utf-8")
+    torch.manual_seed(1)
+    layers = {name: torch.randn_like(weight) for name, weight in model._get_adapters().items()}
+    layers |= {"lm_head.weight": torch.randn(5, 16), "lm_head.bias": torch.randn(5)}
+    save_file(layers, directory / "adapter.swh.safetensors")
     return directory
 
 

@@ -1,30 +1,16 @@
-import json
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
-from tiny import EXTRACTOR, tiny_model
+from tiny import save_many_languages, tiny_model
 
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.models import Vocabulary, check_adapter, load_checkpoint, read_config, replace_head
 
-_SYMBOLS = {"eng": ["<pad>", "a", "b"], "swh": ["<pad>", "|", "a", "e", "ŋ"], "cmn-script_simplified": ["<pad>", "你"]}
-
 
 @pytest.fixture
 def many_languages(tmp_path) -> Path:
-    """A model laid out as facebook/mms-1b-all is: English in the weights, a file for each other language."""
-    model = tiny_model(symbols=3, adapter_attn_dim=4, do_stable_layer_norm=True)
-    model.save_pretrained(tmp_path)
-    EXTRACTOR.save_pretrained(tmp_path)
-    ids = {lang: {symbol: at for at, symbol in enumerate(symbols)} for lang, symbols in _SYMBOLS.items()}
-    (tmp_path / "vocab.json").write_text(json.dumps(ids), "utf-8")
-    torch.manual_seed(1)
-    layers = {name: torch.randn_like(weight) for name, weight in model._get_adapters().items()}
-    layers |= {"lm_head.weight": torch.randn(5, 16), "lm_head.bias": torch.randn(5)}
-    save_file(layers, tmp_path / "adapter.swh.safetensors")
-    return tmp_path
+    return save_many_languages(tmp_path)
 
 
 def test_the_adapter_of_a_language_is_loaded_and_stays(many_languages: Path, tmp_path) -> None:
