@@ -59,10 +59,12 @@ def conclude(cls: type[S], arguments: Sequence[str] | None, work: Callable[[S], 
 
 def _is_output_closed() -> bool:
     """Whether whoever reads our output has seen enough (| head); then nothing more goes there."""
+    if sys.platform == "win32":  # where there is no such pipe
+        return False
+    closed = select.poll()
     try:
-        closed = select.poll()
         closed.register(sys.stdout.fileno(), 0)
-    except (AttributeError, OSError):  # Windows, where there is no such pipe; output that is no file
+    except OSError:  # output that is no file
         return False
     if not closed.poll(0):
         return False
