@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from hf_speech_tl.corpora import find_source
 from hf_speech_tl.errors import SettingsError
-from hf_speech_tl.languages import find_language
+from hf_speech_tl.languages import check_units, find_language
 from hf_speech_tl.settings import FinetuneSettings
 from hf_speech_tl.terminal import conclude, score_line
 
@@ -24,6 +24,7 @@ def finetune(settings: FinetuneSettings) -> dict[str, object]:
         SpeechError: see hf_speech_tl.errors. Settings that do not fit the language are refused before torch is loaded.
     """
     language = find_language(settings.lang)
+    check_units(settings.units, language)
     for source in settings.data:
         find_source(source, language)
     if settings.push_to_hub is not None:
