@@ -15,7 +15,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import metadata, util
+from importlib import util
 from typing import TYPE_CHECKING, Literal
 
 from hf_speech_tl.errors import SettingsError
@@ -30,19 +30,19 @@ if TYPE_CHECKING:
 # Voices of espeak-ng 1.52 that were looked through, over the names of countries in CLDR. Left out are those that lose
 # tones (cmn, yue, hak, th, my, shn, vi), vowels that are not written (ar, he), glottal stops (haw) or nasal vowels
 # (ht); that name letters instead of reading them (as, or, kok, chr, kanji of ja, clitics of mt); that write short
-# vowels as glottal stops (da) or no IPA (ky); that misread ko, tk and tr; and those with nothing to look through.
+# vowels as glottal stops (da) or no IPA (ky); that misread ko, tk, tr and uz; and the unseen.
 _VOICES = (
     "af am an az ba be bg bn bs ca cs cv cy de el en en-US eo es es-419 et eu fa fi fr fr-BE fr-CH ga gd gn gu hi hr "
     "hu hy ia id is it ka kk kn la lb lt lv mi mk ml mr ms nb ne nl om pa pap pl pt pt-BR qu ro ru sd si sk sl sq sr "
-    "sv sw ta te ti tt ug uk ur uz"
+    "sv sw ta te ti tt ug uk ur"
 )
 # Maps of epitran 1.35, each for a script. Those for Arabic scripts lack the unwritten vowels here as well, those for
 # Chinese read no characters, and of pinyin not all (xue2).
 _MAPS = (
     "aze-Cyrl bho-Deva ceb-Latn csb-Latn fry-Latn ful-Latn glg-Latn hat-Latn-bab hau-Latn ilo-Latn jav-Latn kab-Latn "
     "kin-Latn kir-Cyrl kmr-Latn kor-Hang lij-Latn lug-Latn mlt-Latn mon-Cyrl-bab nno-Latn nya-Latn oci-Latn ori-Orya "
-    "run-Latn sag-Latn sna-Latn som-Latn tgk-Cyrl tpi-Latn tsn-Latn tuk-Latn tur-Latn uzb-Cyrl vie-Latn xho-Latn "
-    "yor-Latn zul-Latn"
+    "run-Latn sag-Latn sna-Latn som-Latn tgk-Cyrl tpi-Latn tsn-Latn tuk-Latn tur-Latn uzb-Cyrl uzb-Latn vie-Latn "
+    "xho-Latn yor-Latn zul-Latn"
 )
 _BOTH_SCRIPTS = frozenset({"sr-Latn"})  # the voice reads the other script of the language as well
 # How Unicode names the letters of a script. Of those of another one, espeak-ng says the names, in whatever language.
@@ -61,6 +61,12 @@ _UNTRAINED = str.maketrans(dict.fromkeys("ˈˌ'-\u0361\u035c\u200d"))
 _ASCII_IPA = (("`ʔ", "ʼ"), ("`", "ʼ"), ("r.", "ɽ"), ("?", "ʔ"), ("^", "ʲ"), (":", "ː"), ("S", "ʃ"), ("X", "χ"),
               ("A", "a"), ("+", "\u0300"), ("g", "ɡ"), ("ʦ", "ts"), ("Φ", "ɸ"), ("q1", "q"), ('"', ""),
               ("#", ""))  # fmt: skip
+# Languages of five vowel qualities (and ə and ɨ in Romanian), or with one i and one u, after their illustrations in the
+# Handbook and the Journal of the IPA: espeak-ng writes how its synthesis reduces them, which is no contrast to learn.
+_FIVE_VOWELS = str.maketrans("ɪʊɛɔæɑɐ", "iueoaaa")
+_VOWELS = dict.fromkeys(("an", "bs", "el", "eo", "es", "eu", "hr", "ia", "mi", "mk", "ro", "sr"), _FIVE_VOWELS) | (
+    dict.fromkeys(("it", "fi"), str.maketrans("ɪʊ", "iu"))
+)
 # Letters and tones of the alphabet beyond its modifiers and combining marks.
 _ALPHABET = frozenset("abcdefhijklmnopqrstuvwxyzæðøħŋœɡβθχǀǁǂǃ˥˦˧˨˩") | frozenset(map(chr, range(0x250, 0x2B0)))
 # Bengali letters with a dot: NFC takes the dot off, and espeak-ng then loses the vowel sign after it.
@@ -81,6 +87,8 @@ class Reader:
 
     def version(self) -> str:
         """In words, with the release that is installed; scores in IPA compare only where it is the same."""
+        from importlib import metadata
+
         release = espeak.version() if self.engine == "espeak-ng" else metadata.version("epitran")
         return f"{self.engine} {release}, {self.voice}"
 
@@ -162,7 +170,7 @@ def _by_espeak(text: str, voice: str) -> str:
         spoken = spoken.replace("r.", "ɻ")
     for ascii, symbol in _ASCII_IPA:
         spoken = spoken.replace(ascii, symbol)
-    return spoken
+    return spoken.translate(_VOWELS.get(language, {}))
 
 
 def _by_epitran(text: str, code: str) -> str:
