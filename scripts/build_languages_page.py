@@ -26,7 +26,8 @@ spaced, which decides the main error rate. *Numbers* says whether digits in tran
 not, rows with digits are skipped and listed. *Romanized* is what `--units romanized` writes with: pinyin, uroman, or
 nothing where the reading of ideographs is not known. *IPA* is what reads the spelling for `--units ipa`: a voice of
 espeak-ng (extra `espeak`) or a map of epitran (extra `ipa`); `-` where neither reads it rightly. It depends on the tag
-alone, never on what is installed. The main error rate of `ipa` is CER. *FLEURS* is what `--data fleurs` fetches.
+alone, never on what is installed; a region takes the nearest voice (en is British; en-US, es-419, pt-BR, fr-BE and
+fr-CH are there too). The main error rate of `ipa` is CER. *FLEURS* is what `--data fleurs` fetches.
 
 | tag | language | script | spaces | main error rate | numbers | romanized | IPA | FLEURS |
 |---|---|---|---|---|---|---|---|---|

@@ -28,21 +28,22 @@ if TYPE_CHECKING:
     from epitran.simple import SimpleEpitran
 
 # Voices of espeak-ng 1.52 that were looked through, over the names of countries in CLDR. Left out are those that lose
-# tones (cmn, yue, hak, th, my, shn, vi), vowels that are not written (ar, he), glottal stops (haw) or nasal vowels
-# (ht); that name letters instead of reading them (as, or, kok, chr, kanji of ja, clitics of mt); that write short
-# vowels as glottal stops (da) or no IPA (ky); that misread ko, tk, tr and uz; and the unseen.
+# tones (cmn, yue, hak, th, my, shn, vi), ejectives (am, ka, om, ti), vowels that are not written (ar, he), glottal
+# stops (haw) or nasal vowels (ht); that name letters instead of reading them (as, or, kok, chr, kanji of ja, clitics of
+# mt, ng' of sw); that write short vowels as glottal stops (da) or no IPA (ky); that misread ko, tk, tr and uz; and any
+# not yet seen.
 _VOICES = (
-    "af am an az ba be bg bn bs ca cs cv cy de el en en-US eo es es-419 et eu fa fi fr fr-BE fr-CH ga gd gn gu hi hr "
-    "hu hy ia id is it ka kk kn la lb lt lv mi mk ml mr ms nb ne nl om pa pap pl pt pt-BR qu ro ru sd si sk sl sq sr "
-    "sv sw ta te ti tt ug uk ur"
+    "af an az ba be bg bn bs ca cs cv cy de el en en-US eo es es-419 et eu fa fi fr fr-BE fr-CH ga gd gn gu hi hr hu "
+    "hy ia id is it kk kn la lb lt lv mi mk ml mr ms nb ne nl pa pap pl pt pt-BR qu ro ru sd si sk sl sq sr sv ta te "
+    "tt ug uk ur"
 )
-# Maps of epitran 1.35, each for a script. Those for Arabic scripts lack the unwritten vowels here as well, those for
-# Chinese read no characters, and of pinyin not all (xue2).
+# Maps of epitran 1.35, each for a script. Left out are those for Arabic scripts, which lack the unwritten vowels too;
+# for Chinese, which read no characters, and not all pinyin (xue2); and those that lack letters (tgk-Cyrl, aze-Cyrl).
 _MAPS = (
-    "aze-Cyrl bho-Deva ceb-Latn csb-Latn fry-Latn ful-Latn glg-Latn hat-Latn-bab hau-Latn ilo-Latn jav-Latn kab-Latn "
-    "kin-Latn kir-Cyrl kmr-Latn kor-Hang lij-Latn lug-Latn mlt-Latn mon-Cyrl-bab nno-Latn nya-Latn oci-Latn ori-Orya "
-    "run-Latn sag-Latn sna-Latn som-Latn tgk-Cyrl tpi-Latn tsn-Latn tuk-Latn tur-Latn uzb-Cyrl uzb-Latn vie-Latn "
-    "xho-Latn yor-Latn zul-Latn"
+    "amh-Ethi bho-Deva ceb-Latn csb-Latn fry-Latn ful-Latn glg-Latn hat-Latn-bab hau-Latn ilo-Latn jav-Latn kab-Latn "
+    "kat-Geor kin-Latn kir-Cyrl kmr-Latn kor-Hang lij-Latn lug-Latn mlt-Latn mon-Cyrl-bab nno-Latn nya-Latn oci-Latn "
+    "ori-Orya orm-Latn run-Latn sag-Latn sna-Latn som-Latn swa-Latn tir-Ethi tpi-Latn tsn-Latn tuk-Latn tur-Latn "
+    "uzb-Cyrl uzb-Latn vie-Latn xho-Latn yor-Latn zul-Latn"
 )
 _BOTH_SCRIPTS = frozenset({"sr-Latn"})  # the voice reads the other script of the language as well
 # How Unicode names the letters of a script. Of those of another one, espeak-ng says the names, in whatever language.
@@ -55,27 +56,30 @@ _PACKAGES = {"espeak-ng": ("espeakng_loader", "espeak"), "epitran": ("epitran", 
 # Stress is not a sound and is often guessed; ties would be a symbol of their own to learn; a hyphen joins a liaison.
 _UNTRAINED = str.maketrans(dict.fromkeys("ˈˌ'-\u0361\u035c\u200d"))
 # What espeak-ng writes in its own alphabet where nobody gave the phoneme an IPA name, after
-# https://en.wikipedia.org/wiki/Kirshenbaum and what the language has there: ejectives, retroflex flaps, Oromo's glottal
-# stop, Estonian's palatalised consonants, the low tone of Punjabi; its variants of Icelandic n and Russian u have no
-# letter in a broad transcription.
-_ASCII_IPA = (("`ʔ", "ʼ"), ("`", "ʼ"), ("r.", "ɽ"), ("?", "ʔ"), ("^", "ʲ"), (":", "ː"), ("S", "ʃ"), ("X", "χ"),
-              ("A", "a"), ("+", "\u0300"), ("g", "ɡ"), ("ʦ", "ts"), ("Φ", "ɸ"), ("q1", "q"), ('"', ""),
-              ("#", ""))  # fmt: skip
-# Languages of five vowel qualities (and ə and ɨ in Romanian), or with one i and one u, after their illustrations in the
-# Handbook and the Journal of the IPA: espeak-ng writes how its synthesis reduces them, which is no contrast to learn.
+# https://en.wikipedia.org/wiki/Kirshenbaum and what the language has there: retroflex flaps, the palatalised consonants
+# of Estonian, the low tone of Punjabi; its variants of Icelandic n and Russian u have no letter of their own.
+_ASCII_IPA = (("r.", "ɽ"), ("^", "ʲ"), ("X", "χ"), ("A", "a"), ("+", "\u0300"), ("g", "ɡ"), ("ʦ", "ts"), ("q1", "q"),
+              ('"', ""), ("#", ""))  # fmt: skip
+# Languages of five vowel qualities (and ə and ɨ in Romanian), or with one i and one u: espeak-ng writes how its
+# synthesis shades them, which is no contrast to learn.
 _FIVE_VOWELS = str.maketrans("ɪʊɛɔæɑɐ", "iueoaaa")
 _VOWELS = dict.fromkeys(("an", "bs", "el", "eo", "es", "eu", "hr", "ia", "mi", "mk", "ro", "sr"), _FIVE_VOWELS) | (
     dict.fromkeys(("it", "fi"), str.maketrans("ɪʊ", "iu"))
 )
-# Letters and tones of the alphabet beyond its modifiers and combining marks.
-_ALPHABET = frozenset("abcdefhijklmnopqrstuvwxyzæðøħŋœɡβθχǀǁǂǃ˥˦˧˨˩") | frozenset(map(chr, range(0x250, 0x2B0)))
+# Letters, tones and marks of the alphabet, decomposed; å, ñ and the like are what epitran did not know and left.
+_ALPHABET = frozenset("abcdefhijklmnopqrstuvwxyzæðøħŋœɡβθχᶑǀǁǂǃ˥˦˧˨˩ ") | frozenset(map(chr, range(0x250, 0x2B0)))
+_MARKS = frozenset(
+    "\u0300\u0301\u0303\u0304\u0306\u030a\u031a\u031d\u0324\u0325\u0329\u032a\u032f\u0330\u033a\u033b\u0348"
+)
+_LEFT_OVER = frozenset("åñ")
+_ACCENTS = str.maketrans(dict.fromkeys("\u0300\u0301"))
 # Bengali letters with a dot: NFC takes the dot off, and espeak-ng then loses the vowel sign after it.
 _DOTTED = re.compile("([ডঢয])\u09bc(?=[\u09be-\u09cc])")
 _TO_DOTTED = {"ড": "\u09dc", "ঢ": "\u09dd", "য": "\u09df"}
 # Romanian s-a, l-am: without the hyphen, espeak-ng names the letter.
 _PROCLITIC = re.compile(r"\b([dlmnsv]) (?=[aeiouăâî])")
-# Hanoi, after Kirby, Vietnamese (Hanoi Vietnamese), Journal of the IPA 41 (2011); epitran's map merges three tones.
-_TONES = {"": "˧", "\u0300": "˨˩", "\u0301": "˧˥", "\u0309": "˧˩˧", "\u0303": "˧ˀ˥", "\u0323": "˧ˀ˨"}
+# Of the north, after https://en.wikipedia.org/wiki/Vietnamese_alphabet#Tone_marks; epitran's map merges three of them.
+_TONES = {"": "˧", "\u0300": "˨˩", "\u0301": "˧˥", "\u0309": "˧˩˧", "\u0303": "˧˥ˀ", "\u0323": "˧˨ˀ"}
 
 
 @dataclass(frozen=True)
@@ -148,7 +152,8 @@ def to_ipa(text: str, language: Language) -> str:
             raise Unspeakable("no IPA", f"{letter} is not of the script of {language.name}")
     read = _by_espeak if reader.engine == "espeak-ng" else _by_epitran
     symbols = unicodedata.normalize("NFC", " ".join(read(text, reader.voice).translate(_UNTRAINED).split()))
-    if strange := sorted({symbol for symbol in unicodedata.normalize("NFD", symbols) if not _is_ipa(symbol)}):
+    parts = set(unicodedata.normalize("NFD", symbols.replace("ç", "c")))
+    if strange := sorted({part for part in parts if not _is_ipa(part)} | _LEFT_OVER.intersection(symbols)):
         raise Unspeakable("no IPA", f"{reader.engine} writes {' '.join(strange)}")
     if text and not symbols:
         raise Unspeakable("no IPA", text)
@@ -181,6 +186,8 @@ def _by_epitran(text: str, code: str) -> str:
 def _word(word: str, code: str) -> str:
     # Its rules for the ends of words see only the ends of what they are given.
     spoken = _epitran(code).transliterate(word).replace("s'", "sʼ").replace("g", "ɡ")
+    if code != "yor-Latn":  # where accents are tones; elsewhere they are stress, as in Galician está
+        spoken = unicodedata.normalize("NFD", spoken).translate(_ACCENTS)
     if code == "vie-Latn":
         marks = unicodedata.normalize("NFD", word)
         spoken += _TONES[next((mark for mark in marks if mark in _TONES), "")]
@@ -200,4 +207,4 @@ def _is_of(letter: str, script: str) -> bool:
 
 
 def _is_ipa(symbol: str) -> bool:
-    return symbol in _ALPHABET or symbol == " " or unicodedata.category(symbol) in ("Lm", "Mn")
+    return symbol in _ALPHABET or symbol in _MARKS or unicodedata.category(symbol) == "Lm"
