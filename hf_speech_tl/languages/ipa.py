@@ -37,13 +37,14 @@ _VOICES = (
     "hy ia id is it kk kn la lb lt lv mi mk ml mr ms nb ne nl pa pap pl pt pt-BR qu ro ru sd si sk sl sq sr sv ta te "
     "tt ug uk ur"
 )
-# Maps of epitran 1.35, each for a script. Left out are those for Arabic scripts, which lack the unwritten vowels too;
-# for Chinese, which read no characters, and not all pinyin (xue2); and those that lack letters (tgk-Cyrl, aze-Cyrl).
+# Maps of epitran 1.35 that were looked through, each for a script. Left out are those for Arabic scripts, which lack
+# the unwritten vowels too; for Chinese, which read no characters, and not all pinyin (xue2); those that lack letters
+# (tgk-Cyrl, aze-Cyrl), misread them (c in glg, qu in oci, sh in kin) or split words (tuk); and any not yet seen.
 _MAPS = (
-    "amh-Ethi bho-Deva ceb-Latn csb-Latn fry-Latn ful-Latn glg-Latn hat-Latn-bab hau-Latn ilo-Latn jav-Latn kab-Latn "
-    "kat-Geor kin-Latn kir-Cyrl kmr-Latn kor-Hang lij-Latn lug-Latn mlt-Latn mon-Cyrl-bab nno-Latn nya-Latn oci-Latn "
-    "ori-Orya orm-Latn run-Latn sag-Latn sna-Latn som-Latn swa-Latn tir-Ethi tpi-Latn tsn-Latn tuk-Latn tur-Latn "
-    "uzb-Cyrl uzb-Latn vie-Latn xho-Latn yor-Latn zul-Latn"
+    "amh-Ethi bho-Deva ceb-Latn csb-Latn fry-Latn ful-Latn hat-Latn-bab hau-Latn ilo-Latn jav-Latn kab-Latn kat-Geor "
+    "kir-Cyrl kmr-Latn kor-Hang lij-Latn lug-Latn mlt-Latn mon-Cyrl-bab nno-Latn nya-Latn ori-Orya orm-Latn run-Latn "
+    "sag-Latn sna-Latn som-Latn swa-Latn tir-Ethi tpi-Latn tsn-Latn tur-Latn uzb-Cyrl uzb-Latn vie-Latn xho-Latn "
+    "yor-Latn zul-Latn"
 )
 _BOTH_SCRIPTS = frozenset({"sr-Latn"})  # the voice reads the other script of the language as well
 # How Unicode names the letters of a script. Of those of another one, espeak-ng says the names, in whatever language.
@@ -186,7 +187,7 @@ def _by_epitran(text: str, code: str) -> str:
 def _word(word: str, code: str) -> str:
     # Its rules for the ends of words see only the ends of what they are given.
     spoken = _epitran(code).transliterate(word).replace("s'", "sʼ").replace("g", "ɡ")
-    if code != "yor-Latn":  # where accents are tones; elsewhere they are stress, as in Galician está
+    if code != "yor-Latn":  # where accents are tones; elsewhere they are left over, as in Javanese é
         spoken = unicodedata.normalize("NFD", spoken).translate(_ACCENTS)
     if code == "vie-Latn":
         marks = unicodedata.normalize("NFD", word)

@@ -71,7 +71,7 @@ def test_what_espeak_reads(tag: str, spelling: str, symbols: str) -> None:
         ("sw", "Ng'ombe, nyumba", "ŋombe ɲumba"),
         ("ka", "ყავა წყალი", "qʼɑvɑ tsʼqʼɑli"),
         ("yo", "ọmọ káàárọ̀", "ɔmɔ káàárɔ̀"),
-        ("gl", "está", "esta"),
+        ("jv", "wédang", "wed̪̤aŋ"),
         ("ha", "tsuntsu sha'awa", "tsʼuntsʼu ʃaʔawa"),
     ],
 )
@@ -138,6 +138,10 @@ def test_the_reader_depends_on_the_tag_alone(tag: str, reader: str, monkeypatch:
         "ckb",
         "da",
         "tg",
+        "tk",
+        "gl",
+        "oc",
+        "rw",
         "as",
         "quz",
         "pa-PK",
@@ -225,7 +229,7 @@ def test_threads_do_not_mix_their_voices() -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("espeak")
 def test_recorded_languages_are_read(speech: Path) -> None:
-    """Over every corpus: few rows are refused, and no symbol is a one-off of the engine."""
+    """Over every corpus: few rows are refused, and there are no more symbols than a language has."""
     read = 0
     for folder in sorted(path for path in speech.iterdir() if path.is_dir()):
         language = find_language(folder.name.split("-")[0])
