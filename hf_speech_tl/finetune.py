@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from hf_speech_tl.corpora import find_source
 from hf_speech_tl.errors import SettingsError
-from hf_speech_tl.languages import find_language
+from hf_speech_tl.languages import check_units, find_language
 from hf_speech_tl.settings import AUTO, FinetuneSettings
 from hf_speech_tl.terminal import conclude, score_line
 
@@ -25,6 +25,7 @@ def finetune(settings: FinetuneSettings) -> dict[str, object]:
         SpeechError: see hf_speech_tl.errors. Settings that do not fit the language are refused before torch is loaded.
     """
     language = find_language(settings.lang)
+    check_units(settings.units, language)
     for source in settings.data:
         if source != AUTO:
             find_source(str(source), language)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from hf_speech_tl.corpora.fleurs import CONFIGS, fleurs_config
 from hf_speech_tl.errors import SettingsError
-from hf_speech_tl.languages import Language, Unspeakable, find_language, transcript
+from hf_speech_tl.languages import Language, Unspeakable, find_language, find_reader, transcript
 from hf_speech_tl.languages.pinyin import is_mandarin
+from hf_speech_tl.languages.spelling import is_phonetic
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "languages.md"
 # Languages of Common Voice, and of field recordings, that FLEURS has not.
@@ -23,10 +24,13 @@ Any BCP-47 or ISO 639-3 tag will do; these are the languages of FLEURS, and some
 *Script* is what CLDR holds for the likely one; `sr-Latn` and the like name another. *Spaces* says whether words are
 spaced, which decides the main error rate. *Numbers* says whether digits in transcripts are turned into words; where
 not, rows with digits are skipped and listed. *Romanized* is what `--units romanized` writes with: pinyin, uroman, or
-nothing where the reading of ideographs is not known. *FLEURS* is what `--data fleurs` fetches.
+nothing where the reading of ideographs is not known. *IPA* is what reads the spelling for `--units ipa`: a voice of
+espeak-ng (extra `espeak`) or a map of epitran (extra `ipa`); `-` where neither reads it rightly. It depends on the tag
+alone, never on what is installed; a region takes the nearest voice (en is British; en-US, es-419, pt-BR, fr-BE and
+fr-CH are there too). The main error rate of `ipa` is CER. *FLEURS* is what `--data fleurs` fetches.
 
-| tag | language | script | spaces | main error rate | numbers | romanized | FLEURS |
-|---|---|---|---|---|---|---|---|
+| tag | language | script | spaces | main error rate | numbers | romanized | IPA | FLEURS |
+|---|---|---|---|---|---|---|---|---|
 """
 
 
@@ -51,6 +55,7 @@ def _row(language: Language) -> str:
         language.metric.upper(),
         "words" if _reads_numbers(language) else "skipped",
         _romanised_by(language),
+        _ipa_by(language),
         config,
     )
     return f"| {' | '.join(cells)} |\n"
@@ -67,6 +72,13 @@ def _romanised_by(language: Language) -> str:
     if is_mandarin(language):
         return "pinyin"
     return {"Hans": "-", "Hant": "-", "Hani": "-", "Jpan": "kana only"}.get(language.script, "uroman")
+
+
+def _ipa_by(language: Language) -> str:
+    if is_phonetic(language):
+        return "as written"
+    reader = find_reader(language)
+    return f"{reader.engine} {reader.voice}" if reader else "-"
 
 
 if __name__ == "__main__":

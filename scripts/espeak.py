@@ -10,9 +10,11 @@ from functools import cache
 
 import numpy as np
 
-RATE = 22_050
-_SYNCHRONOUS, _DO_NOT_EXIT = 2, 0x8000
-_UTF8, _IPA = 1, 2
+from hf_speech_tl.languages.espeak import RATE, choose, library, phonemes
+
+__all__ = ["RATE", "languages", "pronounces", "speak"]
+
+_UTF8 = 1
 _PACE, _PITCH = 1, 3
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 
@@ -33,9 +35,9 @@ class _Voice(ctypes.Structure):
 
 def languages() -> frozenset[str]:
     """The languages that espeak-ng has a voice for, named as `speak` takes them: `it`, `cmn`, `pt-BR`."""
-    _library().espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(_Voice))
+    library().espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(_Voice))
     found = set()
-    for voice in _library().espeak_ListVoices(None):
+    for voice in library().espeak_ListVoices(None):
         if not voice:
             break
         # The identifier is the file that describes the voice, "roa/pt-BR": its name is what a voice is chosen by.
@@ -45,15 +47,7 @@ def languages() -> frozenset[str]:
 
 def pronounces(text: str, language: str) -> bool:
     """Whether the voice reads `text` itself: for letters it does not know it says "Chinese letter" in English."""
-    library = _library()
-    library.espeak_TextToPhonemes.restype = ctypes.c_char_p
-    _choose(library, language)
-    left = ctypes.c_char_p(text.encode())
-    while left.value:
-        # Names of other languages in brackets mark where the voice hands over: "(en)tʃˈaɪniːz(ja)lˈetə".
-        if b"(" in library.espeak_TextToPhonemes(ctypes.byref(left), _UTF8, _IPA):
-            return False
-    return True
+    return "(" not in phonemes(text, language)  # brackets mark where the voice hands over to another language
 
 
 def speak(text: str, language: str, variant: str, *, pitch: int = 50, words_per_minute: int = 160) -> np.ndarray:
@@ -63,10 +57,10 @@ def speak(text: str, language: str, variant: str, *, pitch: int = 50, words_per_
     from one text to the next: the same texts in the same order in a fresh process give the same samples. Raises
     ValueError where espeak-ng has no such voice.
     """
-    library = _library()
-    _choose(library, f"{language}+{variant}")
-    library.espeak_SetParameter(_PACE, words_per_minute, 0)
-    library.espeak_SetParameter(_PITCH, pitch, 0)
+    synthesiser = _synthesiser()
+    choose(f"{language}+{variant}")
+    synthesiser.espeak_SetParameter(_PACE, words_per_minute, 0)
+    synthesiser.espeak_SetParameter(_PITCH, pitch, 0)
     chunks: list[np.ndarray] = []
 
     @_CALLBACK
@@ -75,25 +69,14 @@ def speak(text: str, language: str, variant: str, *, pitch: int = 50, words_per_
             chunks.append(np.ctypeslib.as_array(samples, (count,)).copy())
         return 0
 
-    library.espeak_SetSynthCallback(collect)
+    synthesiser.espeak_SetSynthCallback(collect)
     encoded = text.encode()
-    library.espeak_Synth(encoded, ctypes.c_size_t(len(encoded) + 1), 0, 1, 0, _UTF8, None, None)
+    synthesiser.espeak_Synth(encoded, ctypes.c_size_t(len(encoded) + 1), 0, 1, 0, _UTF8, None, None)
     return np.concatenate([np.zeros(0, np.int16), *chunks]).astype(np.float32) / 32768
 
 
-def _choose(library: ctypes.CDLL, voice: str) -> None:
-    if library.espeak_SetVoiceByName(voice.encode()) != 0:
-        raise ValueError(f"espeak-ng has no voice {voice!r}")
-
-
 @cache
-def _library() -> ctypes.CDLL:
-    import espeakng_loader
-
-    library = ctypes.CDLL(espeakng_loader.get_library_path())
-    rate = library.espeak_Initialize(_SYNCHRONOUS, 0, espeakng_loader.get_data_path().encode(), _DO_NOT_EXIT)
-    if rate != RATE:
-        raise RuntimeError(f"espeak-ng started with {rate} for {RATE} samples a second: reinstall espeakng-loader")
+def _synthesiser() -> ctypes.CDLL:
     # Breath and roughness of some voices are noise; without a seed they take the clock.
-    library.espeak_ng_SetRandSeed(ctypes.c_long(1))
-    return library
+    library().espeak_ng_SetRandSeed(ctypes.c_long(1))
+    return library()

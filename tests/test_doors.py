@@ -108,6 +108,7 @@ def test_other_processes_of_a_run_say_nothing(stage: Stage, capsys: pytest.Captu
         (["--lang", "pl", "--data", "fleurs", "--simplify"], "--simplify --lang pl"),
         (["--lang", "zh", "--data", "startr"], "Did you mean starter?"),
         (["--lang", "zz-nowhere"], "zz-nowhere"),
+        (["--lang", "zh", "--units", "ipa"], "neither espeak-ng nor epitran reads Chinese (zh) rightly"),
         (["--lang", "zh", "--lng", "x"], "did you mean --lang?"),
     ],
 )

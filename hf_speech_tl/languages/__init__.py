@@ -6,7 +6,16 @@ Nothing heavy is imported before a tag or a text asks for it.
 from __future__ import annotations
 
 from hf_speech_tl.languages.characters import Unspeakable
-from hf_speech_tl.languages.normalise import NORMALISER_VERSION, transcript
+from hf_speech_tl.languages.ipa import find_reader
+from hf_speech_tl.languages.normalise import NORMALISER_VERSION, check_units, transcript
 from hf_speech_tl.languages.tags import Language, find_language
 
-__all__ = ["NORMALISER_VERSION", "Language", "Unspeakable", "find_language", "transcript"]
+__all__ = [
+    "NORMALISER_VERSION",
+    "Language",
+    "Unspeakable",
+    "check_units",
+    "find_language",
+    "find_reader",
+    "transcript",
+]

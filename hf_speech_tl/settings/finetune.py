@@ -67,8 +67,9 @@ class FinetuneSettings:
     ).default(20.0)
     units: str = Option(
         "Data",
-        "what is written: the script's characters, or Latin letters (zh: pinyin with tone digits; elsewhere uroman)",
-        choices=("char", "romanized"),
+        "what is written: the script's characters, Latin letters (zh: pinyin with tone digits; elsewhere uroman), or "
+        "the phonetic alphabet, as espeak-ng or epitran reads the spelling (docs/languages.md; extras espeak and ipa)",
+        choices=("char", "romanized", "ipa"),
         why="what people read, and what published error rates count",
     ).default("char")
     simplify: bool = Option(

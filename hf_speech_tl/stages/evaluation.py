@@ -10,7 +10,7 @@ import datasets
 from transformers.utils import cached_file
 
 from hf_speech_tl.errors import DataError, SettingsError
-from hf_speech_tl.languages import find_language
+from hf_speech_tl.languages import check_units, find_language
 from hf_speech_tl.models import STARTER
 from hf_speech_tl.scoring import compare
 from hf_speech_tl.settings import EvaluateSettings
@@ -34,6 +34,7 @@ def run(settings: EvaluateSettings) -> dict[str, object]:
             "errors cannot be compared. Compare models that write the same."
         )
     language = find_language(tag)
+    check_units(known.units, language)
     checkpoint, vocabulary = load_recogniser(settings.model)
     corpus = read_corpus(
         settings.data,

@@ -7,7 +7,7 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from hf_speech_tl.languages import NORMALISER_VERSION
+from hf_speech_tl.languages import NORMALISER_VERSION, find_reader
 from hf_speech_tl.scoring import Scores
 from hf_speech_tl.settings import FinetuneSettings
 from hf_speech_tl.stages.course import Course, Trained
@@ -23,6 +23,7 @@ def gather_results(
     splits = {"train": corpus.train, "validation": corpus.validation, "test": corpus.test}
     unseen = prepared.vocabulary.unknown(corpus.test["transcript"][:])
     characters = "".join(corpus.test["transcript"][:])
+    reader = find_reader(prepared.language) if settings.units == "ipa" else None
     return {
         "command": settings.command_line(),
         "lang": settings.lang,
@@ -32,7 +33,9 @@ def gather_results(
             "units": settings.units,
             "simplify": settings.simplify,
             "normaliser": NORMALISER_VERSION,
-            "metric": "cer" if not prepared.spaced else prepared.language.metric,
+            "reader": reader.version() if reader else None,
+            # Of phonetic transcription people count the symbols, and espeak-ng joins some words.
+            "metric": "cer" if settings.units == "ipa" or not prepared.spaced else prepared.language.metric,
         },
         "model": {
             "name": base or Path(settings.model).name,

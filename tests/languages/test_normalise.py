@@ -20,9 +20,9 @@ def test_version() -> None:
     assert NORMALISER_VERSION == "2"
 
 
-@pytest.mark.parametrize("units", ["ipa", "words", ""])
+@pytest.mark.parametrize("units", ["IPA", "words", ""])
 def test_units_that_are_not_there(units: str) -> None:
-    with pytest.raises(SettingsError, match="char or romanized"):
+    with pytest.raises(SettingsError, match="char, romanized or ipa"):
         transcript("hello", find_language("en"), units)
 
 

@@ -53,6 +53,13 @@ def test_a_licence_is_given_where_there_is_one(results: dict, licences: list[str
     assert all(licence in text for licence in licences)
 
 
+def test_whoever_read_the_transcripts_is_named(results: dict) -> None:
+    results["language"] |= {"units": "ipa", "reader": "espeak-ng 1.52.0, ro"}
+    assert "\n- Its transcripts were read from spelling by espeak-ng 1.52.0, ro. It has learnt that" in card(results)
+    results["language"]["reader"] = None
+    assert "read from spelling" not in card(results)
+
+
 def test_a_tag_with_a_region_is_given_whole_beside_its_language(results: dict) -> None:
     results["language"] |= {"tag": "zh-TW", "name": "Chinese (Taiwan)"}
     data = ModelCard(card(results)).data

@@ -19,8 +19,9 @@ from transformers import AutoModelForCTC, AutoProcessor, pipeline
 
 from hf_speech_tl.errors import DataError, SettingsError
 from hf_speech_tl.models import Vocabulary, can_mask, is_of_head, load_checkpoint, read_config, replace_head
-from hf_speech_tl.settings import FinetuneSettings, write_yaml
+from hf_speech_tl.settings import EvaluateSettings, FinetuneSettings, write_yaml
 from hf_speech_tl.settings.yaml_file import read_values
+from hf_speech_tl.stages import evaluation
 from hf_speech_tl.stages.finetune import run
 from hf_speech_tl.stages.output import latest
 
@@ -101,6 +102,17 @@ def test_units_and_unseen_symbols_are_told(settings, capfd) -> None:
     results = run(settings(model="starter", max_steps=1, units="romanized", quiet=False, tuning="full"))
     assert results["model"]["fresh"] and results["language"]["units"] == "romanized"
     assert "starter (random weights)" in capfd.readouterr().err
+
+
+def test_ipa_is_counted_by_symbols_and_names_its_reader(settings, corpus, tmp_path) -> None:
+    pytest.importorskip("espeakng_loader", reason="needs espeakng-loader of the extra espeak")
+    results = run(settings(model="starter", max_steps=1, units="ipa", tuning="full"))
+    assert results["language"]["reader"].startswith("espeak-ng ") and results["language"]["metric"] == "cer"
+    assert "read from spelling by espeak-ng" in (tmp_path / "run" / "README.md").read_text("utf-8")
+    symbols = json.loads((tmp_path / "run" / "vocab.json").read_text("utf-8"))
+    assert "k" in symbols and "c" not in symbols
+    again = evaluation.run(EvaluateSettings(model=str(tmp_path / "run"), data=(str(corpus),)))
+    assert again["after"] == results["after"]
 
 
 def test_what_is_in_the_way_is_left_alone(settings, tmp_path) -> None:
