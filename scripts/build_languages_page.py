@@ -13,7 +13,7 @@ from hf_speech_tl.languages.spelling import is_phonetic
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "languages.md"
 # Languages of Common Voice, and of field recordings, that FLEURS has not.
 _OTHERS = (
-    "ab ba br cv dv eo eu fy ht hsb ia kab kmr kk-Latn la mdf mhr myv nn os qu quw quz rm rw sa sah sat sc sq sr-Latn "
+    "ab ba br cv dv eo eu fy gn ht hsb ia kab kmr kk-Latn la mdf mhr myv nn os qu quw quz rm rw sa sah sat sc sq sr-Latn "
     "ti tk tt tw ug vot yi zgh zh-TW zza haw to mis bo si"
 )
 _HEAD = """# Languages

@@ -105,6 +105,8 @@ def test_phonetic_transcription() -> None:
         ),
         # Letters that look like apostrophes: the ʻokina (Pukui and Elbert 1986), Uzbek oʻ and gʻ (law of 1995).
         ("haw", "\u2018O ka 'ōlelo Hawai‘i", "ʻo ka ʻōlelo hawaiʻi"),
+        # The puso of Guarani, which stands between vowels.
+        ("gn", "Mba’éichapa reiko, che ra'y?", "mba'éichapa reiko che ra'y"),
         ("to", "ko ‘ene ha’u", "ko ʻene haʻu"),
         ("uz", "Tog' bog‘ O'zbekiston san’at", "togʻ bogʻ oʻzbekiston san'at"),
         ("en", "the 'Hawaiian' way", "the hawaiian way"),
