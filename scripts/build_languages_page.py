@@ -13,8 +13,8 @@ from hf_speech_tl.languages.spelling import is_phonetic
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "languages.md"
 # Languages of Common Voice, and of field recordings, that FLEURS has not.
 _OTHERS = (
-    "ab ba br cv dv eo eu fy gn ht hsb ia kab kmr kk-Latn la mdf mhr myv nn os qu quw quz rm rw sa sah sat sc sq sr-Latn "
-    "ti tk tt tw ug vot yi zgh zh-TW zza haw to mis bo si"
+    "ab ba br cv dv eo eu fy gn ht hsb ia kab kmr kk-Latn la mdf mhr myv nn os qu quw quz rm rw sa sah sat sc sq "
+    "sr-Latn ti tk tt tw ug vot yi zgh zh-TW zza haw to mis bo si"
 )
 _HEAD = """# Languages
 
@@ -32,6 +32,12 @@ fr-CH are there too). The main error rate of `ipa` is CER. *FLEURS* is what `--d
 | tag | language | script | spaces | main error rate | numbers | romanized | IPA | FLEURS |
 |---|---|---|---|---|---|---|---|---|
 """
+_CHECKS = """How they were checked, in `tests/languages`: of 130, all names of months, weekdays and countries in CLDR
+(34,227 texts) give words of letters and marks alone, and a second pass changes nothing (`test_every_language.py`); 128
+of these can be romanised. Some 60 have sentences or numbers whose right form was looked up, those with hard scripts
+among them. The texts of real recordings in 16 languages are normalised twice alike. Readings in IPA were looked over
+by eye for each language, and words of some 20 are tested.
+"""
 
 
 def page() -> str:
@@ -39,7 +45,7 @@ def page() -> str:
     tags = [config.split("_")[0] for config in CONFIGS.split()] + _OTHERS.split()
     languages = {language.tag: language for language in map(find_language, tags)}
     rows = [_row(language) for _, language in sorted(languages.items())]
-    return f"{_HEAD}{''.join(rows)}\n{len(rows)} languages.\n"
+    return f"{_HEAD}{''.join(rows)}\n{len(rows)} languages.\n\n{_CHECKS}"
 
 
 def _row(language: Language) -> str:
