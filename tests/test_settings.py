@@ -262,6 +262,12 @@ def test_a_source_may_have_a_weight_and_a_column_of_its_own(tmp_path: Path) -> N
     write_yaml(settings, tmp_path / "again.yaml")
     assert read_yaml(FinetuneSettings, tmp_path / "again.yaml") == settings
     assert settings.command_line() == "hf-speech-tl finetune run.yaml"  # a command line has no place for the weight
+    assert FinetuneSettings(lang="it", data=(Path("a/b"), Source("c", 0.1))).data == ("a/b", Source("c", 0.1))
+    assert finetune(written(tmp_path, "lang: it\ndata: {source: field, weight: 5e-1}\n")).data == (
+        Source("field", 0.5),
+    )
+    with pytest.raises(SettingsError, match="field has weight 2; weights are for training alone"):
+        EvaluateSettings(model="m", data=(Source("field", 2),))
     assert finetune(written(tmp_path, "lang: it\ndata: {source: field, weight: 0.5}\n")).data == (Source("field", 0.5),)
 
 
@@ -272,6 +278,7 @@ def test_a_source_may_have_a_weight_and_a_column_of_its_own(tmp_path: Path) -> N
         ("{weight: 2}", "source is None; allowed: text"),
         ("{source: a, weight: 0}", "weight is 0; allowed: a number above 0"),
         ("{source: a, weight: true}", "weight is True"),
+        ("{source: a, weight: two}", "weight is 'two'"),
         ("{source: a, weight: .nan}", "weight is nan"),
         ("{source: a, tier: 1}", "tier is 1; allowed: text"),
         ("1", "1 cannot be; allowed: text, or {source: fleurs, weight: 2}"),

@@ -29,7 +29,7 @@ def marks(listing: Listing) -> list[Path]:
 
 
 def read(tables: Sequence[Path], listing: Listing) -> tuple[list[Row], str]:
-    """The rows of one language, and a note. Raises DataError where the folder holds others, or several such."""
+    """The rows of one language, and a note. Raises DataError where of several languages not exactly one fits."""
     homes = sorted({table.parent for table in tables})
     if len(homes) > 1:
         homes = _of_language(homes, listing.language) or homes
@@ -57,8 +57,8 @@ def read(tables: Sequence[Path], listing: Listing) -> tuple[list[Row], str]:
         or not (row.name in clips or row.speaker in voices or text_key(row.text or "") in sentences)
     ]
     note = (
-        f"read as Common Voice: {len(train)} of {len(validated)} validated clips train, the others have a speaker or a "
-        "sentence of dev or test"
+        f"read as Common Voice ({homes[0].name}): {len(train)} of {len(validated)} validated clips train, the others "
+        "have a speaker or a sentence of dev or test"
     )
     return train + judged, note
 

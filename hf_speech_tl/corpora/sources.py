@@ -15,8 +15,8 @@ from hf_speech_tl.languages import Language
 
 _FORMS = (
     "a Parquet file or a folder of them, a folder of audio with metadata.csv/.tsv/.jsonl or a .txt beside each file, a "
-    "Common Voice, AISHELL-1, LibriSpeech or Kaldi folder, ELAN or Praat files beside their recordings, a manifest "
-    "(.jsonl, .csv, .tsv), starter, fleurs, or hub:OWNER/NAME[:CONFIG]"
+    "Common Voice, AISHELL-1, LibriSpeech, MLS or Kaldi folder, ELAN or Praat files beside their recordings, a "
+    "manifest (.jsonl, .csv, .tsv), starter, fleurs, or hub:OWNER/NAME[:CONFIG]"
 )
 _Layout = Literal["parquet", "folder", "manifest", "annotation", "starter", "hub"]
 _SUFFIXES: dict[str, _Layout] = {".parquet": "parquet", ".jsonl": "manifest", ".csv": "manifest", ".tsv": "manifest"}

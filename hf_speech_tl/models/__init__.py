@@ -1,7 +1,7 @@
 """Speech encoders with a CTC head: load them, give them symbols, choose what is trained."""
 
 from hf_speech_tl.models.adapters import check_adapter
-from hf_speech_tl.models.checkpoint import STARTER, Checkpoint, Masking, can_mask, load_checkpoint, read_config
+from hf_speech_tl.models.checkpoint import Checkpoint, Masking, can_mask, load_checkpoint, read_config
 from hf_speech_tl.models.cost import Cost, cost_of
 from hf_speech_tl.models.frames import frame_count, hears_padding, input_name, logits_of
 from hf_speech_tl.models.frontends import FeatureExtractor
@@ -10,7 +10,6 @@ from hf_speech_tl.models.tuning import merge, prepare_tuning
 from hf_speech_tl.models.vocabulary import Vocabulary
 
 __all__ = [
-    "STARTER",
     "Checkpoint",
     "Cost",
     "FeatureExtractor",

@@ -27,8 +27,7 @@ from hf_speech_tl.models.frames import plain_feature_extractor
 from hf_speech_tl.models.fresh import place_filterbank
 from hf_speech_tl.models.frontends import FeatureExtractor, encoder_config
 from hf_speech_tl.models.vocabulary import Vocabulary
-
-STARTER = "starter"
+from hf_speech_tl.settings import STARTER
 
 
 @dataclass(frozen=True)
@@ -131,10 +130,10 @@ def load_checkpoint(
             f"--model {name}: {len(missing or mismatched)} weights of the encoder are not in the "
             f"checkpoint ({example}, ...). Choose a whole checkpoint, or --from-scratch to train its architecture anew."
         )
-    if not all(parameter.isfinite().all() for parameter in model.parameters()):
-        raise SettingsError(f"--model {name}: some of its weights are not finite numbers. Take another checkpoint.")
     if target_lang is not None:
         load_adapter(model, name, target_lang)
+    if not all(parameter.isfinite().all() for parameter in model.parameters()):
+        raise SettingsError(f"--model {name}: some of its weights are not finite numbers. Take another checkpoint.")
     vocabulary = None if headless else _read_vocabulary(name, model, target_lang)
     return Checkpoint(name, model, _feature_extractor(name, config), vocabulary, fresh=False)
 

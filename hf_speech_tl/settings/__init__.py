@@ -2,8 +2,9 @@
 
 from hf_speech_tl.settings.command_line import parse
 from hf_speech_tl.settings.evaluate import EvaluateSettings
-from hf_speech_tl.settings.finetune import AUTO, FinetuneSettings
+from hf_speech_tl.settings.finetune import FinetuneSettings
 from hf_speech_tl.settings.option import Settings
+from hf_speech_tl.settings.preset import AUTO, PRESETS, STARTER
 from hf_speech_tl.settings.push import PushSettings
 from hf_speech_tl.settings.source import Source
 from hf_speech_tl.settings.transcribe import TranscribeSettings
@@ -11,6 +12,8 @@ from hf_speech_tl.settings.yaml_file import read_yaml, write_yaml
 
 __all__ = [
     "AUTO",
+    "PRESETS",
+    "STARTER",
     "EvaluateSettings",
     "FinetuneSettings",
     "PushSettings",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings.option import Option, check_values
 from hf_speech_tl.settings.source import Source
 
@@ -62,5 +63,10 @@ class EvaluateSettings:
     )
 
     def __post_init__(self) -> None:
-        """Check each value."""
+        """Check each value; a weight is for training."""
         check_values(self)
+        for source in self.data:
+            if isinstance(source, Source) and source.weight != 1:
+                raise SettingsError(
+                    f"data: {source} has weight {source.weight:g}; weights are for training alone; drop it"
+                )

@@ -10,11 +10,10 @@ from typing import ClassVar
 
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings.command_line import spell
+from hf_speech_tl.settings.conflicts import refuse_conflicts
 from hf_speech_tl.settings.option import Option, check_values
-from hf_speech_tl.settings.push import check_repository
+from hf_speech_tl.settings.preset import AUTO, PRESETS, STARTER
 from hf_speech_tl.settings.source import Source
-
-AUTO = "auto"  # of model and data: what a preset says
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +37,8 @@ class FinetuneSettings:
         "Data",
         "recordings with transcripts, repeatable: a Parquet file or folder; a folder of audio with metadata.csv, .tsv "
         "or .jsonl, or a .txt beside each file; a manifest (.jsonl, .csv, .tsv); a Common Voice, AISHELL-1, "
-        "LibriSpeech or Kaldi folder; ELAN .eaf or Praat .TextGrid files beside their recordings; starter; fleurs; "
-        "hub:OWNER/NAME[:CONFIG]",
+        "LibriSpeech, MLS or Kaldi folder; ELAN .eaf or Praat .TextGrid files beside their recordings; starter; "
+        "fleurs; hub:OWNER/NAME[:CONFIG]; in YAML also {source: ..., weight: 2, text_column: ..., tier: ...}",
         kind=Source,
         many=True,
         metavar="SOURCE",
@@ -87,11 +86,11 @@ class FinetuneSettings:
     ).default(AUTO)
     preset: str = Option(
         "Model",
-        "what --model and --data are where they are not given: starter (a small fresh model, made Mandarin speech), "
-        "base (facebook/wav2vec2-xls-r-300m, FLEURS), large (facebook/w2v-bert-2.0, FLEURS)",
-        choices=("auto", "starter", "base", "large"),
-        why="base with a GPU or adapters to train, and a network; else starter; the plan says why",
-    ).default("auto")
+        "what --model and --data are where they are not given: "
+        + ", ".join(f"{name} ({preset.model}, {preset.data})" for name, preset in PRESETS.items()),
+        choices=(AUTO, *PRESETS),
+        why="base with a GPU, or adapters to train, and a network, else starter; FLEURS but for starter speech in zh",
+    ).default(AUTO)
     target_lang: str | None = Option(
         "Model",
         "of an MMS model, which has adapters for many languages, the one to begin with, as it names it (swh)",
@@ -269,47 +268,29 @@ class FinetuneSettings:
     def __post_init__(self) -> None:
         """Check each value, then what goes together; name the directory of the run."""
         check_values(self)
-        if (self.from_scratch or self.model == "starter") and self.tuning != "full":
-            fresh = "--from-scratch" if self.from_scratch else "--model starter"
-            raise SettingsError(
-                f"{fresh} --tuning {self.tuning}: adapters or a head alone learn nothing on random weights; "
-                f"allowed with {fresh}: --tuning full; name a trained --model, or drop --tuning"
-            )
-        if self.preset != "auto" and AUTO not in (self.model, *self.data):
-            raise SettingsError(
-                f"--preset {self.preset} --model {self.model} --data {self.data[0]}: a preset chooses the model and "
-                "the data that are not given, and both are; allowed: one of them; drop --preset"
-            )
-        if self.target_lang is not None and (self.from_scratch or self.model == "starter"):
-            fresh = "--from-scratch" if self.from_scratch else "--model starter"
-            raise SettingsError(
-                f"{fresh} --target-lang {self.target_lang}: adapters come with trained weights; allowed with a trained "
-                "--model; drop one of the two"
-            )
-        if self.optimizer == "muon" and self.tuning != "full":
-            raise SettingsError(
-                f"--optimizer muon --tuning {self.tuning}: Muon is for whole matrices, and there are none to train; "
-                "allowed: auto or adamw"
-            )
-        if self.lora_rank is not None and self.tuning != "lora":
-            raise SettingsError(
-                f"--lora-rank {self.lora_rank} --tuning {self.tuning}: there are no adapters; allowed with it: "
-                "--tuning lora; add it, or drop --lora-rank"
-            )
-        if self.max_steps is not None and self.head_steps >= self.max_steps:
-            raise SettingsError(
-                f"--head-steps {self.head_steps} --max-steps {self.max_steps}: no step is left after the head's; "
-                f"allowed: below {self.max_steps}; to train the head alone use --tuning head"
-            )
-        if self.private and self.push_to_hub is None:
-            raise SettingsError("--private: nothing is uploaded; allowed with --push-to-hub; add it, or drop --private")
-        if self.push_to_hub not in (None, "auto"):
-            check_repository(self.push_to_hub, "--push-to-hub")
+        refuse_conflicts(self)
+        self._apply_preset()
         if self.resume is not None:
             self._find_resumed(self.resume)
-        elif self.output is None and self.model != AUTO:  # a preset names the model, and so the directory
+        elif self.output is None:
             name = f"{self.lang}-{Path(self.model).name}-{datetime.now():%Y%m%d-%H%M%S}"
             object.__setattr__(self, "output", Path("runs") / re.sub(r"[^\w.-]+", "-", name))
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the encoder starts from random weights."""
+        return self.from_scratch or (self.preset if self.model == AUTO else self.model) == STARTER
+
+    def _apply_preset(self) -> None:
+        """Put what a named preset says where model or data were left open; `auto` is for those who know the machine."""
+        if self.preset == AUTO:
+            return
+        preset = PRESETS[self.preset]
+        if self.model == AUTO:
+            object.__setattr__(self, "model", preset.model)
+        if self.data == (AUTO,):
+            object.__setattr__(self, "data", (preset.data,))
+        object.__setattr__(self, "preset", AUTO)
 
     def _find_resumed(self, resume: str) -> None:
         """Put the directory of the run to go on with into `output`; None stays where that is the newest."""

@@ -146,7 +146,7 @@ def convert(option: Option, value: object, name: str) -> object:
         return _single(option, value, name)
     if isinstance(value, str) and option.choices:
         value = [] if value == "none" else [word.strip() for word in value.split(",")]
-    elif isinstance(value, str | Path | dict):
+    elif isinstance(value, str | Path | dict | Source):
         value = [value]
     if not isinstance(value, list | tuple):
         raise SettingsError(f"{name}: {value!r} is not a list; allowed: a list of {option.allowed}; write [A, B]")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -34,8 +36,8 @@ def read_source(value: object, name: str) -> str | Source:
     Raises:
         SettingsError: a key or value that cannot be.
     """
-    if isinstance(value, str) and value.strip():
-        return value
+    if isinstance(value, str | os.PathLike) and str(value).strip():
+        return str(value)
     if isinstance(value, Source):
         value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if not isinstance(value, Mapping):
@@ -49,11 +51,23 @@ def read_source(value: object, name: str) -> str | Source:
         text = value.get(key)
         if not (isinstance(text, str) and text.strip()) and (key == "source" or text is not None):
             raise SettingsError(f"{name}: {key} is {text!r}; allowed: text; write {_EXAMPLE}")
-    weight = value.get("weight", 1.0)
-    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight <= 1000:
-        raise SettingsError(f"{name}: weight is {weight!r}; allowed: a number above 0, 1000 at most; write {_EXAMPLE}")
-    read = Source(str(value["source"]), float(weight), value.get("text_column"), value.get("tier"))
+    weight = _number(value.get("weight", 1.0))
+    if not 0 < weight <= 1000:
+        raise SettingsError(
+            f"{name}: weight is {value['weight']!r}; allowed: a number above 0, 1000 at most; write {_EXAMPLE}"
+        )
+    read = Source(str(value["source"]), weight, value.get("text_column"), value.get("tier"))
     return read.source if read == Source(read.source) else read
+
+
+def _number(weight: object) -> float:
+    """Text counts too: YAML 1.1 reads `1e-1`, which has no point, as text."""
+    if isinstance(weight, bool) or not isinstance(weight, str | int | float):
+        return math.nan
+    try:
+        return float(weight)
+    except (ValueError, OverflowError):
+        return math.nan
 
 
 def plain_source(source: str | Source) -> str | dict[str, object]:

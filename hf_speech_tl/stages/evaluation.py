@@ -11,9 +11,8 @@ from transformers.utils import cached_file
 
 from hf_speech_tl.errors import DataError, SettingsError
 from hf_speech_tl.languages import check_units, find_language
-from hf_speech_tl.models import STARTER
 from hf_speech_tl.scoring import compare
-from hf_speech_tl.settings import EvaluateSettings
+from hf_speech_tl.settings import STARTER, EvaluateSettings
 from hf_speech_tl.stages.judgement import judge, load_recogniser
 from hf_speech_tl.stages.reading import is_spaced, read_corpus
 

@@ -25,7 +25,7 @@ from hf_speech_tl.stages.length import store_length
 from hf_speech_tl.stages.output import Output, claim_output, find_output, latest
 from hf_speech_tl.stages.plan import clock, show_plan, size
 from hf_speech_tl.stages.preparation import Prepared, prepare
-from hf_speech_tl.stages.preset import apply_preset
+from hf_speech_tl.stages.preset import choose_preset
 from hf_speech_tl.stages.results import gather_results, write_results
 
 _VERIFIED = 8  # test clips
@@ -41,20 +41,20 @@ def run(settings: FinetuneSettings) -> dict[str, object]:
     # The first process decides: the others may see another network, and the default directory's name holds the time.
     decided: list[_Decided | None] = [_decide(settings) if processes.is_main_process else None]
     settings, told, output = broadcast_object_list(decided)[0]
+    if processes.is_main_process and not settings.quiet:
+        show_plan(told)  # before anything is fetched
     try:
-        return _run(settings, told, output, processes)
+        return _run(settings, output, processes)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(str(output.directory) if latest(output.checkpoints) else "") from None
 
 
 def _decide(settings: FinetuneSettings) -> _Decided:
-    settings, told = apply_preset(settings, gpu=torch.cuda.is_available())
+    settings, told = choose_preset(settings, gpu=torch.cuda.is_available())
     return settings, told, find_output(settings)
 
 
-def _run(
-    settings: FinetuneSettings, told: list[tuple[str, str]], output: Output, processes: PartialState
-) -> dict[str, object]:
+def _run(settings: FinetuneSettings, output: Output, processes: PartialState) -> dict[str, object]:
     prepared = prepare(settings, processes)
     course = lay_out(prepared, settings, output, processes)
     if processes.is_main_process:
@@ -64,7 +64,7 @@ def _run(
         store_length(course.length, output.checkpoints, prepared.corpus.fingerprint)
     processes.wait_for_everyone()
     if processes.is_main_process and not settings.quiet:
-        show_plan([*told, *_plan(prepared, course, settings, output.directory)])
+        show_plan(_plan(prepared, course, settings, output.directory))
     trained = follow(course, prepared, settings, output, processes)
     if trained.interrupted:
         raise KeyboardInterrupt
@@ -78,7 +78,9 @@ def _run(
     saved, vocabulary = load_recogniser(str(directory))
     after = judge(saved, vocabulary, test, split="test", spaced=prepared.spaced)
     results = gather_results(settings, prepared, course, trained, after.scores, base=base)
-    with contextlib.suppress(SpeechError):  # the picture is not worth the run, should somebody have removed the log
+    with contextlib.suppress(
+        SpeechError, OSError
+    ):  # the picture is not worth the run, should somebody have removed the log
         draw_curves(directory / "log.jsonl", directory / "training.svg")
     write_card(directory, results)
     verify_saved(directory, [samples(test[at]["audio"]) for at in range(min(_VERIFIED, len(test)))])

@@ -13,7 +13,6 @@ from hf_speech_tl.corpora import Corpus
 from hf_speech_tl.errors import DataError
 from hf_speech_tl.languages import Language, find_language
 from hf_speech_tl.models import (
-    STARTER,
     Checkpoint,
     Cost,
     Vocabulary,
@@ -64,10 +63,9 @@ def prepare(settings: FinetuneSettings, processes: PartialState) -> Prepared:
     """
     language = find_language(settings.lang)
     config = read_config(settings.model)
-    fresh = settings.model == STARTER or settings.from_scratch
-    if not fresh:
+    if not settings.fresh:
         check_adapter(settings.model, settings.target_lang)
-    augment = choose_augment(settings, fresh=fresh, maskable=can_mask(config))
+    augment = choose_augment(settings, fresh=settings.fresh, maskable=can_mask(config))
     with processes.main_process_first():  # what the first one reads into a cache, the others find there
         corpus = read_corpus(
             settings.data,

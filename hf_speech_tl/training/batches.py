@@ -46,7 +46,7 @@ class Batches(torch.utils.data.Sampler):
             epoch += 1
 
     def per_epoch(self) -> int:
-        """Micro-batches of one process in the first pass over the data; later passes differ by one at most."""
+        """Micro-batches of one process in the first pass over the data; later passes differ by few."""
         return len(self._epoch(0))
 
     def _epoch(self, epoch: int) -> list[list[list[int]]]:
@@ -76,4 +76,4 @@ class Batches(torch.utils.data.Sampler):
         whole = np.floor(self.weights)
         times = whole + (generator.random(len(every)) < np.asarray(self.weights) - whole)
         rows = np.repeat(every, times.astype(int))
-        return rows if len(rows) else every[:1]
+        return rows if len(rows) else every[:1]  # a run of epochs without rows would never end

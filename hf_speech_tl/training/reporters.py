@@ -26,7 +26,8 @@ def reporting(trainer: Trainer, config: PreTrainedConfig, directory: Path) -> It
     """Lasts while `trainer` trains, in `directory`, the model of `config`, which reporters get whole.
 
     TensorBoard's events go to `tensorboard/` there, unless TENSORBOARD_LOGGING_DIR names another place: transformers
-    would put them beside the checkpoints, which are gone when the run is complete.
+    would put them beside the checkpoints, which are gone when the run is complete. The configuration loses the path
+    that it was read from, and the environment gains what keeps Weights & Biases discreet.
     """
     for name, value in _DISCREET.items():
         os.environ.setdefault(name, value)
@@ -36,8 +37,10 @@ def reporting(trainer: Trainer, config: PreTrainedConfig, directory: Path) -> It
     for callback in callbacks:
         if isinstance(callback, TensorBoardCallback) and callback.logging_dir is None:
             callback.logging_dir = str(directory / "tensorboard")
-    yield
-    if any(isinstance(callback, WandbCallback) for callback in callbacks):
-        import wandb
+    try:
+        yield
+    finally:
+        if any(isinstance(callback, WandbCallback) for callback in callbacks):
+            import wandb
 
-        wandb.finish()  # transformers leaves it open, and the next run of this process would go on in it
+            wandb.finish()  # transformers leaves it open, and the next run of this process would go on in it

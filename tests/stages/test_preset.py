@@ -13,13 +13,13 @@ from huggingface_hub import constants
 
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings import FinetuneSettings
-from hf_speech_tl.stages.preset import apply_preset
+from hf_speech_tl.stages.preset import choose_preset
 
 _BASE, _LARGE = "facebook/wav2vec2-xls-r-300m", "facebook/w2v-bert-2.0"
 
 
 def _chosen(gpu: bool = False, **given: object) -> tuple[str, str, str]:
-    settings, told = apply_preset(FinetuneSettings(**{"lang": "zh", **given}), gpu=gpu)
+    settings, told = choose_preset(FinetuneSettings(**{"lang": "zh", **given}), gpu=gpu)
     assert settings.preset == "auto"
     return settings.model, " ".join(map(str, settings.data)), " ".join(text for _, text in told)
 
@@ -27,7 +27,6 @@ def _chosen(gpu: bool = False, **given: object) -> tuple[str, str, str]:
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr("huggingface_hub.file_download.HF_HUB_CACHE", str(tmp_path / "hub"), raising=False)
     return tmp_path / "hub"
 
 
@@ -72,7 +71,9 @@ def test_offline_mode_is_obeyed_and_the_cache_counts(cache: Path, monkeypatch: p
         assert f"HF_HUB_OFFLINE is set and {_BASE} is not in the cache" in _chosen(gpu=True)[2]
         _cached(cache, "model", _BASE, "pytorch_model.bin")
         assert _chosen(gpu=True)[:2] == (_BASE, "starter")
-        _cached(cache, "dataset", "google/fleurs", "README.md")
+        _cached(cache, "dataset", "google/fleurs", "it_it/test/0000.parquet")
+        assert _chosen(gpu=True)[:2] == (_BASE, "starter")
+        _cached(cache, "dataset", "google/fleurs", "cmn_hans_cn/test/0000.parquet")
         assert _chosen(gpu=True)[:2] == (_BASE, "fleurs")
         assert hub.requests == []
 
@@ -80,14 +81,16 @@ def test_offline_mode_is_obeyed_and_the_cache_counts(cache: Path, monkeypatch: p
 def test_a_hub_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     _online(monkeypatch, "http://127.0.0.1:9")
     model, data, told = _chosen(gpu=True)
-    assert (model, data) == ("starter", "starter") and f"the Hub cannot be reached for {_BASE}" in told
+    assert (model, data) == ("starter", "starter") and f"the Hub does not give {_BASE}" in told
 
 
 def test_adapters_want_pretrained_weights(models: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     assert _chosen(tuning="lora", data=("x",))[0] == _BASE
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(SettingsError, match=f"--tuning lora: needs pretrained weights, and {_BASE} is not to be had"):
-        apply_preset(FinetuneSettings(lang="zh", tuning="lora", data=("x",)), gpu=False)
+    with pytest.raises(
+        SettingsError, match=f"--tuning lora: needs pretrained weights, and HF_HUB_OFFLINE is set and {_BASE}"
+    ):
+        choose_preset(FinetuneSettings(lang="zh", tuning="lora", data=("x",)), gpu=False)
 
 
 def test_a_language_without_starter_speech_takes_fleurs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,10 +116,23 @@ def test_a_preset_that_is_named_is_taken_as_it_is() -> None:
 
 def test_what_is_given_is_left_alone() -> None:
     given = FinetuneSettings(lang="zh", model="m", data=("d",))
-    assert apply_preset(given, gpu=True) == (given, [])
+    assert choose_preset(given, gpu=True) == (given, [])
 
 
-def test_the_directory_has_the_name_of_the_model_that_was_chosen() -> None:
-    assert FinetuneSettings(lang="zh").output is None
-    settings, _ = apply_preset(FinetuneSettings(lang="zh"), gpu=False)
-    assert settings.output is not None and settings.output.name.startswith("zh-starter-")
+def test_random_weights_are_not_drawn_for_a_large_model_unasked(models: list[str]) -> None:
+    model, _, told = _chosen(gpu=True, from_scratch=True)
+    assert model == "starter" and "--from-scratch" in told and models == []
+
+
+def test_a_preset_that_cannot_be_is_refused_with_the_other_settings() -> None:
+    with pytest.raises(SettingsError, match="the starter model with --tuning lora"):
+        FinetuneSettings(lang="zh", preset="starter", tuning="lora")
+    assert FinetuneSettings(lang="zh", preset="starter", model="m", tuning="lora").data == ("starter",)
+    with pytest.raises(SettingsError, match="--data auto: stands for all data"):
+        FinetuneSettings(lang="zh", data=("auto", "x"))
+
+
+def test_the_directory_is_named_before_the_model_is_known() -> None:
+    settings = FinetuneSettings(lang="zh")
+    assert settings.output is not None and settings.output.name.startswith("zh-auto-")
+    assert choose_preset(settings, gpu=False)[0].output == settings.output

@@ -1,0 +1,60 @@
+"""What settings of `finetune` exclude each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.settings.preset import AUTO
+from hf_speech_tl.settings.push import check_repository
+
+if TYPE_CHECKING:
+    from hf_speech_tl.settings.finetune import FinetuneSettings
+
+
+def refuse_conflicts(settings: FinetuneSettings) -> None:
+    """Raise SettingsError where two settings cannot both be meant; each value by itself is known to be right."""
+    _refuse_choices_of_model(settings)
+    if settings.optimizer == "muon" and settings.tuning != "full":
+        raise SettingsError(
+            f"--optimizer muon --tuning {settings.tuning}: Muon is for whole matrices, and there are none to train; "
+            "allowed: auto or adamw"
+        )
+    if settings.lora_rank is not None and settings.tuning != "lora":
+        raise SettingsError(
+            f"--lora-rank {settings.lora_rank} --tuning {settings.tuning}: there are no adapters; allowed with it: "
+            "--tuning lora; add it, or drop --lora-rank"
+        )
+    if settings.max_steps is not None and settings.head_steps >= settings.max_steps:
+        raise SettingsError(
+            f"--head-steps {settings.head_steps} --max-steps {settings.max_steps}: no step is left after the head's; "
+            f"allowed: below {settings.max_steps}; to train the head alone use --tuning head"
+        )
+    if settings.private and settings.push_to_hub is None:
+        raise SettingsError("--private: nothing is uploaded; allowed with --push-to-hub; add it, or drop --private")
+    if settings.push_to_hub not in (None, "auto"):
+        check_repository(settings.push_to_hub, "--push-to-hub")
+
+
+def _refuse_choices_of_model(settings: FinetuneSettings) -> None:
+    open_data = settings.data == (AUTO,)
+    if AUTO in settings.data and not open_data:
+        raise SettingsError("--data auto: stands for all data of a preset; allowed alone; drop it, or the others")
+    if settings.preset != AUTO and settings.model != AUTO and not open_data:
+        raise SettingsError(
+            f"--preset {settings.preset} --model {settings.model} --data {settings.data[0]}: a preset chooses the "
+            "model and the data that are not given, and both are; allowed: one of them; drop --preset"
+        )
+    if not settings.fresh:
+        return
+    fresh = "--from-scratch" if settings.from_scratch else "the starter model with"
+    if settings.tuning != "full":
+        raise SettingsError(
+            f"{fresh} --tuning {settings.tuning}: adapters or a head alone learn nothing on random weights; "
+            "allowed: --tuning full; name a trained --model, or drop --tuning"
+        )
+    if settings.target_lang is not None:
+        raise SettingsError(
+            f"{fresh} --target-lang {settings.target_lang}: adapters come with trained weights; allowed with a trained "
+            "--model; drop one of the two"
+        )
