@@ -31,6 +31,12 @@ def marks(listing: Listing) -> list[Path]:
 def read(tables: Sequence[Path], listing: Listing) -> tuple[list[Row], str]:
     """The rows of one language, and a note. Raises DataError where of several languages not exactly one fits."""
     homes = sorted({table.parent for table in tables})
+    other = _named_for(homes[0].name)
+    if len(homes) == 1 and homes[0] != listing.folder and other and not _of_language(homes, listing.language):
+        raise DataError(
+            f"{listing.folder.name} holds Common Voice in {other.name} ({homes[0].name}), and --lang says "
+            f"{listing.language.name}: name the folder of the language, or --data {homes[0]} to read it all the same."
+        )
     if len(homes) > 1:
         homes = _of_language(homes, listing.language) or homes
     if len(homes) > 1:

@@ -62,5 +62,5 @@ def _languages(name: str) -> Mapping[str, object]:
     path = cached_file(name, "vocab.json", _raise_exceptions_for_missing_entries=False)
     try:
         return adapter_languages(json.loads(Path(path).read_text("utf-8"))) if path else {}
-    except ValueError:
-        return {}
+    except (ValueError, RecursionError, OSError) as error:
+        raise SettingsError(f"--model {name}: its vocab.json cannot be read ({error}). Mend the file.") from error

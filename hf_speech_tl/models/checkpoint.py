@@ -20,10 +20,11 @@ from transformers import (
 )
 from transformers.utils import cached_file, logging
 
+from hf_speech_tl.audio import RATE
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.models.adapters import adapter_languages, load_adapter
 from hf_speech_tl.models.families import FAMILIES, find_family
-from hf_speech_tl.models.frames import plain_feature_extractor
+from hf_speech_tl.models.frames import frame_count, plain_feature_extractor
 from hf_speech_tl.models.fresh import place_filterbank
 from hf_speech_tl.models.frontends import FeatureExtractor, encoder_config
 from hf_speech_tl.models.vocabulary import Vocabulary
@@ -79,10 +80,18 @@ def read_config(name: str) -> PreTrainedConfig:
             f"--model {name}: has adapter layers after its encoder, which are not supported. Take another."
         )
     family = find_family(getattr(config, "model_type", None), name)
-    if config.model_type == family.model_type:
-        return config
-    encoder = encoder_config(config).to_dict()
-    return AutoConfig.for_model(family.model_type, encoder_config=encoder, name_or_path=config.name_or_path)
+    if family.encoder and config.model_type == family.model_type and not _raw_config(place).get("encoder_config"):
+        raise SettingsError(f"--model {name}: its config.json has no encoder_config. Take another checkpoint.")
+    if config.model_type != family.model_type:
+        encoder = encoder_config(config).to_dict()
+        config = AutoConfig.for_model(family.model_type, encoder_config=encoder, name_or_path=config.name_or_path)
+    try:
+        frame_count(config, RATE)
+    except (ArithmeticError, ValueError) as error:
+        raise SettingsError(
+            f"--model {name}: its config.json has kernels or strides that cannot be ({error}). Take another checkpoint."
+        ) from error
+    return config
 
 
 def can_mask(config: PreTrainedConfig) -> bool:
@@ -127,12 +136,12 @@ def load_checkpoint(
     if missing or mismatched:
         example = min(missing or mismatched)
         raise SettingsError(
-            f"--model {name}: {len(missing or mismatched)} weights of the encoder are not in the "
-            f"checkpoint ({example}, ...). Choose a whole checkpoint, or --from-scratch to train its architecture anew."
+            f"--model {name}: {len(missing or mismatched)} weights of the encoder are missing in the checkpoint, or of "
+            f"another shape ({example}, ...). Take a whole checkpoint, or train it anew with --from-scratch."
         )
     if target_lang is not None:
         load_adapter(model, name, target_lang)
-    if not all(parameter.isfinite().all() for parameter in model.parameters()):
+    if not all(weight.isfinite().all() for weight in model.state_dict().values()):
         raise SettingsError(f"--model {name}: some of its weights are not finite numbers. Take another checkpoint.")
     vocabulary = None if headless else _read_vocabulary(name, model, target_lang)
     return Checkpoint(name, model, _feature_extractor(name, config), vocabulary, fresh=False)
@@ -144,7 +153,7 @@ def _load_weights(name: str, config: PreTrainedConfig) -> tuple[PreTrainedModel,
         logging.disable_progress_bar()  # reading a file takes a second; a download keeps its bar
     encoder = FAMILIES[config.model_type].encoder
     # Bare encoders of these families were saved without the name that they have in the whole model.
-    bare = encoder is not None and "encoder_config" not in PreTrainedConfig.get_config_dict(name)[0]
+    bare = encoder is not None and "encoder_config" not in _raw_config(name)
     try:
         loaded, report = (AutoModel if bare else AutoModelForCTC).from_pretrained(
             name,
@@ -160,12 +169,17 @@ def _load_weights(name: str, config: PreTrainedConfig) -> tuple[PreTrainedModel,
             f"--model {name}: its weights cannot be loaded ({reason}). It takes a whole model.safetensors, or a "
             "pytorch_model.bin of nothing but tensors."
         ) from error
-    missing, mismatched = set(report["missing_keys"]), {str(key) for key in report["mismatched_keys"]}
+    missing, mismatched = set(report["missing_keys"]), {key[0] for key in report["mismatched_keys"]}
     if not bare:
         return loaded, missing, mismatched
     model = AutoModelForCTC.from_config(config)
     setattr(model, str(encoder), loaded)
     return model, missing | _head_keys(config), mismatched
+
+
+def _raw_config(place: str) -> dict[str, object]:
+    """config.json as it was written, without what transformers fills in."""
+    return PreTrainedConfig.get_config_dict(place)[0]
 
 
 def _head_keys(config: PreTrainedConfig) -> set[str]:
@@ -180,6 +194,10 @@ def _feature_extractor(name: str, config: PreTrainedConfig) -> FeatureExtractor:
         extractor = AutoFeatureExtractor.from_pretrained(name, trust_remote_code=False)
     except (OSError, ValueError):
         extractor = plain_feature_extractor(config)
+    if extractor.sampling_rate != RATE:
+        raise SettingsError(
+            f"--model {name}: hears {extractor.sampling_rate:,} samples a second; allowed: {RATE:,}. Take another."
+        )
     # Without the mask, padding changes what a clip is heard as; with it, models with layer norm are exact.
     extractor.return_attention_mask = True
     return extractor

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import json
-import os
 from pathlib import Path
 
 from matplotlib import style
@@ -27,6 +27,7 @@ _STYLE = {
     "svg.fonttype": "path",  # the same picture wherever it is looked at
     "svg.hashsalt": "hf_speech_tl",  # else names inside the file are random
 }
+_LARGEST = 1e18  # what still can be drawn
 _FEW = 30  # points: fewer are marked, so that a single one is seen
 
 
@@ -56,9 +57,9 @@ def draw_curves(log: Path, picture: Path) -> None:
         if len(rate.lines) > 1:
             rate.legend()
         rate.set(xlim=(0, None), ylim=(0, None))
-        beside = picture.with_name(f"{picture.name}.part")
-        figure.savefig(beside, format="svg", metadata={"Creator": None, "Date": None})
-    os.replace(beside, picture)
+        drawn = io.BytesIO()
+        figure.savefig(drawn, format="svg", metadata={"Creator": None, "Date": None})
+    picture.write_bytes(drawn.getvalue())
 
 
 def read_curves(log: Path) -> dict[str, dict[int, float]]:
@@ -75,11 +76,11 @@ def read_curves(log: Path) -> dict[str, dict[int, float]]:
     for line in lines:
         try:
             entry = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
-        if isinstance(entry, dict) and isinstance(step := entry.pop("step", None), int):
+        if isinstance(entry, dict) and isinstance(step := entry.pop("step", None), int) and 0 <= step < _LARGEST:
             for name, value in entry.items():
-                if isinstance(value, int | float):
+                if isinstance(value, int | float) and abs(value) < _LARGEST:  # which not a number is not
                     curves.setdefault(name, {})[step] = value
     if not {"loss", "eval_cer"} & curves.keys():
         raise DataError(

@@ -103,7 +103,8 @@ def _plan(prepared: Prepared, course: Course, settings: FinetuneSettings, direct
     unseen = prepared.vocabulary.unknown([*corpus.validation["transcript"][:], *corpus.test["transcript"][:]])
     rank = f" --lora-rank {prepared.rank}" if settings.tuning == "lora" else ""
     gain = f" (bfloat16 is {length.gain:.1f} x as fast here)" if length.gain else ""
-    weighted = list(zip(corpus.names, corpus.weights, strict=True)) if set(corpus.weights) != {1.0} else []
+    weighted = [] if set(corpus.weights) == {1.0} else list(zip(corpus.names, corpus.weights, strict=True))
+    trained = set(corpus.train["source"][:]) if weighted else set()
     origin = "random weights" if prepared.checkpoint.fresh else "pretrained"
     head = f"{len(prepared.vocabulary)} symbols, {len(prepared.carried)} of them kept from the checkpoint"
     if unseen:
@@ -117,7 +118,10 @@ def _plan(prepared: Prepared, course: Course, settings: FinetuneSettings, direct
             "data",
             f"{hours[0]} h training, {hours[1]} h validation, {hours[2]} h test; {len(corpus.skipped)} rows skipped",
         ),
-        *(("", f"an epoch has {name} x {weight:g}") for name, weight in weighted),
+        *(
+            ("", f"an epoch has {name} x {weight:g}" if name in trained else f"{name} has no training row of its own")
+            for name, weight in weighted
+        ),
         *(("", note) for note in corpus.notes),
         *(("", note) for note in _warnings(prepared)),
         ("steps", f"{length.steps} of {recipe.batch_seconds:g} s (fixed by --{length.stopped_by.replace('_', '-')})"),

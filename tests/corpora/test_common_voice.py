@@ -70,6 +70,14 @@ def test_of_a_whole_release_the_folder_of_the_language_is_taken(
     assert sorted(texts) == [f"{home} {at}" for at in range(4)]
 
 
+def test_the_only_language_of_a_release_must_be_the_one_asked_for(tmp_path: Path, voice: Voice) -> None:
+    home = _release(tmp_path / "es", voice, train=[("a", f"c{at}", f"x {at}") for at in range(4)])
+    with pytest.raises(DataError, match=r"in Spanish \(es\), and --lang says Italian"):
+        load_corpus([str(tmp_path)], "it")
+    assert len(load_corpus([str(home)], "it").train)  # who names it means it
+    assert len(load_corpus([str(tmp_path)], "es-MX").train)
+
+
 def test_a_release_without_the_language_says_what_there_is(tmp_path: Path, voice: Voice) -> None:
     for name in ("en", "rm-vallader", "rm-sursilv", "notes"):
         _release(tmp_path / name, voice, train=[("a", "c1", "x")])

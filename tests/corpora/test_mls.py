@@ -3,7 +3,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from hf_speech_tl.corpora import load_corpus
+from hf_speech_tl.errors import DataError
 
 Voice = Callable[..., bytes]
 
@@ -25,6 +28,16 @@ def test_splits_speakers_and_texts(tmp_path: Path, voice: Voice) -> None:
     assert {(row.id, row.reason) for row in corpus.skipped} == {
         (f"{speaker}_7_000009", "missing file") for speaker in (19, 20, 21)
     }
+
+
+def test_each_language_has_its_own_recordings(tmp_path: Path, voice: Voice) -> None:
+    for seed, name in enumerate(("mls_italian", "mls_french")):
+        book = tmp_path / name / "train" / "audio" / "1" / "2"
+        book.mkdir(parents=True)
+        (book / "1_2_0.flac").write_bytes(voice(seed, 0.5, file_format="FLAC"))
+        (tmp_path / name / "train" / "transcripts.txt").write_text("1_2_0\twords\n")
+    with pytest.raises(DataError, match=r"2 languages \(mls_french, mls_italian\).*--data"):
+        load_corpus([str(tmp_path)], "it")
 
 
 def test_a_text_of_that_name_alone_is_no_layout(tmp_path: Path, voice: Voice) -> None:

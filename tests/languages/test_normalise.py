@@ -141,6 +141,7 @@ def test_no_mark_is_dropped(text: str, tag: str) -> None:
     assert marks(once) >= marks(re.sub("[\u09cd\u0d4d]\u200d", "", text))
 
 
+@pytest.mark.slow
 def test_every_text_there_is(speech: Path) -> None:
     """Both units over every corpus: fixed points, few refusals, and only letters that a language may have."""
     refused: Counter[str] = Counter()

@@ -39,6 +39,14 @@ def test_a_language_that_is_not_there_is_refused_with_those_near_it(many_languag
     check_adapter(name, "swh")
 
 
+@pytest.mark.parametrize("damage", ["{", "[" * 100_000])
+def test_a_damaged_vocabulary_is_one_line(damage: str, many_languages: Path) -> None:
+    (many_languages / "vocab.json").write_text(damage)
+    with pytest.raises(SettingsError, match=r"its vocab\.json cannot be read") as caught:
+        check_adapter(str(many_languages), "swh")
+    assert "\n" not in str(caught.value)
+
+
 def test_a_model_of_one_language_takes_none(tmp_path) -> None:
     tiny_model().save_pretrained(tmp_path)
     check_adapter(str(tmp_path), None)

@@ -173,6 +173,27 @@ def _nan(directory) -> str:
     return str(directory)
 
 
+def _nan_statistics(directory) -> str:
+    weights = load_file(save_tiny(directory, "parakeet_ctc") / "model.safetensors")
+    weights["encoder.layers.0.conv.norm.running_mean"][0] = torch.nan
+    save_file(weights, directory / "model.safetensors", {"format": "pt"})
+    return str(directory)
+
+
+def _encoder(directory, **changes) -> str:
+    path = save_tiny(directory, "parakeet_ctc") / "config.json"
+    config = json.loads(path.read_text())
+    config["encoder_config"] = config["encoder_config"] | changes if changes else None
+    path.write_text(json.dumps(config))
+    return str(directory)
+
+
+def _slow_ears(directory) -> str:
+    path = save_tiny(directory) / "processor_config.json"
+    path.write_text(path.read_text().replace("16000", "8000"))
+    return str(directory)
+
+
 def _cut_short(directory) -> str:
     path = save_tiny(directory) / "model.safetensors"
     path.write_bytes(path.read_bytes()[:1000])
@@ -181,6 +202,10 @@ def _cut_short(directory) -> str:
 
 _BAD = {
     "not finite": _nan,
+    "not finite numbers": _nan_statistics,
+    "no encoder_config": _encoder,
+    "kernels or strides that cannot be": lambda directory: _encoder(directory, subsampling_factor=0),
+    "hears 8,000 samples a second": _slow_ears,
     "weights cannot be loaded": _cut_short,
     "vocab.json does not fit": lambda directory: _changed(directory, "vocab.json", lambda ids: ids | {"z": 99}),
     "blank None": lambda directory: _changed(directory, "config.json", lambda config: config | {"pad_token_id": None}),

@@ -98,3 +98,10 @@ def test_a_log_without_a_single_point_is_said(tmp_path: Path, text: str) -> None
 def test_a_log_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"log\.jsonl: cannot be read \(No such file or directory\)"):
         draw_curves(tmp_path / "log.jsonl", tmp_path / "training.svg")
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "1" + 400 * "0", "-1e300", '"x"', "[" * 5000])
+def test_figures_that_cannot_be_drawn_are_left_out(tmp_path: Path, value: str) -> None:
+    log = written(tmp_path, entries(), f'{{"step": 50, "eval_cer": {value}}}\n{{"step": {value}, "eval_cer": 0.1}}\n')
+    assert set(read_curves(log)["eval_cer"]) - {1} == {20, 40}
+    drawn(log)

@@ -25,6 +25,9 @@ from hf_speech_tl.stages import evaluation
 from hf_speech_tl.stages.finetune import run
 from hf_speech_tl.stages.output import latest
 
+# One that hears a waveform and both ways of hearing log-mel while one works; the others when all is run.
+_QUICK = ("wav2vec2", "wav2vec2-bert", "parakeet_ctc")
+_FAMILIES = [pytest.param(name, marks=() if name in _QUICK else pytest.mark.slow) for name in FAMILIES]
 _FILES = {
     "model.safetensors",
     "config.json",
@@ -71,7 +74,7 @@ def test_the_same_settings_give_the_same_weights_and_scores(settings, tmp_path) 
     assert any(not torch.equal(v, _weights(tmp_path / "three")[k]) for k, v in _weights(tmp_path / "one").items())
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", _FAMILIES)
 def test_lora_is_merged_and_its_adapter_loads_on_the_untouched_base(family: str, settings, tmp_path) -> None:
     base = tmp_path / "base"
     encoder_of(tiny_model(family, symbols=40)).save_pretrained(base)  # peft looks whether the vocabulary has changed
@@ -86,7 +89,7 @@ def test_lora_is_merged_and_its_adapter_loads_on_the_untouched_base(family: str,
     torch.testing.assert_close(adapted(**inputs).logits, merged(**inputs).logits, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", _FAMILIES)
 def test_every_family_is_trained_whole_and_read_alike_by_the_pipeline(family: str, settings, tmp_path) -> None:
     base = save_tiny(tmp_path / "base", family)
     results = run(settings(model=str(base), max_steps=2, augment=None))
