@@ -10,6 +10,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 import torch
+from huggingface_hub.constants import is_offline_mode
 from transformers import (
     AutoConfig,
     AutoFeatureExtractor,
@@ -68,6 +69,8 @@ def read_config(name: str) -> PreTrainedConfig:
             config = AutoConfig.from_pretrained(place, trust_remote_code=False)
         except Exception as error:  # every kind comes out of a stranger's config.json
             reason = " ".join(str(error).split())[:300]
+            if is_offline_mode() and not os.path.isdir(place):
+                reason = "HF_HUB_OFFLINE is set and it is not in the cache"
             where = (
                 "its config.json cannot be used" if os.path.isdir(place) else "not to be had from the Hub or its cache"
             )

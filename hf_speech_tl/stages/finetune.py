@@ -41,7 +41,7 @@ def run(settings: FinetuneSettings) -> dict[str, object]:
     # The first process decides: the others may see another network, and the default directory's name holds the time.
     decided: list[_Decided | None] = [_decide(settings) if processes.is_main_process else None]
     settings, told, output = broadcast_object_list(decided)[0]
-    if processes.is_main_process and not settings.quiet:
+    if told and processes.is_main_process and not settings.quiet:
         show_plan(told)  # before anything is fetched
     try:
         return _run(settings, output, processes)

@@ -199,7 +199,7 @@ def training_arguments(
         output_dir=str(directory),
         max_steps=steps,
         gradient_accumulation_steps=accumulation,
-        logging_steps=10,
+        logging_steps=max(1, min(10, steps // 10)),  # short runs have a course too
         logging_nan_inf_filter=False,
         eval_strategy="steps",
         eval_steps=every,
