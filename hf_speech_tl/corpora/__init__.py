@@ -9,16 +9,27 @@ if TYPE_CHECKING:
     from hf_speech_tl.corpora.load import load_corpus
     from hf_speech_tl.corpora.screening import screen
     from hf_speech_tl.corpora.skipped import Skipped, write_skipped
-    from hf_speech_tl.corpora.sources import Place, find_source
+    from hf_speech_tl.corpora.sources import Place, find_source, has_starter_speech
     from hf_speech_tl.corpora.table import Corpus, samples
 
-__all__ = ["Corpus", "Place", "Skipped", "find_source", "load_corpus", "samples", "screen", "write_skipped"]
+__all__ = [
+    "Corpus",
+    "Place",
+    "Skipped",
+    "find_source",
+    "has_starter_speech",
+    "load_corpus",
+    "samples",
+    "screen",
+    "write_skipped",
+]
 
 _HOMES = {
     "Corpus": "table",
     "Place": "sources",
     "Skipped": "skipped",
     "find_source": "sources",
+    "has_starter_speech": "sources",
     "load_corpus": "load",
     "samples": "table",
     "screen": "screening",

@@ -18,8 +18,20 @@ def marks(listing: Listing) -> list[Path]:
 
 def read(transcripts: Sequence[Path], listing: Listing) -> tuple[list[Row], str]:
     """A row for each line of the .trans.txt files; splits are the folders' names: train-clean-100, dev-other."""
+    return transcribed_rows(transcripts, listing, depth=0, joint="-"), "read as LibriSpeech"
+
+
+def transcribed_rows(transcripts: Sequence[Path], listing: Listing, *, depth: int, joint: str) -> list[Row]:
+    """A row for each line of `transcripts`, which is a name and a text.
+
+    The recordings lie `depth` folders below their transcripts; their names begin with the speaker's and `joint`.
+    """
     folder = listing.folder
-    audio = {(file.parent, file.stem): file for file in listing.files if file.suffix.lower() in AUDIO}
+    audio = {
+        (file.parents[depth], file.stem): file
+        for file in listing.files
+        if file.suffix.lower() in AUDIO and len(file.parents) > depth
+    }
     rows = []
     for file in transcripts:
         home = file.parent.relative_to(folder)
@@ -28,5 +40,5 @@ def read(transcripts: Sequence[Path], listing: Listing) -> tuple[list[Row], str]
         for name, text in text_lines(file):
             clip = audio.get((file.parent, name))
             path = (home / f"{name}.flac" if clip is None else clip.relative_to(folder)).as_posix()
-            rows.append(Row(name, path, text or None, name.split("-")[0], split))
-    return rows, "read as LibriSpeech"
+            rows.append(Row(name, path, text or None, name.split(joint)[0], split))
+    return rows

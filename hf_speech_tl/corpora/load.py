@@ -45,9 +45,9 @@ def load_corpus(
     """The recordings of all `sources` (what --data takes) as one corpus of the language `lang`; nothing is decoded.
 
     `tier` names the tier of annotated recordings that has the transcripts, `text_column` the column of tables, where
-    a source has none of its own. `seed` decides which rows go where when a
-    source has no splits of its own. Raises SettingsError for a source that is not there, DataError for one that cannot
-    be read, is more than half bad, or leaves nothing.
+    a source has none of its own. `seed` decides which rows go where when a source has no splits of its own. Raises
+    SettingsError for a source that is not there, DataError for one that cannot be read, is more than half bad, or
+    leaves nothing.
     """
     language = find_language(lang)
     given = [source if isinstance(source, Source) else Source(source) for source in sources]
@@ -56,12 +56,13 @@ def load_corpus(
         _read(place, language, one.text_column or text_column, one.tier or tier)
         for place, one in zip(places, given, strict=True)
     ]
-    for asked, tiered in (
-        (tier, any(one.tiered for one in read)),
-        *((one.tier, recordings.tiered) for one, recordings in zip(given, read, strict=True)),
-    ):
-        if asked is not None and not tiered:
-            raise SettingsError(f"--tier {asked}: there are no ELAN or Praat files in --data. Leave --tier out.")
+    if tier is not None and not any(one.tiered for one in read):
+        raise SettingsError(f"--tier {tier}: there are no ELAN or Praat files in --data. Leave --tier out.")
+    for one, recordings in zip(given, read, strict=True):
+        if one.tier is not None and not recordings.tiered:
+            raise SettingsError(
+                f"data: tier {one.tier} of {one}: there are no ELAN or Praat files in it. Leave it out."
+            )
     rows: list[_Row] = []
     skipped: list[Skipped] = []
     start = 0

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from hf_speech_tl.corpora.lines import text_lines
+from hf_speech_tl.corpora.librispeech import transcribed_rows
 from hf_speech_tl.corpora.recordings import Listing, Row
 from hf_speech_tl.corpora.sources import AUDIO
-from hf_speech_tl.corpora.splits import split_of_file
 from hf_speech_tl.errors import DataError
+
+_DEPTH = 3  # folders between a recording and its transcripts: audio/SPEAKER/BOOK
 
 
 def marks(listing: Listing) -> list[Path]:
     """The files transcripts.txt that have a folder audio/ with recordings beside them."""
-    homes = {file.parents[3] for file in _recordings(listing)}
+    audio = [file for file in listing.files if file.suffix.lower() in AUDIO and len(file.parents) > _DEPTH]
+    homes = {file.parents[_DEPTH] for file in audio}
     return [file for file in listing.files if file.name == "transcripts.txt" and file.parent in homes]
 
 
@@ -27,18 +29,5 @@ def read(transcripts: Sequence[Path], listing: Listing) -> tuple[list[Row], str]
             f"({', '.join(release.name for release in releases)}): name the folder of one, such as "
             f"--data {releases[0]}."
         )
-    folder = listing.folder
-    audio = {(file.parents[3], file.stem): file for file in _recordings(listing)}
-    rows = []
-    for file in transcripts:
-        home = file.parent.relative_to(folder)
-        split = split_of_file(home) or split_of_file(Path(folder.name))
-        for name, text in text_lines(file):
-            clip = audio.get((file.parent, name))
-            path = home / f"{name}.flac" if clip is None else clip.relative_to(folder)
-            rows.append(Row(name, path.as_posix(), text or None, name.split("_")[0], split))
+    rows = transcribed_rows(transcripts, listing, depth=_DEPTH, joint="_")
     return rows, "read as Multilingual LibriSpeech"
-
-
-def _recordings(listing: Listing) -> list[Path]:
-    return [file for file in listing.files if file.suffix.lower() in AUDIO and len(file.parents) > 3]

@@ -81,8 +81,13 @@ def _file(path: Path, source: str) -> Place:
     raise SettingsError(f"--data {source}: a single {path.suffix or 'nameless'} file is no corpus. It takes {_FORMS}.")
 
 
+def has_starter_speech(language: Language) -> bool:
+    """Whether the package holds made speech in the language."""
+    return language.tag.split("-")[0] == _STARTER_LANGUAGE
+
+
 def _starter(language: Language) -> Place:
-    if language.tag.split("-")[0] != _STARTER_LANGUAGE:
+    if not has_starter_speech(language):
         raise SettingsError(
             f"--data starter: the starter speech is Mandarin (zh), not {language.name} ({language.tag}). "
             "Name recordings of your own with --data, or --data fleurs with a network."

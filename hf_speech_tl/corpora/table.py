@@ -66,6 +66,11 @@ class Corpus:
     fingerprint: str
     notes: tuple[str, ...]
 
+    @property
+    def weighted(self) -> bool:
+        """Whether an epoch is anything else than every training row once."""
+        return any(weight != 1 for weight in self.weights)
+
 
 def samples(row_audio: Mapping[str, object]) -> np.ndarray:
     """Decodes the audio of one row, float32 `(samples,)` at 16 kHz. Raises BadAudio."""

@@ -174,8 +174,8 @@ def _by_espeak(text: str, voice: str) -> str:
         raise Unspeakable("no IPA", f"espeak-ng takes a word of it for another language: {spoken}")
     if language == "ml":  # ഴ is an approximant where the languages of the north have a flap
         spoken = spoken.replace("r.", "ɻ")
-    for ascii, symbol in _ASCII_IPA:
-        spoken = spoken.replace(ascii, symbol)
+    for written, symbol in _ASCII_IPA:
+        spoken = spoken.replace(written, symbol)
     return spoken.translate(_VOWELS.get(language, {}))
 
 

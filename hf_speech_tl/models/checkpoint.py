@@ -83,11 +83,11 @@ def read_config(name: str) -> PreTrainedConfig:
             f"--model {name}: has adapter layers after its encoder, which are not supported. Take another."
         )
     family = find_family(getattr(config, "model_type", None), name)
-    if family.encoder and config.model_type == family.model_type and not _raw_config(place).get("encoder_config"):
-        raise SettingsError(f"--model {name}: its config.json has no encoder_config. Take another checkpoint.")
     if config.model_type != family.model_type:
         encoder = encoder_config(config).to_dict()
         config = AutoConfig.for_model(family.model_type, encoder_config=encoder, name_or_path=config.name_or_path)
+    elif family.encoder and not _raw_config(place).get("encoder_config"):
+        raise SettingsError(f"--model {name}: its config.json has no encoder_config. Take another checkpoint.")
     try:
         frame_count(config, RATE)
     except (ArithmeticError, ValueError) as error:

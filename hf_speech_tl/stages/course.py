@@ -161,7 +161,7 @@ def follow(
 
 def _weights(corpus: Corpus) -> list[float] | None:
     """How often an epoch holds each training row; None where it is once for all."""
-    if set(corpus.weights) == {1.0}:
+    if not corpus.weighted:
         return None
     by_name = dict(zip(corpus.names, corpus.weights, strict=True))
     return [by_name[source] for source in corpus.train["source"][:]]

@@ -78,9 +78,8 @@ def _run(settings: FinetuneSettings, output: Output, processes: PartialState) ->
     saved, vocabulary = load_recogniser(str(directory))
     after = judge(saved, vocabulary, test, split="test", spaced=prepared.spaced)
     results = gather_results(settings, prepared, course, trained, after.scores, base=base)
-    with contextlib.suppress(
-        SpeechError, OSError
-    ):  # the picture is not worth the run, should somebody have removed the log
+    # The picture is not worth the run, should somebody have removed the log.
+    with contextlib.suppress(SpeechError, OSError):
         draw_curves(directory / "log.jsonl", directory / "training.svg")
     write_card(directory, results)
     verify_saved(directory, [samples(test[at]["audio"]) for at in range(min(_VERIFIED, len(test)))])
@@ -103,8 +102,8 @@ def _plan(prepared: Prepared, course: Course, settings: FinetuneSettings, direct
     unseen = prepared.vocabulary.unknown([*corpus.validation["transcript"][:], *corpus.test["transcript"][:]])
     rank = f" --lora-rank {prepared.rank}" if settings.tuning == "lora" else ""
     gain = f" (bfloat16 is {length.gain:.1f} x as fast here)" if length.gain else ""
-    weighted = [] if set(corpus.weights) == {1.0} else list(zip(corpus.names, corpus.weights, strict=True))
-    trained = set(corpus.train["source"][:]) if weighted else set()
+    weights = zip(corpus.names, corpus.weights, strict=True) if corpus.weighted else ()
+    sources = set(corpus.train["source"][:])
     origin = "random weights" if prepared.checkpoint.fresh else "pretrained"
     head = f"{len(prepared.vocabulary)} symbols, {len(prepared.carried)} of them kept from the checkpoint"
     if unseen:
@@ -119,8 +118,8 @@ def _plan(prepared: Prepared, course: Course, settings: FinetuneSettings, direct
             f"{hours[0]} h training, {hours[1]} h validation, {hours[2]} h test; {len(corpus.skipped)} rows skipped",
         ),
         *(
-            ("", f"an epoch has {name} x {weight:g}" if name in trained else f"{name} has no training row of its own")
-            for name, weight in weighted
+            ("", f"an epoch has {name} x {weight:g}" if name in sources else f"{name} has no training row of its own")
+            for name, weight in weights
         ),
         *(("", note) for note in corpus.notes),
         *(("", note) for note in _warnings(prepared)),

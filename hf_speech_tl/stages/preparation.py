@@ -65,7 +65,7 @@ def prepare(settings: FinetuneSettings, processes: PartialState) -> Prepared:
     config = read_config(settings.model)
     if not settings.fresh:
         check_adapter(settings.model, settings.target_lang)
-    augment = choose_augment(settings, fresh=settings.fresh, maskable=can_mask(config))
+    augment = choose_augment(settings, maskable=can_mask(config))
     with processes.main_process_first():  # what the first one reads into a cache, the others find there
         corpus = read_corpus(
             settings.data,

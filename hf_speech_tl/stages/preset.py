@@ -8,13 +8,12 @@ from pathlib import Path
 from huggingface_hub import HfApi, constants
 from huggingface_hub.file_download import repo_folder_name
 
-from hf_speech_tl.corpora import find_source
+from hf_speech_tl.corpora import find_source, has_starter_speech
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.languages import find_language
 from hf_speech_tl.settings import AUTO, PRESETS, STARTER, FinetuneSettings
 
 _PATIENCE = 5.0  # seconds for the Hub to answer
-_SPEECH_OF = "zh"  # the language of the starter speech
 
 
 def choose_preset(settings: FinetuneSettings, *, gpu: bool) -> tuple[FinetuneSettings, list[tuple[str, str]]]:
@@ -60,7 +59,7 @@ def _by_machine(settings: FinetuneSettings, gpu: bool) -> tuple[str, str]:
 def _data(settings: FinetuneSettings, model: str) -> tuple[str, str]:
     """A --data, and why."""
     language = find_language(settings.lang)
-    spoken = language.tag.split("-")[0] == _SPEECH_OF
+    spoken = has_starter_speech(language)
     if spoken and model == STARTER:
         return STARTER, "made speech in the package, for trying everything out"
     try:

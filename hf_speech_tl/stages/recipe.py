@@ -49,11 +49,11 @@ def choose_recipe(settings: FinetuneSettings, *, parameters: int, augment: tuple
     return Recipe(rates, optimiser, batch_seconds, accumulation, augment)
 
 
-def choose_augment(settings: FinetuneSettings, *, fresh: bool, maskable: bool) -> tuple[str, ...]:
+def choose_augment(settings: FinetuneSettings, *, maskable: bool) -> tuple[str, ...]:
     """Masking while fine-tuning is wav2vec 2.0's practice (Baevski et al. 2020); on fresh weights it is untried.
 
-    fresh: the encoder starts from random weights; maskable: its family has SpecAugment built in. Raises SettingsError
-    where masking is asked of one that has not.
+    maskable: the model's family has SpecAugment built in. Raises SettingsError where masking is asked of one that has
+    not.
     """
     if settings.augment is not None:
         if "mask" in settings.augment and not maskable:
@@ -61,7 +61,7 @@ def choose_augment(settings: FinetuneSettings, *, fresh: bool, maskable: bool) -
                 f"--augment mask: models of the family of {settings.model} have no masking; allowed: none; drop it"
             )
         return settings.augment
-    return ("mask",) if maskable and not fresh else ()
+    return ("mask",) if maskable and not settings.fresh else ()
 
 
 def choose_masking(augment: tuple[str, ...], shortest: int, median: int) -> Masking | None:

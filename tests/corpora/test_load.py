@@ -114,5 +114,5 @@ def test_sources_have_weights_and_columns_of_their_own(folder_of: FolderOf) -> N
     assert corpus.weights == (2.0, 1.0)
     texts = {text for rows in (corpus.train, corpus.validation, corpus.test) for text in rows["text"][:]}
     assert texts == {f"{name} {at}" for name in ("one.csv", "two.csv") for at in range(4)}
-    with pytest.raises(SettingsError, match="--tier tx: there are no ELAN or Praat files"):
-        load_corpus([Source(one, tier="tx")], "it")
+    with pytest.raises(SettingsError, match=r"data: tier tx of .*one\.csv: there are no ELAN or Praat files"):
+        load_corpus([Source(one, tier="tx"), two], "it")

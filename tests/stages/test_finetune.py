@@ -19,7 +19,7 @@ from transformers import AutoModelForCTC, AutoProcessor, pipeline
 
 from hf_speech_tl.errors import DataError, SettingsError
 from hf_speech_tl.models import Vocabulary, can_mask, is_of_head, load_checkpoint, read_config, replace_head
-from hf_speech_tl.settings import EvaluateSettings, FinetuneSettings, write_yaml
+from hf_speech_tl.settings import EvaluateSettings, FinetuneSettings, Source, write_yaml
 from hf_speech_tl.settings.yaml_file import read_values
 from hf_speech_tl.stages import evaluation
 from hf_speech_tl.stages.finetune import run
@@ -99,6 +99,14 @@ def test_every_family_is_trained_whole_and_read_alike_by_the_pipeline(family: st
     moved = {key for key, value in trained.items() if not torch.equal(value, before.get(key, value))}
     assert any(is_of_head(key) for key in moved) and any("encoder.layer" in key for key in moved)
     assert not any("feature_extractor" in key for key in moved)
+
+
+def test_the_weight_of_a_source_is_told_and_kept(settings, corpus, capfd, tmp_path) -> None:
+    source = Source(str(corpus), 0.5)
+    results = run(settings(data=(source,), max_steps=1, quiet=False))
+    assert results["data"]["weights"] == [0.5]
+    assert f"an epoch has {results['data']['sources'][0]} x 0.5" in capfd.readouterr().err
+    assert read_values(FinetuneSettings, tmp_path / "run" / "run.yaml")["data"] == (source,)
 
 
 def test_units_and_unseen_symbols_are_told(settings, capfd) -> None:

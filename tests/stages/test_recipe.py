@@ -31,16 +31,17 @@ def test_what_is_given_is_taken_and_the_rest_depends_on_the_model() -> None:
     given = FinetuneSettings(lang="it", learning_rate=3e-5, batch_seconds=200, optimizer="adamw", augment=())
     recipe = choose_recipe(given, parameters=300_000_000, augment=(), processes=1)
     assert (recipe.rates.encoder, recipe.batch_seconds, recipe.optimiser) == (3e-5, 200, "adamw")
-    assert choose_augment(given, fresh=False, maskable=True) == ()
+    assert choose_augment(given, maskable=True) == ()
     assert recipe.accumulation == 5
     plain = FinetuneSettings(lang="it")
     small, large = (choose_recipe(plain, parameters=n, augment=(), processes=1) for n in (5_000_000, 300_000_000))
     assert (small.optimiser, large.optimiser) == ("muon", "adamw")
-    assert choose_augment(plain, fresh=False, maskable=True) == ("mask",)
-    assert choose_augment(plain, fresh=True, maskable=True) == choose_augment(plain, fresh=False, maskable=False) == ()
+    assert choose_augment(plain, maskable=True) == ("mask",) and choose_augment(plain, maskable=False) == ()
+    for fresh in ({"model": "starter"}, {"preset": "starter"}, {"from_scratch": True}):
+        assert choose_augment(FinetuneSettings(lang="it", **fresh), maskable=True) == ()
     masked = FinetuneSettings(lang="it", augment=("mask",))
     with pytest.raises(SettingsError, match="--augment mask: models of the family of auto have no masking"):
-        choose_augment(masked, fresh=False, maskable=False)
+        choose_augment(masked, maskable=False)
 
 
 def _length(settings: FinetuneSettings, step_seconds: float | None = 0.5) -> tuple[int, str]:
