@@ -29,9 +29,12 @@ _OWN: dict[str, dict[str, object]] = {
     "sew": dict(squeeze_factor=2),
     "sew-d": dict(squeeze_factor=2, position_buckets=8, feature_layer_norm_eps=1e-5, pooler_hidden_size=16),
     "data2vec-audio": dict(conv_pos_kernel_size=5, num_conv_pos_embeddings=2),
-    "wav2vec2-conformer": dict(conv_depthwise_kernel_size=5),
+    "wav2vec2-conformer": dict(conv_depthwise_kernel_size=5, conformer_conv_dropout=0.0),
     "wav2vec2-bert": dict(
-        conv_depthwise_kernel_size=5, left_max_position_embeddings=8, right_max_position_embeddings=8
+        conv_depthwise_kernel_size=5,
+        conformer_conv_dropout=0.0,
+        left_max_position_embeddings=8,
+        right_max_position_embeddings=8,
     ),
 }
 # These keep the encoder's part of their configuration apart. The narrowest strides give them frames enough.

@@ -5,6 +5,7 @@ from hf_speech_tl.models.checkpoint import Checkpoint, Masking, can_mask, load_c
 from hf_speech_tl.models.cost import Cost, cost_of
 from hf_speech_tl.models.frames import frame_count, hears_padding, input_name, logits_of
 from hf_speech_tl.models.frontends import FeatureExtractor
+from hf_speech_tl.models.frozen import Frozen, frozen_part
 from hf_speech_tl.models.head import head_of, is_of_head, replace_head
 from hf_speech_tl.models.tuning import merge, prepare_tuning
 from hf_speech_tl.models.vocabulary import Vocabulary
@@ -13,12 +14,14 @@ __all__ = [
     "Checkpoint",
     "Cost",
     "FeatureExtractor",
+    "Frozen",
     "Masking",
     "Vocabulary",
     "can_mask",
     "check_adapter",
     "cost_of",
     "frame_count",
+    "frozen_part",
     "head_of",
     "hears_padding",
     "input_name",

@@ -107,16 +107,21 @@ def load_checkpoint(
     config: PreTrainedConfig,
     *,
     from_scratch: bool = False,
+    dropout: float = 0.0,
     masking: Masking | None = None,
     target_lang: str | None = None,
 ) -> Checkpoint:
     """Load weights in float32, or draw fresh ones from torch's seed (`starter`, or `from_scratch`).
 
-    masking: only for models that can. target_lang: the language whose adapter is loaded, for a model that has several.
+    dropout: the share of activations left out in training, wherever the family has a dropout. masking: only for models
+    that can. target_lang: the language whose adapter is loaded, for a model that has several.
     Raises SettingsError where a weight of the encoder is missing in the checkpoint and would silently be random.
     """
+    encoder = encoder_config(config)
+    for kind in [key for key in vars(encoder) if "dropout" in key]:
+        setattr(encoder, kind, dropout)
     # LayerDrop leaves parameters without a gradient, which stops distributed training, and costs short runs quality.
-    encoder_config(config).layerdrop = 0.0
+    encoder.layerdrop = 0.0
     if can_mask(config):
         config.mask_time_prob = masking.share if masking else 0.0
         config.mask_time_length = masking.length if masking else 10

@@ -15,6 +15,11 @@ def frame_count(config: PreTrainedConfig, samples: int) -> int:
     return frontend.frames(config, frontend.inputs(samples))
 
 
+def mask_length(config: PreTrainedConfig, samples: int) -> int:
+    """How many places of the attention mask a number of samples fills: samples, or log-mel frames."""
+    return FAMILIES[config.model_type].frontend.inputs(samples)
+
+
 def input_name(config: PreTrainedConfig) -> str:
     """What the feature extractor calls its result, and the model its input."""
     return FAMILIES[config.model_type].frontend.input_name

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from peft import PeftModel
-from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, PrinterCallback, set_seed
 from transformers.utils import logging
 
 from hf_speech_tl.corpora import Corpus
-from hf_speech_tl.models import logits_of
+from hf_speech_tl.models import Frozen, frozen_part, logits_of
 from hf_speech_tl.objectives import ctc_losses
 from hf_speech_tl.settings import FinetuneSettings
 from hf_speech_tl.stages.length import Length, asked_length, choose_length, stored_length
@@ -25,13 +25,15 @@ from hf_speech_tl.training import (
     Batch,
     Batches,
     Clips,
+    Features,
+    Loader,
     Pace,
     Report,
     SpeechTrainer,
     build_optimiser,
-    collator,
+    choose_precision,
     first_batches,
-    measure_pace,
+    measure_steps,
     reporting,
     training_arguments,
 )
@@ -85,6 +87,7 @@ def lay_out(prepared: Prepared, settings: FinetuneSettings, output: Output, proc
     if output.checkpoint:
         length = stored_length(output.checkpoints, corpus.fingerprint)
         batches.start = steps_done(output.checkpoint) * recipe.accumulation
+        train.features = _features(prepared, settings, length.precision, processes.device)
     else:
         began = time.monotonic()
         on_gpu = processes.device.type == "cuda"
@@ -167,24 +170,39 @@ def _weights(corpus: Corpus) -> list[float] | None:
     return [by_name[source] for source in corpus.train["source"][:]]
 
 
+def _features(prepared: Prepared, settings: FinetuneSettings, precision: str, device: torch.device) -> Features | None:
+    """What keeps the frozen part's work; None where there is none, or where it is not to be kept."""
+    model = prepared.checkpoint.model
+    part = None if settings.cache == "none" else frozen_part(model)
+    if part is None:
+        return None
+    frozen = Frozen(model, part.to(device), prepared.checkpoint.feature_extractor, getattr(torch, precision))
+    return Features(frozen, None if settings.cache == "memory" else Path(settings.cache).expanduser())
+
+
 def _measure(
     prepared: Prepared, train: Clips, batches: Batches, settings: FinetuneSettings, device: torch.device
 ) -> Pace:
+    """Find the precision and, where the run's length depends on it, the pace; `train` then has its features."""
     config, vocabulary, recipe = prepared.checkpoint.model.config, prepared.vocabulary, prepared.recipe
 
     def loss_of(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
         logits, frames = logits_of(model, config, batch["inputs"], batch["attention_mask"])
         return ctc_losses(logits.float().log_softmax(-1), frames, batch["labels"], vocabulary.blank).mean()
 
-    loader = DataLoader(
-        train, batch_sampler=first_batches(batches), collate_fn=collator(prepared.checkpoint.feature_extractor)
-    )
-    return measure_pace(
+    loader = Loader(train, first_batches(batches), prepared.checkpoint.feature_extractor, device)
+    precision = settings.precision
+    pace = Pace(precision) if precision != "auto" else choose_precision(prepared.model, loader, loss_of, device)
+    train.features = _features(prepared, settings, pace.precision, device)
+    if asked_length(settings, on_gpu=device.type == "cuda")[0] is None:
+        return pace
+    seconds, tried = measure_steps(
         prepared.model,
         loader,
         loss_of,
-        lambda model, precision: build_optimiser(model, recipe.rates, recipe.optimiser, precision),
-        precision=settings.precision,
-        count_steps=asked_length(settings, on_gpu=device.type == "cuda")[0] is not None,
+        lambda model: build_optimiser(model, recipe.rates, recipe.optimiser, pace.precision),
+        precision=pace.precision,
         device=device,
     )
+    first = train.features.spent / tried * train.kept_share() if train.features else 0.0
+    return replace(pace, step_seconds=seconds - first, first_seconds=first)

@@ -27,6 +27,7 @@ from hf_speech_tl.stages.plan import clock, show_plan, size
 from hf_speech_tl.stages.preparation import Prepared, prepare
 from hf_speech_tl.stages.preset import choose_preset
 from hf_speech_tl.stages.results import gather_results, write_results
+from hf_speech_tl.training import Clips
 
 _VERIFIED = 8  # test clips
 _Decided: TypeAlias = tuple[FinetuneSettings, list[tuple[str, str]], Output]
@@ -131,9 +132,18 @@ def _plan(prepared: Prepared, course: Course, settings: FinetuneSettings, direct
             "time",
             f"about {clock(length.seconds)} of training" if length.seconds else "not measured; the steps are given",
         ),
+        *([("kept", _kept(course.train, settings.cache))] if course.train.features else []),
         ("memory, disk", f"{size(cost.memory)} and the activations; {size(cost.disk)} while training"),
         ("output", str(directory)),
     ]
+
+
+def _kept(train: Clips, cache: str) -> str:
+    share = {0.0: "as many as there is room for", 1.0: "all"}.get(
+        train.kept_share(), f"{train.kept_share():.0%} of them"
+    )
+    place = "in memory" if cache == "memory" else f"in memory, and on disk in {cache}"
+    return f"what frozen layers make of the training clips, {share} {place} (--cache)"
 
 
 def _warnings(prepared: Prepared) -> list[str]:

@@ -59,14 +59,15 @@ def choose_length(
         candidates["max_steps"] = settings.max_steps
     if epochs is not None:
         candidates["epochs"] = math.ceil(epochs * steps_per_epoch)
-    step_seconds = evaluating = None
+    step_seconds = evaluating = first = None
     if pace.step_seconds is not None:
-        step_seconds = pace.step_seconds * accumulation
+        step_seconds, first = pace.step_seconds * accumulation, pace.first_seconds * accumulation
         evaluating = _EVALUATIONS * evaluation_share * _EVALUATION_COST * step_seconds
         if minutes is not None:
             # At least half the time goes to training, however slow the validation set is.
             seconds = max(60 * minutes - spent - evaluating, 30 * minutes)
-            candidates["max_minutes"] = max(1, int(seconds / step_seconds))
+            in_first_epoch = min(steps_per_epoch, seconds / (step_seconds + first))
+            candidates["max_minutes"] = max(1, int((seconds - in_first_epoch * first) / step_seconds))
     stopped_by = min(candidates, key=lambda name: candidates[name])
     steps = candidates[stopped_by]
     if settings.head_steps >= steps:
@@ -74,7 +75,9 @@ def choose_length(
             f"--head-steps {settings.head_steps}: the run has {steps} steps, so the encoder would never be trained. "
             "Give it fewer, the run more, or use --tuning head."
         )
-    seconds_in_all = None if step_seconds is None or evaluating is None else steps * step_seconds + evaluating
+    seconds_in_all = None
+    if step_seconds is not None and evaluating is not None and first is not None:
+        seconds_in_all = steps * step_seconds + min(steps, steps_per_epoch) * first + evaluating
     return Length(steps, stopped_by, min(_EVALUATIONS, steps), pace.precision, seconds_in_all, pace.gain)
 
 

@@ -92,6 +92,7 @@ def prepare(settings: FinetuneSettings, processes: PartialState) -> Prepared:
         settings.model,
         config,
         from_scratch=settings.from_scratch,
+        dropout=settings.dropout,
         masking=masking,
         target_lang=settings.target_lang,
     )

@@ -61,7 +61,8 @@ def choose_augment(settings: FinetuneSettings, *, maskable: bool) -> tuple[str, 
                 f"--augment mask: models of the family of {settings.model} have no masking; allowed: none; drop it"
             )
         return settings.augment
-    return ("mask",) if maskable and not settings.fresh else ()
+    # Below a head that is trained alone nothing learns to fill gaps, and what is made of a clip can be kept.
+    return ("mask",) if maskable and not settings.fresh and settings.tuning != "head" else ()
 
 
 def choose_masking(augment: tuple[str, ...], shortest: int, median: int) -> Masking | None:

@@ -76,6 +76,7 @@ def gather_results(
             "head_learning_rate": recipe.rates.head,
             "optimizer": recipe.optimiser,
             "augment": list(recipe.augment),
+            "dropout": settings.dropout,
             "precision": length.precision,
             "seed": settings.seed,
             "best_validation_cer": trained.best_validation_cer,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -9,27 +10,33 @@ from typing import TypedDict
 
 import datasets
 import numpy as np
+import psutil
 import torch
 
 from hf_speech_tl.audio import RATE, BadAudio
 from hf_speech_tl.corpora import samples
 from hf_speech_tl.errors import DataError
 from hf_speech_tl.models import FeatureExtractor
+from hf_speech_tl.training.features import Features
 
-_KEPT_BYTES = 1 << 30  # of decoded audio: nine hours as 16-bit samples, on a laptop with 8 GB
+_KEPT_SHARE = 0.25  # of the memory that is free when the first clip is kept; as 16-bit samples a GB holds nine hours
 
 
 class Clip(TypedDict):
-    """One utterance: float32 samples at 16 kHz, label ids, and its id in the corpus."""
+    """One utterance: float32 samples at 16 kHz, or what the frozen part of the model made of them, float16
+    `(frames, width)`; how many places of the attention mask it fills; label ids; its id in the corpus and its length.
+    """
 
-    samples: np.ndarray
+    inputs: np.ndarray
+    mask_length: int
     labels: list[int]
     id: str
+    seconds: float
 
 
 class Batch(TypedDict):
-    """inputs `(batch, samples)`, or `(batch, frames, features)` where the model hears log-mel; attention_mask over
-    samples or frames; labels `(batch, labels)` padded with -100."""
+    """inputs `(batch, samples)`, or `(batch, frames, features)` where the model hears log-mel or what its frozen part
+    made before; attention_mask over samples or frames; labels `(batch, labels)` padded with -100."""
 
     inputs: torch.Tensor
     attention_mask: torch.Tensor
@@ -43,6 +50,7 @@ class Clips(torch.utils.data.Dataset):
     """The rows of a screened split, decoded lazily.
 
     A clip that turns out bad while training is replaced by the next good one; its id and the reason stand in `bad`.
+    Once `features` are set, clips are what the frozen part of the model makes of them.
     """
 
     rows: datasets.Dataset
@@ -53,53 +61,120 @@ class Clips(torch.utils.data.Dataset):
         self.ids: list[str] = self.rows["id"][:]
         self.seconds: list[float] = self.rows["seconds"][:]
         self._kept: dict[int, np.ndarray] = {}
-        self._kept_bytes = 0
+        self._lengths: dict[int, int] = {}  # in samples, of clips that are features now
+        self._room: float | None = None  # bytes
+        self._features: Features | None = None
+
+    @property
+    def features(self) -> Features | None:
+        """What makes features of the clips, None where they stay samples."""
+        return self._features
+
+    @features.setter
+    def features(self, features: Features | None) -> None:
+        self._features = features
+        self._kept.clear()
+        self._room = None
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def load(self, index: int) -> np.ndarray:
         """Samples of row `index`, float32 `(samples,)` at 16 kHz."""
-        pulses = self._kept.get(index)
-        if pulses is None:
-            # Always by way of 16 bits, so that a clip is the same whether it was kept or decoded again.
-            pulses = np.rint(np.clip(samples(self.rows[index]["audio"]), -1, 1) * 32767).astype(np.int16)
-            if self._kept_bytes + pulses.nbytes <= _KEPT_BYTES:
-                self._kept[index] = pulses
-                self._kept_bytes += pulses.nbytes
-        return pulses.astype(np.float32) / 32767
+        return self._remembered(index, self._pulses).astype(np.float32) / 32767
+
+    def kept_share(self) -> float:
+        """The share of all clips that memory has room for, judged by those that are kept already; 0 where there are none."""
+        held = sum(self.seconds[index] for index in self._kept)
+        size = sum(kept.nbytes for kept in self._kept.values())
+        if not held or self._room is None:
+            return 0.0
+        return min(1.0, (size + self._room) / (size / held * sum(self.seconds)))
+
+    def _pulses(self, index: int) -> np.ndarray:
+        # Always by way of 16 bits, so that a clip is the same whether it was kept or decoded again.
+        return np.rint(np.clip(samples(self.rows[index]["audio"]), -1, 1) * 32767).astype(np.int16)
+
+    def _encoded(self, index: int, features: Features) -> np.ndarray:
+        pulses = self._pulses(index)
+        self._lengths[index] = len(pulses)
+        return features.of(pulses)
+
+    def _remembered(self, index: int, make: Callable[[int], np.ndarray]) -> np.ndarray:
+        kept = self._kept.get(index)
+        if kept is None:
+            kept = make(index)
+            if self._room is None:
+                self._room = room_for_clips()
+            if kept.nbytes <= self._room:
+                self._kept[index] = kept
+                self._room -= kept.nbytes
+        return kept
 
     def __getitem__(self, index: int) -> Clip:
         for at in (*range(index, len(self)), *range(index)):
             if self.ids[at] in self.bad:
                 continue
             try:
-                return Clip(samples=self.load(at), labels=self.labels[at], id=self.ids[at])
+                return self._clip(at)
             except BadAudio as error:
                 self.bad[self.ids[at]] = error.reason
                 print(f"skipped from now on: {self.ids[at]}: {error.reason}", file=sys.stderr)
         raise DataError("none of the recordings can be decoded any more. Has the data been moved or changed?")
+
+    def _clip(self, index: int) -> Clip:
+        if features := self.features:
+            inputs = self._remembered(index, lambda at: self._encoded(at, features))
+            length = features.frozen.mask_length(self._lengths[index])
+        else:
+            inputs = self.load(index)
+            length = len(inputs)
+        return Clip(
+            inputs=inputs,
+            mask_length=length,
+            labels=self.labels[index],
+            id=self.ids[index],
+            seconds=self.seconds[index],
+        )
 
 
 def collator(feature_extractor: FeatureExtractor) -> Callable[[list[Clip]], Batch]:
     """A function that pads clips into a batch."""
 
     def collate(clips: list[Clip]) -> Batch:
-        inputs = feature_extractor(
-            [clip["samples"] for clip in clips],
-            sampling_rate=RATE,
-            padding="longest",
-            return_attention_mask=True,
-            return_tensors="pt",
-        )
+        encoded = clips[0]["inputs"].dtype == np.float16
+        inputs, mask = _padded_features(clips) if encoded else _padded_samples(clips, feature_extractor)
         width = max(len(clip["labels"]) for clip in clips)
         labels = [clip["labels"] + [-100] * (width - len(clip["labels"])) for clip in clips]
         return Batch(
-            inputs=inputs[feature_extractor.model_input_names[0]],
-            attention_mask=inputs["attention_mask"].long(),
+            inputs=inputs,
+            attention_mask=mask,
             labels=torch.tensor(labels),
             ids=[clip["id"] for clip in clips],
-            seconds=sum(len(clip["samples"]) for clip in clips) / RATE,
+            seconds=sum(clip["seconds"] for clip in clips),
         )
 
     return collate
+
+
+def _padded_samples(clips: list[Clip], feature_extractor: FeatureExtractor) -> tuple[torch.Tensor, torch.Tensor]:
+    inputs = feature_extractor(
+        [clip["inputs"] for clip in clips],
+        sampling_rate=RATE,
+        padding="longest",
+        return_attention_mask=True,
+        return_tensors="pt",
+    )
+    return inputs[feature_extractor.model_input_names[0]], inputs["attention_mask"].long()
+
+
+def _padded_features(clips: list[Clip]) -> tuple[torch.Tensor, torch.Tensor]:
+    features = [torch.from_numpy(clip["inputs"]) for clip in clips]
+    lengths = torch.tensor([clip["mask_length"] for clip in clips])
+    mask = torch.arange(int(lengths.max())) < lengths[:, None]
+    return torch.nn.utils.rnn.pad_sequence(features, batch_first=True), mask.long()
+
+
+def room_for_clips() -> float:
+    """Bytes of memory that one process may keep clips in."""
+    return _KEPT_SHARE * psutil.virtual_memory().available / int(os.environ.get("LOCAL_WORLD_SIZE", 1))

@@ -27,74 +27,81 @@ _EMULATED = 4.0  # times slower than fp32; 200 were seen without such instructio
 
 @dataclass(frozen=True)
 class Pace:
-    """precision: float32 or bfloat16. step_seconds: a step of one micro-batch with its loading, None if not measured.
+    """precision: float32 or bfloat16. gain: how many times faster bfloat16 was, None where no step of it was tried.
 
-    gain: how many times faster bfloat16 was, None where a whole step of it was not tried.
+    step_seconds: a step of one micro-batch with its loading, None if not measured. first_seconds: what it takes more in
+    the first epoch, when what is kept for the later ones is made.
     """
 
     precision: str
-    step_seconds: float | None
-    gain: float | None
+    gain: float | None = None
+    step_seconds: float | None = None
+    first_seconds: float = 0.0
 
 
-def measure_pace(
+def choose_precision(
+    model: nn.Module, loader: DataLoader, loss_of: Callable[[nn.Module, Batch], torch.Tensor], device: torch.device
+) -> Pace:
+    """bfloat16 where it is to be had and, on a CPU, where it is faster on the same batches; else float32."""
+    if device.type == "cuda":
+        return Pace("bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32")
+    # Without instructions for it, a CPU multiplies bf16 hundreds of times slower: one step would take minutes.
+    if _is_bfloat16_emulated():
+        return Pace("float32")
+    trial = copy.deepcopy(model).to(device).train()
+    began = time.perf_counter()
+    ratios: list[float] = []
+    for batch in itertools.islice(loader, _TRIALS + 1):
+        times = []
+        for precision in ("float32", "bfloat16"):
+            begin = time.perf_counter()
+            _backward(trial, batch, loss_of, precision, device)
+            times.append(time.perf_counter() - begin)
+        ratios.append(times[0] / times[1])
+        if time.perf_counter() - began > _PATIENCE:
+            break
+    # The first pair pays for what is set up once, unless it is all there is.
+    gain = statistics.median(ratios[1:] or ratios)
+    return Pace("bfloat16" if 1 / gain < _GAIN else "float32", gain)
+
+
+def measure_steps(
     model: nn.Module,
     loader: DataLoader,
     loss_of: Callable[[nn.Module, Batch], torch.Tensor],
-    optimiser_of: Callable[[nn.Module, str], torch.optim.Optimizer],
+    optimiser_of: Callable[[nn.Module], torch.optim.Optimizer],
     *,
     precision: str,
-    count_steps: bool,
     device: torch.device,
-) -> Pace:
-    """Time real steps on a copy of the model, so that the run itself starts from untouched weights.
-
-    optimiser_of: gives the optimiser for a model and a precision. precision: float32, bfloat16, or auto, which on a CPU
-    tries both in turn on the same batches. count_steps: whether the time of a step is wanted, or only the precision.
-    """
-    if precision == "auto" and device.type == "cuda":
-        precision = "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
-    # Without instructions for it, a CPU multiplies bf16 hundreds of times slower: one step would take minutes.
-    if precision == "auto" and _is_bfloat16_emulated():
-        precision = "float32"
-    if precision != "auto" and not count_steps:
-        return Pace(precision, None, None)
+) -> tuple[float, int]:
+    """Seconds that a step takes, and how many were tried, on a copy of the model: the run's own is left untouched."""
     trial = copy.deepcopy(model).to(device).train()
-
-    def gradient(batch: Batch, chosen: str) -> float:
-        begin = time.perf_counter()
-        moved = {key: value.to(device) if torch.is_tensor(value) else value for key, value in batch.items()}
-        autocast = torch.autocast(device.type, torch.bfloat16) if chosen == "bfloat16" else contextlib.nullcontext()
-        with autocast:
-            loss = loss_of(trial, moved)  # type: ignore[arg-type]
-        loss.backward()
-        return time.perf_counter() - begin
-
-    gain = None
-    if precision == "auto":
-        began = time.perf_counter()
-        ratios: list[float] = []
-        for batch in itertools.islice(loader, _TRIALS + 1):
-            ratios.append(gradient(batch, "float32") / gradient(batch, "bfloat16"))
-            if time.perf_counter() - began > _PATIENCE:
-                break
-        # The first pair pays for what is set up once, unless it is all there is.
-        gain = statistics.median(ratios[1:] or ratios)
-        precision = "bfloat16" if 1 / gain < _GAIN else "float32"
-    if not count_steps:
-        return Pace(precision, None, gain)
-    optimiser = optimiser_of(trial, precision)
+    optimiser = optimiser_of(trial)
     batches = iter(loader)
     times: list[float] = []
     while len(times) < _STEPS and sum(times) < 3 * _PATIENCE:
         begin = time.perf_counter()
         optimiser.zero_grad()
-        gradient(next(batches), precision)
+        _backward(trial, next(batches), loss_of, precision, device)
         optimiser.step()
         if device.type == "cuda":
             torch.cuda.synchronize()
         times.append(time.perf_counter() - begin)
-    return Pace(precision, statistics.fmean(times), gain)
+    return statistics.fmean(times), len(times)
+
+
+def _backward(
+    model: nn.Module,
+    batch: Batch,
+    loss_of: Callable[[nn.Module, Batch], torch.Tensor],
+    precision: str,
+    device: torch.device,
+) -> None:
+    moved = {key: value.to(device) if torch.is_tensor(value) else value for key, value in batch.items()}
+    autocast = torch.autocast(device.type, torch.bfloat16) if precision == "bfloat16" else contextlib.nullcontext()
+    with autocast:
+        loss = loss_of(model, moved)  # type: ignore[arg-type]
+    loss.backward()
 
 
 def _is_bfloat16_emulated() -> bool:

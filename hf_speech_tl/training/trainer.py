@@ -20,6 +20,7 @@ from hf_speech_tl.scoring import character_edits, choose_units, interval
 from hf_speech_tl.training.batches import Batches
 from hf_speech_tl.training.clips import Batch, Clips, collator
 from hf_speech_tl.training.guard import FiniteGradients, Interruption
+from hf_speech_tl.training.loader import Loader
 from hf_speech_tl.training.optimiser import Rates, build_optimiser, build_schedule
 from hf_speech_tl.training.watchdog import collapse_warning
 
@@ -77,15 +78,8 @@ class SpeechTrainer(Trainer):
         self._optimiser_name = optimiser
 
     def get_train_dataloader(self) -> DataLoader:
-        # The sampler shards over processes itself; accelerate's wrapper would shard once more. A generator of its own
-        # keeps the loader's seed out of torch's stream, which a resumed run restores.
-        return DataLoader(
-            self._train_clips,
-            batch_sampler=self._batches,
-            collate_fn=self.data_collator,
-            generator=torch.Generator(),
-            num_workers=self.args.dataloader_num_workers,
-        )
+        # The sampler shards over processes itself; accelerate's wrapper would shard once more.
+        return Loader(self._train_clips, self._batches, self._feature_extractor, self.args.device)
 
     def get_batch_samples(
         self, epoch_iterator: Iterator[Batch], num_batches: int, device: torch.device

@@ -47,7 +47,7 @@ def test_what_is_given_is_taken_and_the_rest_depends_on_the_model() -> None:
 def _length(settings: FinetuneSettings, step_seconds: float | None = 0.5) -> tuple[int, str]:
     length = choose_length(
         settings,
-        pace=Pace("float32", step_seconds, None),
+        pace=Pace("float32", step_seconds=step_seconds),
         spent=10.0,
         accumulation=1,
         steps_per_epoch=100,

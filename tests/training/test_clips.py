@@ -9,8 +9,8 @@ from hf_speech_tl.training import Clips, collator
 
 def test_a_clip_is_the_same_decoded_and_kept() -> None:
     clips = Clips(tiny_rows((0.5,), ("ab",)), [[2, 3]])
-    first, kept = clips[0]["samples"], clips[0]["samples"]
-    again = Clips(tiny_rows((0.5,), ("ab",)), [[2, 3]])[0]["samples"]
+    first, kept = clips[0]["inputs"], clips[0]["inputs"]
+    again = Clips(tiny_rows((0.5,), ("ab",)), [[2, 3]])[0]["inputs"]
     np.testing.assert_array_equal(first, kept)
     np.testing.assert_array_equal(first, again)
 

@@ -1,0 +1,84 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny import EXTRACTOR, VOCABULARY, tiny_model, tiny_rows
+
+from hf_speech_tl.errors import RunError
+from hf_speech_tl.models import Frozen, frozen_part, logits_of, prepare_tuning
+from hf_speech_tl.training import Clips, Features, collator
+from hf_speech_tl.training import clips as clips_module
+
+_LENGTHS, _TEXTS = (0.6, 0.9, 0.75), ("ab", "d", "a")
+
+
+def _features(directory: Path | None = None, tuning: str = "full") -> Features:
+    model = prepare_tuning(tiny_model(), tuning, fresh=False, rank=4)
+    part = frozen_part(model)
+    assert part is not None
+    return Features(Frozen(model, part, EXTRACTOR, torch.float32), directory)
+
+
+def _clips(features: Features | None = None) -> Clips:
+    clips = Clips(tiny_rows(_LENGTHS, _TEXTS), [VOCABULARY.encode(text) for text in _TEXTS])
+    clips.features = features
+    return clips
+
+
+@pytest.mark.parametrize("tuning", ["full", "head"])
+def test_a_padded_batch_of_features_says_what_its_clips_say(tuning: str) -> None:
+    features = _features(tuning=tuning)
+    heard, plain, collate = _clips(features), _clips(), collator(EXTRACTOR)
+    model = features.frozen._model
+    batch = collate([heard[at] for at in range(3)])
+    logits, frames = logits_of(model, model.config, batch["inputs"], batch["attention_mask"])
+    assert batch["seconds"] == pytest.approx(sum(_LENGTHS))
+    for at in range(3):
+        alone = collate([plain[at]])
+        expected, count = logits_of(model, model.config, alone["inputs"], alone["attention_mask"])
+        assert count.item() == frames[at]
+        torch.testing.assert_close(logits[at, : frames[at]], expected[0], rtol=1e-2, atol=2e-3)
+
+
+def test_a_clip_is_encoded_once_whether_in_memory_or_on_disk(tmp_path, monkeypatch) -> None:
+    encoded = []
+    encode = Frozen.__call__
+    monkeypatch.setattr(Frozen, "__call__", lambda self, clip: encoded.append(len(clip)) or encode(self, clip))
+    clips = _clips(_features(tmp_path))
+    first = clips[1]["inputs"]
+    np.testing.assert_array_equal(clips[1]["inputs"], first)
+    np.testing.assert_array_equal(_clips(_features(tmp_path))[1]["inputs"], first)
+    assert len(encoded) == 1
+    np.testing.assert_array_equal(_clips(_features())[1]["inputs"], first)
+    assert len(encoded) == 2
+
+
+def test_a_torn_file_is_made_anew(tmp_path) -> None:
+    whole = _clips(_features(tmp_path))[0]["inputs"].copy()
+    (file,) = tmp_path.rglob("*.npy")
+    file.write_bytes(file.read_bytes()[:200])
+    np.testing.assert_array_equal(_clips(_features(tmp_path))[0]["inputs"], whole)
+
+
+def test_a_directory_that_cannot_be_written_to_costs_nothing_but_time(tmp_path) -> None:
+    (tmp_path / "file").write_text("")
+    assert _clips(_features(tmp_path / "file"))[0]["inputs"].dtype == np.float16
+
+
+def test_what_memory_has_no_room_for_is_made_again_and_is_the_same(monkeypatch) -> None:
+    kept = _clips(_features())
+    wanted = [kept[at]["inputs"] for at in range(2)]
+    monkeypatch.setattr(clips_module, "room_for_clips", lambda: 0.0)
+    never = _clips(_features())
+    for at in (0, 1, 0):
+        np.testing.assert_array_equal(never[at]["inputs"], wanted[at])
+    assert kept.kept_share() == 1 and never.kept_share() == 0
+
+
+def test_values_beyond_half_precision_end_with_the_remedy() -> None:
+    features = _features()
+    with torch.no_grad():
+        features.frozen._model.base_model.feature_extractor.conv_layers[-1].layer_norm.weight.fill_(1e7)
+    with pytest.raises(RunError, match="--cache none"):
+        _ = _clips(features)[0]
