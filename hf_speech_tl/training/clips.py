@@ -84,7 +84,7 @@ class Clips(torch.utils.data.Dataset):
         return self._remembered(index, self._pulses).astype(np.float32) / 32767
 
     def kept_share(self) -> float:
-        """The share of all clips that memory has room for, judged by those that are kept already; 0 where there are none."""
+        """The share of all clips that memory has room for, judged by those that it keeps; 0 where it keeps none."""
         held = sum(self.seconds[index] for index in self._kept)
         size = sum(kept.nbytes for kept in self._kept.values())
         if not held or self._room is None:
