@@ -11,6 +11,7 @@ import pytest
 
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings import (
+    Augmentation,
     EvaluateSettings,
     FinetuneSettings,
     PushSettings,
@@ -54,7 +55,7 @@ def written(folder: Path, text: str) -> str:
 def test_values_have_the_types_of_their_fields() -> None:
     settings = finetune(EVERY_OPTION + " --output ~/out")
     assert settings.data == ("a,b.csv", "hub:me/speech:pt")
-    assert settings.augment == ("mask",)
+    assert settings.augment == (Augmentation.plain("mask"),)
     assert (settings.max_seconds, settings.learning_rate, settings.seed, settings.lora_rank) == (12.5, 1e-3, 7, 4)
     assert settings.simplify is True
     assert settings.output == Path.home() / "out"

@@ -1,7 +1,9 @@
 """Batches in, a trained model out."""
 
+from hf_speech_tl.training.augmented import Augmenter, Passes, longest_seconds, shortest_seconds
 from hf_speech_tl.training.batches import Batches
 from hf_speech_tl.training.clips import Batch, Clips, collator
+from hf_speech_tl.training.loss import utterance_losses
 from hf_speech_tl.training.optimiser import Rates, build_optimiser, build_schedule
 from hf_speech_tl.training.pace import Pace, first_batches, measure_pace
 from hf_speech_tl.training.progress import Report
@@ -9,10 +11,12 @@ from hf_speech_tl.training.reporters import reporting
 from hf_speech_tl.training.trainer import SpeechTrainer, training_arguments
 
 __all__ = [
+    "Augmenter",
     "Batch",
     "Batches",
     "Clips",
     "Pace",
+    "Passes",
     "Rates",
     "Report",
     "SpeechTrainer",
@@ -20,7 +24,10 @@ __all__ = [
     "build_schedule",
     "collator",
     "first_batches",
+    "longest_seconds",
     "measure_pace",
     "reporting",
+    "shortest_seconds",
     "training_arguments",
+    "utterance_losses",
 ]

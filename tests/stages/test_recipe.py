@@ -4,15 +4,17 @@ import torch
 from tiny import tiny_model
 
 from hf_speech_tl.errors import SettingsError
-from hf_speech_tl.settings import FinetuneSettings
+from hf_speech_tl.settings import Augmentation, FinetuneSettings
 from hf_speech_tl.stages.length import choose_length
 from hf_speech_tl.stages.recipe import choose_augment, choose_masking, choose_recipe
 from hf_speech_tl.training import Pace
 
+MASK = (Augmentation.plain("mask"),)
+
 
 @pytest.mark.parametrize("frames", [1, 2, 9, 10, 50])
 def test_masking_fits_the_shortest_clip(frames: int) -> None:
-    masking = choose_masking(("mask",), shortest=frames, median=200)
+    masking = choose_masking(MASK, shortest=frames, median=200, channels=16)
     assert masking is not None
     model = tiny_model(mask_time_prob=masking.share, mask_time_length=masking.length).train()
     np.random.seed(0)
@@ -36,10 +38,10 @@ def test_what_is_given_is_taken_and_the_rest_depends_on_the_model() -> None:
     plain = FinetuneSettings(lang="it")
     small, large = (choose_recipe(plain, parameters=n, augment=(), processes=1) for n in (5_000_000, 300_000_000))
     assert (small.optimiser, large.optimiser) == ("muon", "adamw")
-    assert choose_augment(plain, maskable=True) == ("mask",) and choose_augment(plain, maskable=False) == ()
+    assert choose_augment(plain, maskable=True) == MASK and choose_augment(plain, maskable=False) == ()
     for fresh in ({"model": "starter"}, {"preset": "starter"}, {"from_scratch": True}):
         assert choose_augment(FinetuneSettings(lang="it", **fresh), maskable=True) == ()
-    masked = FinetuneSettings(lang="it", augment=("mask",))
+    masked = FinetuneSettings(lang="it", augment=MASK)
     with pytest.raises(SettingsError, match="--augment mask: models of the family of auto have no masking"):
         choose_augment(masked, maskable=False)
 
