@@ -9,9 +9,7 @@ from torch.nn import functional
 from hf_speech_tl.objectives.ctc import ctc_losses
 
 
-def consistent_losses(
-    log_probabilities: Tensor, frames: Tensor, labels: Tensor, blank: int, weight: float
-) -> Tensor:
+def consistent_losses(log_probabilities: Tensor, frames: Tensor, labels: Tensor, blank: int, weight: float) -> Tensor:
     """The loss of each utterance, `(batch,)`: the mean of its views' CTC losses, and `weight` times their disagreement.
 
     log_probabilities: `(2 * batch, frames, symbols)`, float32, the first views of all utterances and then the second;
@@ -29,9 +27,9 @@ def consistent_losses(
 def disagreement(log_probabilities: Tensor, frames: Tensor) -> Tensor:
     """Half the sum of both divergences over an utterance's own frames: `(batch,)`, in nats; arguments as above."""
     one, other = log_probabilities.detach().chunk(2)
-    divergences = functional.kl_div(
-        log_probabilities, torch.cat([other, one]), reduction="none", log_target=True
-    ).sum(-1)
+    divergences = functional.kl_div(log_probabilities, torch.cat([other, one]), reduction="none", log_target=True).sum(
+        -1
+    )
     inside = torch.arange(divergences.shape[1], device=frames.device) < frames[:, None]
     both = divergences.masked_fill(~inside, 0.0).sum(-1)
     first, second = both.chunk(2)

@@ -141,7 +141,9 @@ def _augmentation(recipe: Recipe) -> str:
     told = f"--augment {','.join(map(str, recipe.augment)) or 'none'}"
     told += "".join(f"; {one.share:.3g} of the frames masked" for one in recipe.augment if one.name == "mask")
     if recipe.consistency:
-        told += f"; --consistency {recipe.consistency:g}: two views of each utterance, twice the audio of a step computed"
+        told += (
+            f"; --consistency {recipe.consistency:g}: two views of each utterance, twice the audio of a step computed"
+        )
     return told
 
 
