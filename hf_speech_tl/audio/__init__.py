@@ -11,8 +11,8 @@ from hf_speech_tl.audio.resample import RATE
 
 __all__ = [
     "RATE",
-    "BadAudio",
     "Background",
+    "BadAudio",
     "Header",
     "add_noise",
     "backgrounds",

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from hf_speech_tl.audio import Background, backgrounds, draw, in_order
 from hf_speech_tl.settings import Augmentation
@@ -66,17 +67,17 @@ def frames_needed(labels: Sequence[int]) -> int:
     return len(labels) + sum(one == other for one, other in pairwise(labels))
 
 
-def longest_seconds(seconds: Sequence[float], augmentations: Sequence[Augmentation]) -> Sequence[float]:
+def longest_seconds(seconds: ArrayLike, augmentations: Sequence[Augmentation]) -> np.ndarray:
     """What clips of these lengths may come to: batches that are planned so hold in memory whatever chance does."""
     slowest = min([1.0, *_factors(augmentations)])
     silence = sum(2 * one.amounts[1] for one in augmentations if one.name == "silence")
-    return [length / slowest + silence for length in seconds] if silence or slowest != 1 else seconds
+    return np.asarray(seconds) / slowest + silence
 
 
-def shortest_seconds(seconds: Sequence[float], augmentations: Sequence[Augmentation]) -> Sequence[float]:
+def shortest_seconds(seconds: ArrayLike, augmentations: Sequence[Augmentation]) -> np.ndarray:
     """What clips of these lengths may shrink to."""
     fastest = max([1.0, *_factors(augmentations)])
-    return [length / fastest for length in seconds] if fastest != 1 else seconds
+    return np.asarray(seconds) / fastest
 
 
 def _factors(augmentations: Sequence[Augmentation]) -> list[float]:

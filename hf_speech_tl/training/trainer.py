@@ -49,7 +49,10 @@ class SpeechTrainer(Trainer):
         optimiser: str,
         consistency: float = 0.0,
     ) -> None:
-        """references: the validation transcripts; spaced: whether their spaces count. consistency: weight of two views'."""
+        """references: the validation transcripts; spaced: whether their spaces count.
+
+        consistency: the weight with which two views of each utterance are to agree.
+        """
         super().__init__(
             model,
             arguments,

@@ -56,5 +56,5 @@ def test_what_cannot_be_decoded_is_left_out_and_told(files: list[Path], capsys: 
     assert {round(float(np.abs(piece).max()), 2) for piece in drawn} == {0.3}
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 2 and "0.wav: not audio" in told[0] and "1.wav: silent" in told[1]
-    with pytest.raises(DataError, match="none of the 2 recordings in .* can be decoded"):
+    with pytest.raises(DataError, match=r"none of the 2 recordings in .* can be decoded"):
         Background(files[:2]).draw(np.random.default_rng(0))
