@@ -51,7 +51,8 @@ def draw(
         return lambda samples: reverberate(samples, response)
     if name == "telephone":
         return through_telephone
-    amount, other = generator.uniform(*amounts, 2)
+    lowest, highest = amounts
+    amount, other = generator.uniform(lowest, highest, 2).tolist()
     if name == "silence":
         return lambda samples: add_silence(samples, amount, other)
     if name == "pitch":

@@ -21,7 +21,7 @@ class Batches(torch.utils.data.Sampler):
     Each process takes its own of every `processes` batches of the same bucket, so that all of them work equally long.
     """
 
-    seconds: Sequence[float]
+    seconds: Sequence[float] | np.ndarray
     batch_seconds: float
     seed: int
     count: int = 0
