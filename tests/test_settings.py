@@ -11,6 +11,7 @@ import pytest
 
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings import (
+    Augmentation,
     EvaluateSettings,
     FinetuneSettings,
     PushSettings,
@@ -28,7 +29,7 @@ EVERY_OPTION = (
     "--lang pt-BR --data a,b.csv --data hub:me/speech:pt --text-column words --max-seconds 12.5 --units romanized "
     "--model me/encoder --tuning lora --lora-rank 4 --max-minutes 8 --max-steps 1000 --epochs 2.5 --batch-seconds 40 "
     "--learning-rate 1e-3 --head-learning-rate 3e-3 --head-steps 10 --warmup 0.2 --weight-decay 0 --optimizer adamw "
-    "--augment mask --precision bfloat16 --seed 7 --simplify --target-lang por"
+    "--augment mask --precision bfloat16 --seed 7 --simplify --target-lang por --consistency 0.2"
 )
 
 
@@ -54,7 +55,7 @@ def written(folder: Path, text: str) -> str:
 def test_values_have_the_types_of_their_fields() -> None:
     settings = finetune(EVERY_OPTION + " --output ~/out")
     assert settings.data == ("a,b.csv", "hub:me/speech:pt")
-    assert settings.augment == ("mask",)
+    assert settings.augment == (Augmentation.plain("mask"),)
     assert (settings.max_seconds, settings.learning_rate, settings.seed, settings.lora_rank) == (12.5, 1e-3, 7, 4)
     assert settings.simplify is True
     assert settings.output == Path.home() / "out"
@@ -174,6 +175,7 @@ def test_the_command_line_spelt_out_asks_for_the_same(line: str) -> None:
         ("--lang zh --lora-rank 8", ["--lora-rank 8", "--tuning lora"]),
         ("--lang zh --resume --overwrite", ["--resume", "--overwrite", "drop one"]),
         ("--lang zh --resume no-such-run", ["no directory no-such-run"]),
+        ("--lang zh --consistency 0.2 --augment none", ["--consistency 0.2", "the same", "drop --consistency"]),
         ("--lang zh --head-steps 9 --max-steps 9", ["--head-steps 9", "below 9"]),
         ("--lang zh --push-to-hub a/b/c", ["--push-to-hub", "'a/b/c'", "OWNER/NAME"]),
         ("no-such-file.yaml", ["no-such-file.yaml", "cannot be read"]),
@@ -253,6 +255,67 @@ def test_what_the_other_commands_refuse(tmp_path: Path) -> None:
     assert "no directory" in refusal(f"{tmp_path}/none", PushSettings)
     for name in ("a b", "me/../you", ".x", "me/" + "x" * 96):
         assert "OWNER/NAME" in refusal(shlex.join([str(tmp_path), name]), PushSettings)
+
+
+def test_augmentations_may_have_details(tmp_path: Path) -> None:
+    (tmp_path / "street").mkdir()
+    (tmp_path / "street" / "a.FLAC").touch()
+    text = (
+        f"lang: it\naugment:\n- mask\n- speed: {{factors: [0.95, 1.05]}}\n- gain:\n"
+        f"- noise: {{dir: {tmp_path}/street, snr: [5, 1.5e1], share: 5e-1}}\n- {{telephone: {{share: 1}}}}\n"
+    )
+    settings = finetune(written(tmp_path, text))
+    assert settings.augment == (
+        Augmentation.plain("mask"),
+        Augmentation("speed", 1.0, (0.95, 1.05)),
+        Augmentation.plain("gain"),
+        Augmentation("noise", 0.5, (5.0, 15.0), tmp_path / "street"),
+        Augmentation("telephone", 1.0),
+    )
+    write_yaml(settings, tmp_path / "again.yaml")
+    assert read_yaml(FinetuneSettings, tmp_path / "again.yaml") == settings
+    assert settings.command_line() == "hf-speech-tl finetune run.yaml"  # a command line has no place for the details
+    plain = finetune(f"--lang it --augment speed,noise={tmp_path}/street,mask")
+    assert plain.augment is not None and [str(one) for one in plain.augment] == [
+        "speed",
+        f"noise={tmp_path}/street",
+        "mask",
+    ]
+    assert parse(FinetuneSettings, shlex.split(plain.command_line())[2:]) == plain
+    write_yaml(plain, tmp_path / "again.yaml")
+    assert f"augment:\n- speed\n- noise={tmp_path}/street\n- mask\n" in (tmp_path / "again.yaml").read_text()
+    fixed = finetune(written(tmp_path, "lang: it\naugment: {gain: {decibels: -6}}\n")).augment
+    assert fixed == (Augmentation("gain", 0.5, (-6.0, -6.0)),)
+
+
+@pytest.mark.parametrize(
+    ("augment", "said"),
+    [
+        ("[noise]", "noise wants a folder of recordings; write noise=DIR"),
+        ("[noise: {snr: [5, 20]}]", "noise wants a folder"),
+        ("[noise=no/such]", "--augment noise=no/such: no directory no/such"),
+        ("[noise=.]", "--augment noise=.: there is no audio in it; allowed: a folder with .flac, .mp3"),
+        ("[speed=fast]", "speed reads no folder; write speed"),
+        ("[sped]", "'sped' cannot be; allowed: speed, silence, pitch, rir=DIR, noise=DIR, gain, telephone, mask"),
+        ("[sped]", "did you mean speed?"),
+        ("{speed: , gain: }", "cannot be; allowed: speed,"),
+        ("[1]", "1 cannot be"),
+        ("[speed: 0.9]", "cannot be"),
+        ("[speed: {factors: 5}]", "factors of speed is 5; allowed: factors such as [0.9, 1, 1.1], from 0.5 to 2"),
+        ("[speed: {factors: []}]", "factors of speed is []"),
+        ("[gain: {decibels: [6, -6]}]", "decibels of gain is [6, -6]; allowed: [lowest, highest], from -60 to 40"),
+        ("[gain: {decibels: [1, 2, 3]}]", "allowed: [lowest, highest]"),
+        ("[gain: {db: 3}]", "unknown key 'db' of gain; allowed: decibels, share"),
+        ("[mask: {share: 1.5}]", "share of mask is 1.5; allowed: a number above 0, 1 at most"),
+        ("[gain: {share: true}]", "share of gain is True"),
+        ("[mask, mask]", "--augment: mask is named twice"),
+    ],
+)
+def test_an_augmentation_that_cannot_be_is_refused(
+    augment: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert said in refusal(written(tmp_path, f"lang: it\naugment: {augment}\n"))
 
 
 def test_a_source_may_have_a_weight_and_a_column_of_its_own(tmp_path: Path) -> None:

@@ -1,9 +1,24 @@
-"""Recordings in, arrays out: headers, decoding to one channel at 16 kHz."""
+"""Recordings in, arrays out: headers, decoding to one channel at 16 kHz, augmentation."""
 
 from __future__ import annotations
 
+from hf_speech_tl.audio.augment import add_noise, reverberate
+from hf_speech_tl.audio.background import Background
+from hf_speech_tl.audio.chain import backgrounds, draw, in_order
 from hf_speech_tl.audio.decode import Header, decode, read_header
 from hf_speech_tl.audio.fault import BadAudio
 from hf_speech_tl.audio.resample import RATE
 
-__all__ = ["RATE", "BadAudio", "Header", "decode", "read_header"]
+__all__ = [
+    "RATE",
+    "Background",
+    "BadAudio",
+    "Header",
+    "add_noise",
+    "backgrounds",
+    "decode",
+    "draw",
+    "in_order",
+    "read_header",
+    "reverberate",
+]

@@ -34,10 +34,13 @@ from hf_speech_tl.settings import STARTER
 
 @dataclass(frozen=True)
 class Masking:
-    """SpecAugment over time (Park et al. 2019): the share of frames masked, in spans of `length` frames."""
+    """SpecAugment (Park et al. 2019): the share of frames masked, in spans of `length` frames; likewise of the channels
+    of the features before the transformer, which stand for the bands of a spectrogram (Baevski et al. 2020)."""
 
     share: float
     length: int
+    channel_share: float = 0.0
+    channel_length: int = 10
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,9 @@ def load_checkpoint(
     if can_mask(config):
         config.mask_time_prob = masking.share if masking else 0.0
         config.mask_time_length = masking.length if masking else 10
-        config.mask_feature_prob = 0.0
+        config.mask_feature_prob = masking.channel_share if masking else 0.0
+        config.mask_feature_length = masking.channel_length if masking else 10
+        config.apply_spec_augment = True  # some checkpoints have it off, and would mask nothing without a word
     # "sum", the default of many checkpoints, makes the learning rate depend on the batch; training takes its own
     # reduction over the whole step, this one is for whoever trains the saved model elsewhere.
     config.ctc_loss_reduction, config.ctc_zero_infinity = "mean", True

@@ -1,5 +1,6 @@
 """What training makes small: batch and model output to a loss for each utterance."""
 
+from hf_speech_tl.objectives.consistency import consistent_losses
 from hf_speech_tl.objectives.ctc import ctc_losses
 
-__all__ = ["ctc_losses"]
+__all__ = ["consistent_losses", "ctc_losses"]

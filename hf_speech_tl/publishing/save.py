@@ -42,7 +42,7 @@ def save_model(
     plain = merge(model)
     # Masking is for training; whoever trains the saved model on chooses their own.
     if can_mask(plain.config):
-        plain.config.mask_time_prob = 0.0
+        plain.config.mask_time_prob = plain.config.mask_feature_prob = 0.0
     plain.save_pretrained(str(beside))
     vocabulary.processor(feature_extractor, beside).save_pretrained(str(beside))
     mode = (beside / "config.json").stat().st_mode

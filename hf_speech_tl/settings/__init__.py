@@ -1,5 +1,6 @@
 """What a command was asked to do: one flat frozen dataclass each, checked before anything else."""
 
+from hf_speech_tl.settings.augmentation import Augmentation, audio_files, plain_augmentation
 from hf_speech_tl.settings.command_line import parse
 from hf_speech_tl.settings.evaluate import EvaluateSettings
 from hf_speech_tl.settings.finetune import FinetuneSettings
@@ -14,13 +15,16 @@ __all__ = [
     "AUTO",
     "PRESETS",
     "STARTER",
+    "Augmentation",
     "EvaluateSettings",
     "FinetuneSettings",
     "PushSettings",
     "Settings",
     "Source",
     "TranscribeSettings",
+    "audio_files",
     "parse",
+    "plain_augmentation",
     "read_yaml",
     "write_yaml",
 ]

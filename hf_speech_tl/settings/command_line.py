@@ -49,7 +49,7 @@ def spell(settings: Settings) -> str:
         if value == settings.__dataclass_fields__[key].default:
             continue
         if isinstance(value, tuple):
-            values = [",".join(value) or "none"] if option.choices else list(value)
+            values = [",".join(map(str, value)) or "none"] if option.choices else list(value)
         else:
             values = [option.unset if value is None else f"{value:.15g}" if option.kind is float else str(value)]
         if option.positional:

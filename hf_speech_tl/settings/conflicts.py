@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.settings.augmentation import refuse_augmentations
 from hf_speech_tl.settings.preset import AUTO
 from hf_speech_tl.settings.push import check_repository
 
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
 def refuse_conflicts(settings: FinetuneSettings) -> None:
     """Raise SettingsError where two settings cannot both be meant; each value by itself is known to be right."""
     _refuse_choices_of_model(settings)
+    refuse_augmentations(settings.augment or ())
+    if settings.consistency and settings.augment == ():
+        raise SettingsError(
+            f"--consistency {settings.consistency:g} --augment none: two views of an utterance would be the same; "
+            "allowed with it: mask or any other; name one, or drop --consistency"
+        )
     if settings.optimizer == "muon" and settings.tuning != "full":
         raise SettingsError(
             f"--optimizer muon --tuning {settings.tuning}: Muon is for whole matrices, and there are none to train; "

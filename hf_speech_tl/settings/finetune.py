@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.settings.augmentation import FORMS, Augmentation, plain_augmentation
 from hf_speech_tl.settings.command_line import spell
 from hf_speech_tl.settings.conflicts import refuse_conflicts
 from hf_speech_tl.settings.option import Option, check_values
@@ -198,15 +199,26 @@ class FinetuneSettings:
         metavar="SHARE",
         why="none, as Hugging Face's XLS-R tutorial; on a CPU, drawing it takes an eighth of a step",
     ).default(0.0)
-    augment: tuple[str, ...] | None = Option(
+    augment: tuple[Augmentation, ...] | None = Option(
         "Schedule",
-        "changes to the training audio: mask (SpecAugment sized to the clips), or none",
-        choices=("mask",),
+        "changes to the training audio, with commas, or none; in YAML also with details, such as "
+        "{noise: {dir: DIR, snr: [5, 20], share: 0.5}} (docs/augmentation.md)",
+        kind=Augmentation,
+        choices=FORMS,
         many=True,
         unset="auto",
         metavar="LIST",
-        why="by the model; the plan shows it",
+        why="mask (SpecAugment sized to the clips) for pretrained models that have it; the plan shows it",
     ).default(None)
+    consistency: float = Option(
+        "Schedule",
+        "train two views of each utterance, and them to agree with this weight (CR-CTC); a step computes twice as much",
+        kind=float,
+        at_least=0,
+        below=100,
+        metavar="WEIGHT",
+        why="off; 0.2 in its paper (Yao et al. 2024)",
+    ).default(0.0)
     precision: str = Option(
         "Run",
         "numbers to compute with; weights stay float32",
@@ -323,8 +335,10 @@ class FinetuneSettings:
     def command_line(self) -> str:
         """The command that asks for these settings, defaults left out.
 
-        A command line has no place for what one source has of its own: there it is the file that asks for them.
+        A command line has no place for what one source or augmentation has of its own: there it is the file that asks
+        for them.
         """
-        if any(isinstance(source, Source) for source in self.data):
+        details = [plain_augmentation(one) for one in self.augment or ()]
+        if any(isinstance(source, Source) for source in self.data) or not all(isinstance(x, str) for x in details):
             return "hf-speech-tl finetune run.yaml"
         return spell(self)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar, cast
 
 from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.settings.augmentation import Augmentation, read_augmentation
 from hf_speech_tl.settings.source import Source, read_source
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def convert(option: Option, value: object, name: str) -> object:
         return _single(option, value, name)
     if isinstance(value, str) and option.choices:
         value = [] if value == "none" else [word.strip() for word in value.split(",")]
-    elif isinstance(value, str | Path | dict | Source):
+    elif isinstance(value, str | Path | dict | Source | Augmentation):
         value = [value]
     if not isinstance(value, list | tuple):
         raise SettingsError(f"{name}: {value!r} is not a list; allowed: a list of {option.allowed}; write [A, B]")
@@ -160,6 +161,8 @@ def convert(option: Option, value: object, name: str) -> object:
 def _single(option: Option, value: object, name: str) -> object:
     if option.kind is Source:
         return read_source(value, name)
+    if option.kind is Augmentation:
+        return read_augmentation(value, name)
     if option.kind is bool:
         if isinstance(value, bool):
             return value

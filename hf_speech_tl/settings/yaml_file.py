@@ -10,6 +10,7 @@ import yaml
 
 from hf_speech_tl import __version__
 from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.settings.augmentation import Augmentation, plain_augmentation
 from hf_speech_tl.settings.option import Option, Settings, build, convert, nearest, options
 from hf_speech_tl.settings.source import Source, plain_source
 
@@ -70,6 +71,8 @@ def _plain(option: Option, value: object) -> object:
         return option.unset
     if option.kind is Source and isinstance(value, tuple):
         return [plain_source(item) for item in value]
+    if isinstance(value, Augmentation):
+        return plain_augmentation(value)
     if isinstance(value, tuple):
         return [_plain(option, item) for item in value] or "none"
     return value.as_posix() if isinstance(value, Path) else value

@@ -15,13 +15,13 @@ from transformers import PreTrainedModel, PrinterCallback, set_seed
 from transformers.utils import logging
 
 from hf_speech_tl.corpora import Corpus
-from hf_speech_tl.models import Frozen, frozen_part, logits_of
-from hf_speech_tl.objectives import ctc_losses
+from hf_speech_tl.models import Frozen, frame_count, frozen_part
 from hf_speech_tl.settings import FinetuneSettings
 from hf_speech_tl.stages.length import Length, asked_length, choose_length, stored_length
 from hf_speech_tl.stages.output import Output, steps_done
 from hf_speech_tl.stages.preparation import Prepared
 from hf_speech_tl.training import (
+    Augmenter,
     Batch,
     Batches,
     Clips,
@@ -33,9 +33,11 @@ from hf_speech_tl.training import (
     build_optimiser,
     choose_precision,
     first_batches,
+    longest_seconds,
     measure_steps,
     reporting,
     training_arguments,
+    utterance_losses,
 )
 
 _VALIDATED = 200  # utterances: enough to choose a checkpoint by, few enough not to take the run's time
@@ -71,13 +73,18 @@ class Trained:
 def lay_out(prepared: Prepared, settings: FinetuneSettings, output: Output, processes: PartialState) -> Course:
     """Decide on batches and length; a resumed run takes those it began with."""
     corpus, vocabulary, recipe = prepared.corpus, prepared.vocabulary, prepared.recipe
-    train = Clips(corpus.train, [vocabulary.encode(text) for text in corpus.train["transcript"][:]])
+    train = Clips(
+        corpus.train,
+        [vocabulary.encode(text) for text in corpus.train["transcript"][:]],
+        _augmenter(prepared, settings),
+        views=2 if recipe.consistency else 1,
+    )
     count = len(corpus.validation)
     chosen = random.Random(settings.seed).sample(range(count), k=min(_VALIDATED, count))
     rows = corpus.validation.select(sorted(chosen))
     validation = Clips(rows, [vocabulary.encode(text) for text in rows["transcript"][:]])
     batches = Batches(
-        corpus.train["seconds"][:],
+        longest_seconds(corpus.train["seconds"][:], recipe.augment),
         recipe.batch_seconds / processes.num_processes / recipe.accumulation,
         settings.seed,
         process=processes.process_index,
@@ -134,6 +141,7 @@ def follow(
         batches=course.batches,
         rates=prepared.recipe.rates,
         optimiser=prepared.recipe.optimiser,
+        consistency=prepared.recipe.consistency,
     )
     # What they would print, Report says in one line.
     logging.disable_progress_bar()
@@ -162,6 +170,13 @@ def follow(
     )
 
 
+def _augmenter(prepared: Prepared, settings: FinetuneSettings) -> Augmenter | None:
+    if not prepared.recipe.waveform:
+        return None
+    config = prepared.checkpoint.model.config
+    return Augmenter(prepared.recipe.waveform, settings.seed, lambda samples: frame_count(config, samples))
+
+
 def _weights(corpus: Corpus) -> list[float] | None:
     """How often an epoch holds each training row; None where it is once for all."""
     if not corpus.weighted:
@@ -173,7 +188,7 @@ def _weights(corpus: Corpus) -> list[float] | None:
 def _features(prepared: Prepared, settings: FinetuneSettings, precision: str, device: torch.device) -> Features | None:
     """What keeps the frozen part's work; None where there is none, or where it is not to be kept."""
     model = prepared.checkpoint.model
-    part = None if settings.cache == "none" else frozen_part(model)
+    part = None if settings.cache == "none" or prepared.recipe.waveform else frozen_part(model)
     if part is None:
         return None
     frozen = Frozen(model, part.to(device), prepared.checkpoint.feature_extractor, getattr(torch, precision))
@@ -187,8 +202,7 @@ def _measure(
     config, vocabulary, recipe = prepared.checkpoint.model.config, prepared.vocabulary, prepared.recipe
 
     def loss_of(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
-        logits, frames = logits_of(model, config, batch["inputs"], batch["attention_mask"])
-        return ctc_losses(logits.float().log_softmax(-1), frames, batch["labels"], vocabulary.blank).mean()
+        return utterance_losses(model, config, batch, vocabulary.blank, recipe.consistency).mean()
 
     loader = Loader(train, first_batches(batches), prepared.checkpoint.feature_extractor, device)
     precision = settings.precision

@@ -26,6 +26,7 @@ from hf_speech_tl.stages.output import Output, claim_output, find_output, latest
 from hf_speech_tl.stages.plan import clock, show_plan, size
 from hf_speech_tl.stages.preparation import Prepared, prepare
 from hf_speech_tl.stages.preset import choose_preset
+from hf_speech_tl.stages.recipe import Recipe
 from hf_speech_tl.stages.results import gather_results, write_results
 from hf_speech_tl.training import Clips
 
@@ -126,7 +127,7 @@ def _plan(prepared: Prepared, course: Course, settings: FinetuneSettings, direct
         *(("", note) for note in _warnings(prepared)),
         ("steps", f"{length.steps} of {recipe.batch_seconds:g} s (fixed by --{length.stopped_by.replace('_', '-')})"),
         ("rates", f"encoder {recipe.rates.encoder:g}, head {recipe.rates.head:g}, --optimizer {recipe.optimiser}"),
-        ("augmentation", f"--augment {','.join(recipe.augment) or 'none'}"),
+        ("augmentation", _augmentation(recipe)),
         ("precision", f"--precision {length.precision}{gain}"),
         (
             "time",
@@ -144,6 +145,16 @@ def _kept(train: Clips, cache: str) -> str:
     )
     place = "in memory" if cache == "memory" else f"in memory, and on disk in {cache}"
     return f"what frozen layers make of the training clips, {share} {place} (--cache)"
+
+
+def _augmentation(recipe: Recipe) -> str:
+    told = f"--augment {','.join(map(str, recipe.augment)) or 'none'}"
+    told += "".join(f"; {one.share:.3g} of the frames masked" for one in recipe.augment if one.name == "mask")
+    if recipe.consistency:
+        told += (
+            f"; --consistency {recipe.consistency:g}: two views of each utterance, twice the audio of a step computed"
+        )
+    return told
 
 
 def _warnings(prepared: Prepared) -> list[str]:

@@ -6,12 +6,12 @@ import sys
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 
 def show_plan(rows: Sequence[tuple[str, str]]) -> None:
     """Print a table of (what, value) on the error stream, which leaves standard output to results."""
-    table = Table(show_header=False, box=None, pad_edge=False)
+    table = Table("", Column(overflow="fold"), show_header=False, box=None, pad_edge=False)  # a path is told whole
     for what, value in rows:
         table.add_row(f"[bold]{what}[/bold]", value)
     console = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else 120)

@@ -30,6 +30,7 @@ from hf_speech_tl.settings import FinetuneSettings
 from hf_speech_tl.stages.judgement import judge
 from hf_speech_tl.stages.reading import is_spaced, read_corpus
 from hf_speech_tl.stages.recipe import Recipe, choose_augment, choose_masking, choose_recipe
+from hf_speech_tl.training import shortest_seconds
 
 _DEFAULT_RANK = 16  # of LoRA, as in its paper's larger settings (Hu et al. 2021); not tuned here
 
@@ -86,8 +87,11 @@ def prepare(settings: FinetuneSettings, processes: PartialState) -> Prepared:
     vocabulary = Vocabulary.of(corpus.train["transcript"][:])
 
     set_seed(settings.seed)
-    frames = sorted(frame_count(config, round(seconds * RATE)) for seconds in corpus.train["seconds"][:])
-    masking = choose_masking(augment, shortest=frames[0], median=frames[len(frames) // 2])
+    seconds = shortest_seconds(corpus.train["seconds"][:], augment)
+    frames = sorted(frame_count(config, round(length * RATE)) for length in seconds)
+    masking = choose_masking(
+        augment, shortest=frames[0], median=frames[len(frames) // 2], channels=getattr(config, "hidden_size", 0)
+    )
     checkpoint = load_checkpoint(
         settings.model,
         config,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.models import Masking
-from hf_speech_tl.settings import FinetuneSettings
+from hf_speech_tl.settings import Augmentation, FinetuneSettings
 from hf_speech_tl.training import Rates
 
 _SMALL = 20_000_000  # parameters: the starter model's size and its neighbours
+_AGREEING = 2.5  # times as many frames masked where two views are to agree, as CR-CTC has it (Yao et al. 2024)
 _MICRO_SECONDS = {True: 160.0, False: 40.0}  # padded seconds at once, for small models and for others; not tuned
 
 
@@ -24,16 +26,24 @@ class Recipe:
     optimiser: str
     batch_seconds: float
     accumulation: int
-    augment: tuple[str, ...]
+    augment: tuple[Augmentation, ...]
+    consistency: float
+
+    @property
+    def waveform(self) -> tuple[Augmentation, ...]:
+        """The augmentations after which a clip sounds different, so that nothing computed from it can be kept."""
+        return tuple(one for one in self.augment if not one.masks)
 
 
-def choose_recipe(settings: FinetuneSettings, *, parameters: int, augment: tuple[str, ...], processes: int) -> Recipe:
+def choose_recipe(
+    settings: FinetuneSettings, *, parameters: int, augment: tuple[Augmentation, ...], processes: int
+) -> Recipe:
     """Fill in what the settings leave to us. augment: what `choose_augment` chose."""
     small = parameters < _SMALL
     # Small: many short steps, as docs/from-fresh-weights.md has them. Others: 32 clips of some four seconds, and below
     # a rate of 3e-4, as in Hugging Face's "Fine-Tune XLSR-Wav2Vec2"; neither was measured here.
     batch_seconds = settings.batch_seconds or (40.0 if small else 120.0)
-    micro = batch_seconds / processes
+    micro = batch_seconds / processes * (2 if settings.consistency else 1)  # two views are in memory at once
     accumulation = max(1, round(micro / _MICRO_SECONDS[small]))
     optimiser = settings.optimizer
     if optimiser == "auto":
@@ -46,30 +56,46 @@ def choose_recipe(settings: FinetuneSettings, *, parameters: int, augment: tuple
         warmup=settings.warmup,
         head_steps=settings.head_steps,
     )
-    return Recipe(rates, optimiser, batch_seconds, accumulation, augment)
+    return Recipe(rates, optimiser, batch_seconds, accumulation, augment, settings.consistency)
 
 
-def choose_augment(settings: FinetuneSettings, *, maskable: bool) -> tuple[str, ...]:
+def choose_augment(settings: FinetuneSettings, *, maskable: bool) -> tuple[Augmentation, ...]:
     """Masking while fine-tuning is wav2vec 2.0's practice (Baevski et al. 2020); on fresh weights it is untried.
 
     maskable: the model's family has SpecAugment built in. Raises SettingsError where masking is asked of one that has
-    not.
+    not, or two views of nothing that changes.
     """
     if settings.augment is not None:
-        if "mask" in settings.augment and not maskable:
+        if (masks := [str(one) for one in settings.augment if one.masks]) and not maskable:
             raise SettingsError(
-                f"--augment mask: models of the family of {settings.model} have no masking; allowed: none; drop it"
+                f"--augment {masks[0]}: models of the family of {settings.model} have no masking; allowed: others or "
+                "none; drop it"
             )
-        return settings.augment
-    # Below a head that is trained alone nothing learns to fill gaps, and what is made of a clip can be kept.
-    return ("mask",) if maskable and not settings.fresh and settings.tuning != "head" else ()
+        chosen = settings.augment
+    else:
+        # Below a head that is trained alone nothing learns to fill gaps, and what is made of a clip can be kept.
+        fills = not settings.fresh and settings.tuning != "head"
+        chosen = (Augmentation.plain("mask"),) if maskable and (settings.consistency or fills) else ()
+    if settings.consistency and not chosen:
+        raise SettingsError(
+            f"--consistency {settings.consistency:g}: models of the family of {settings.model} have no masking, so two "
+            "views would be the same; allowed with an --augment of the waveform, such as speed,noise=DIR; name one"
+        )
+    if settings.consistency:
+        return tuple(
+            replace(one, share=_AGREEING * one.share) if one == Augmentation.plain("mask") else one for one in chosen
+        )
+    return chosen
 
 
-def choose_masking(augment: tuple[str, ...], shortest: int, median: int) -> Masking | None:
+def choose_masking(augment: Sequence[Augmentation], shortest: int, median: int, channels: int) -> Masking | None:
     """SpecAugment sized to the clips, whose shortest and median lengths are given in frames; None without it.
 
-    A span may not be longer than the shortest clip, or the model refuses the batch.
+    A span may not be longer than the shortest clip, or the model refuses the batch. channels: of the features that are
+    masked; a span of them is a twelfth, as 64 of 768 in fairseq's recipes of wav2vec 2.0.
     """
-    if "mask" not in augment:
+    shares = {one.name: one.share for one in augment if one.masks}
+    if not shares:
         return None
-    return Masking(share=0.05, length=max(1, min(10, median // 10, shortest)))
+    length = max(1, min(10, median // 10, shortest))
+    return Masking(shares.get("mask", 0.0), length, shares.get("bands", 0.0), max(1, channels // 12))

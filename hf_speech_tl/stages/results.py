@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hf_speech_tl.languages import NORMALISER_VERSION, find_reader
 from hf_speech_tl.scoring import Scores
-from hf_speech_tl.settings import FinetuneSettings
+from hf_speech_tl.settings import FinetuneSettings, plain_augmentation
 from hf_speech_tl.stages.course import Course, Trained
 from hf_speech_tl.stages.environment import describe_environment, peak_memory_mb
 from hf_speech_tl.stages.preparation import Prepared
@@ -75,7 +75,8 @@ def gather_results(
             "learning_rate": recipe.rates.encoder,
             "head_learning_rate": recipe.rates.head,
             "optimizer": recipe.optimiser,
-            "augment": list(recipe.augment),
+            "augment": [plain_augmentation(one) for one in recipe.augment],
+            "consistency": recipe.consistency,
             "dropout": settings.dropout,
             "precision": length.precision,
             "seed": settings.seed,

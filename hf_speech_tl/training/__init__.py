@@ -1,9 +1,11 @@
 """Batches in, a trained model out."""
 
+from hf_speech_tl.training.augmented import Augmenter, Passes, longest_seconds, shortest_seconds
 from hf_speech_tl.training.batches import Batches
 from hf_speech_tl.training.clips import Batch, Clips, collator
 from hf_speech_tl.training.features import Features
 from hf_speech_tl.training.loader import Loader
+from hf_speech_tl.training.loss import utterance_losses
 from hf_speech_tl.training.optimiser import Rates, build_optimiser, build_schedule
 from hf_speech_tl.training.pace import Pace, choose_precision, first_batches, measure_steps
 from hf_speech_tl.training.progress import Report
@@ -11,12 +13,14 @@ from hf_speech_tl.training.reporters import reporting
 from hf_speech_tl.training.trainer import SpeechTrainer, training_arguments
 
 __all__ = [
+    "Augmenter",
     "Batch",
     "Batches",
     "Clips",
     "Features",
     "Loader",
     "Pace",
+    "Passes",
     "Rates",
     "Report",
     "SpeechTrainer",
@@ -25,7 +29,10 @@ __all__ = [
     "choose_precision",
     "collator",
     "first_batches",
+    "longest_seconds",
     "measure_steps",
     "reporting",
+    "shortest_seconds",
     "training_arguments",
+    "utterance_losses",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ class Batches(torch.utils.data.Sampler):
     Each process takes its own of every `processes` batches of the same bucket, so that all of them work equally long.
     """
 
-    seconds: Sequence[float]
+    seconds: Sequence[float] | np.ndarray
     batch_seconds: float
     seed: int
     count: int = 0
@@ -29,21 +29,22 @@ class Batches(torch.utils.data.Sampler):
     process: int = 0
     processes: int = 1
     weights: Sequence[float] | None = None
+    epoch: int = field(default=0, init=False)  # of the batch that was given out last
 
     def __len__(self) -> int:
         return self.count
 
     def __iter__(self) -> Iterator[list[int]]:
-        epoch = done = 0
+        self.epoch = done = 0
         while True:
-            groups = self._epoch(epoch)
+            groups = self._epoch(self.epoch)
             first = min(max(0, self.start - done), len(groups))
             for group in groups[first : max(first, self.count - done)]:
                 yield group[self.process]
             done += len(groups)
             if done >= self.count:
                 return
-            epoch += 1
+            self.epoch += 1
 
     def per_epoch(self) -> int:
         """Micro-batches of one process in the first pass over the data; later passes differ by few."""

@@ -17,6 +17,7 @@ from hf_speech_tl.audio import RATE, BadAudio
 from hf_speech_tl.corpora import samples
 from hf_speech_tl.errors import DataError
 from hf_speech_tl.models import FeatureExtractor
+from hf_speech_tl.training.augmented import Augmenter
 from hf_speech_tl.training.features import Features
 
 _KEPT_SHARE = 0.25  # of the memory that is free when the first clip is kept; as 16-bit samples a GB holds nine hours
@@ -25,9 +26,12 @@ _KEPT_SHARE = 0.25  # of the memory that is free when the first clip is kept; as
 class Clip(TypedDict):
     """One utterance: float32 samples at 16 kHz, or what the frozen part of the model made of them, float16
     `(frames, width)`; how many places of the attention mask it fills; label ids; its id in the corpus and its length.
+
+    other: a second view of the same utterance, as long, where waveforms are augmented and two views are trained.
     """
 
     inputs: np.ndarray
+    other: np.ndarray | None
     mask_length: int
     labels: list[int]
     id: str
@@ -36,7 +40,10 @@ class Clip(TypedDict):
 
 class Batch(TypedDict):
     """inputs `(batch, samples)`, or `(batch, frames, features)` where the model hears log-mel or what its frozen part
-    made before; attention_mask over samples or frames; labels `(batch, labels)` padded with -100."""
+    made before; attention_mask over samples or frames; labels `(batch, labels)` padded with -100.
+
+    With second views, inputs and attention_mask have twice as many rows: all first views, then all second ones.
+    """
 
     inputs: torch.Tensor
     attention_mask: torch.Tensor
@@ -50,11 +57,14 @@ class Clips(torch.utils.data.Dataset):
     """The rows of a screened split, decoded lazily.
 
     A clip that turns out bad while training is replaced by the next good one; its id and the reason stand in `bad`.
-    Once `features` are set, clips are what the frozen part of the model makes of them.
+    Once `features` are set, clips are what the frozen part of the model makes of them. augmenter: changes what
+    `clips[row, epoch]` gives, None for clips as they are; views: 2 for a second one of each.
     """
 
     rows: datasets.Dataset
     labels: Sequence[list[int]]
+    augmenter: Augmenter | None = None
+    views: int = 1
     bad: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -111,26 +121,31 @@ class Clips(torch.utils.data.Dataset):
                 self._room -= kept.nbytes
         return kept
 
-    def __getitem__(self, index: int) -> Clip:
+    def __getitem__(self, index: int | tuple[int, int]) -> Clip:
+        """The clip of a row, in an epoch by which it is augmented; the first one where none is named."""
+        index, epoch = index if isinstance(index, tuple) else (index, 0)
         for at in (*range(index, len(self)), *range(index)):
             if self.ids[at] in self.bad:
                 continue
             try:
-                return self._clip(at)
+                return self._clip(at, epoch)
             except BadAudio as error:
                 self.bad[self.ids[at]] = error.reason
                 print(f"skipped from now on: {self.ids[at]}: {error.reason}", file=sys.stderr)
         raise DataError("none of the recordings can be decoded any more. Has the data been moved or changed?")
 
-    def _clip(self, index: int) -> Clip:
+    def _clip(self, index: int, epoch: int) -> Clip:
         if features := self.features:
-            inputs = self._remembered(index, lambda at: self._encoded(at, features))
+            views = [self._remembered(index, lambda at: self._encoded(at, features))]
             length = features.frozen.mask_length(self._lengths[index])
         else:
-            inputs = self.load(index)
-            length = len(inputs)
+            views = [self.load(index)]
+            if self.augmenter:
+                views = self.augmenter.views(views[0], self.ids[index], epoch, self.labels[index], self.views)
+            length = len(views[0])
         return Clip(
-            inputs=inputs,
+            inputs=views[0],
+            other=views[1] if len(views) > 1 else None,
             mask_length=length,
             labels=self.labels[index],
             id=self.ids[index],
@@ -158,8 +173,9 @@ def collator(feature_extractor: FeatureExtractor) -> Callable[[list[Clip]], Batc
 
 
 def _padded_samples(clips: list[Clip], feature_extractor: FeatureExtractor) -> tuple[torch.Tensor, torch.Tensor]:
+    others = [clip["other"] for clip in clips if clip["other"] is not None]
     inputs = feature_extractor(
-        [clip["inputs"] for clip in clips],
+        [*(clip["inputs"] for clip in clips), *others],
         sampling_rate=RATE,
         padding="longest",
         return_attention_mask=True,

@@ -12,6 +12,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from hf_speech_tl.models import FeatureExtractor
+from hf_speech_tl.training.augmented import Passes
 from hf_speech_tl.training.batches import Batches
 from hf_speech_tl.training.clips import Batch, Clips, collator
 
@@ -32,7 +33,7 @@ class Loader(DataLoader):
     ) -> None:
         super().__init__(
             clips,
-            batch_sampler=batches,
+            batch_sampler=Passes(batches),
             collate_fn=collator(feature_extractor),
             # One of its own keeps the loader's seed out of torch's stream, which a resumed run restores.
             generator=torch.Generator(),
@@ -43,10 +44,10 @@ class Loader(DataLoader):
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
         return self._ahead(iter(self.batch_sampler)) if self._threads else super().__iter__()  # type: ignore[arg-type]
 
-    def _ahead(self, batches: Iterator[list[int]]) -> Iterator[Batch]:
+    def _ahead(self, batches: Iterator[list[tuple[int, int]]]) -> Iterator[Batch]:
         with ThreadPoolExecutor(self._threads) as pool:
 
-            def start(rows: list[int]) -> list[Future]:
+            def start(rows: list[tuple[int, int]]) -> list[Future]:
                 return [pool.submit(self.dataset.__getitem__, row) for row in rows]
 
             coming = deque(map(start, islice(batches, _AHEAD)))

@@ -14,13 +14,13 @@ from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, Trainer, TrainingArguments
 
 from hf_speech_tl.decoding import Recognition, recognise
-from hf_speech_tl.models import FeatureExtractor, Vocabulary, logits_of
-from hf_speech_tl.objectives import ctc_losses
+from hf_speech_tl.models import FeatureExtractor, Vocabulary
 from hf_speech_tl.scoring import character_edits, choose_units, interval
 from hf_speech_tl.training.batches import Batches
 from hf_speech_tl.training.clips import Batch, Clips, collator
 from hf_speech_tl.training.guard import FiniteGradients, Interruption
 from hf_speech_tl.training.loader import Loader
+from hf_speech_tl.training.loss import utterance_losses
 from hf_speech_tl.training.optimiser import Rates, build_optimiser, build_schedule
 from hf_speech_tl.training.watchdog import collapse_warning
 
@@ -47,8 +47,12 @@ class SpeechTrainer(Trainer):
         batches: Batches,
         rates: Rates,
         optimiser: str,
+        consistency: float = 0.0,
     ) -> None:
-        """references: the validation transcripts; spaced: whether their spaces count."""
+        """references: the validation transcripts; spaced: whether their spaces count.
+
+        consistency: the weight with which two views of each utterance are to agree.
+        """
         super().__init__(
             model,
             arguments,
@@ -76,6 +80,7 @@ class SpeechTrainer(Trainer):
         self._batches = batches
         self._rates = rates
         self._optimiser_name = optimiser
+        self._consistency = consistency
 
     def get_train_dataloader(self) -> DataLoader:
         # The sampler shards over processes itself; accelerate's wrapper would shard once more.
@@ -103,8 +108,8 @@ class SpeechTrainer(Trainer):
         self, model: nn.Module, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """The utterances' losses over the number of them in the step; times the processes, over which DDP averages."""
-        logits, frames = logits_of(model, self._network.config, inputs["inputs"], inputs["attention_mask"])
-        losses = ctc_losses(logits.float().log_softmax(-1), frames, inputs["labels"], self._vocabulary.blank)
+        config, blank = self._network.config, self._vocabulary.blank
+        losses = utterance_losses(model, config, inputs, blank, self._consistency)
         return losses.sum() * self.accelerator.num_processes / num_items_in_batch
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:

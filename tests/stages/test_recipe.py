@@ -4,15 +4,17 @@ import torch
 from tiny import tiny_model
 
 from hf_speech_tl.errors import SettingsError
-from hf_speech_tl.settings import FinetuneSettings
+from hf_speech_tl.settings import Augmentation, FinetuneSettings
 from hf_speech_tl.stages.length import choose_length
 from hf_speech_tl.stages.recipe import choose_augment, choose_masking, choose_recipe
 from hf_speech_tl.training import Pace
 
+MASK = (Augmentation.plain("mask"),)
+
 
 @pytest.mark.parametrize("frames", [1, 2, 9, 10, 50])
 def test_masking_fits_the_shortest_clip(frames: int) -> None:
-    masking = choose_masking(("mask",), shortest=frames, median=200)
+    masking = choose_masking(MASK, shortest=frames, median=200, channels=16)
     assert masking is not None
     model = tiny_model(mask_time_prob=masking.share, mask_time_length=masking.length).train()
     np.random.seed(0)
@@ -36,12 +38,54 @@ def test_what_is_given_is_taken_and_the_rest_depends_on_the_model() -> None:
     plain = FinetuneSettings(lang="it")
     small, large = (choose_recipe(plain, parameters=n, augment=(), processes=1) for n in (5_000_000, 300_000_000))
     assert (small.optimiser, large.optimiser) == ("muon", "adamw")
-    assert choose_augment(plain, maskable=True) == ("mask",) and choose_augment(plain, maskable=False) == ()
+    assert choose_augment(plain, maskable=True) == MASK and choose_augment(plain, maskable=False) == ()
     for fresh in ({"model": "starter"}, {"preset": "starter"}, {"from_scratch": True}):
         assert choose_augment(FinetuneSettings(lang="it", **fresh), maskable=True) == ()
-    masked = FinetuneSettings(lang="it", augment=("mask",))
+    masked = FinetuneSettings(lang="it", augment=MASK)
     with pytest.raises(SettingsError, match="--augment mask: models of the family of auto have no masking"):
         choose_augment(masked, maskable=False)
+
+
+def test_two_views_are_masked_more_and_need_something_that_differs() -> None:
+    plain = FinetuneSettings(lang="it", consistency=0.2)
+    more = (Augmentation("mask", 0.125),)  # 2.5 x 5 %
+    assert choose_augment(plain, maskable=True) == more
+    assert choose_augment(FinetuneSettings(lang="it", model="starter", consistency=0.2), maskable=True) == more
+    given = (Augmentation("mask", 0.2), Augmentation.plain("gain"))
+    assert choose_augment(FinetuneSettings(lang="it", augment=given, consistency=0.2), maskable=True) == given
+    gain = FinetuneSettings(lang="it", augment=("gain",), consistency=0.2)
+    assert choose_augment(gain, maskable=False) == (Augmentation.plain("gain"),)
+    with pytest.raises(SettingsError, match=r"--consistency 0.2: models of the family of auto have no masking"):
+        choose_augment(plain, maskable=False)
+
+
+def test_two_views_are_cut_into_twice_as_many_pieces() -> None:
+    once, twice = (
+        choose_recipe(
+            FinetuneSettings(lang="it", consistency=weight, batch_seconds=120),
+            parameters=300_000_000,
+            augment=MASK,
+            processes=1,
+        )
+        for weight in (0.0, 0.2)
+    )
+    assert (once.accumulation, twice.accumulation, twice.consistency) == (3, 6, 0.2)
+    assert not twice.waveform and choose_recipe(
+        FinetuneSettings(lang="it"), parameters=1, augment=(*MASK, Augmentation.plain("gain")), processes=1
+    ).waveform == (Augmentation.plain("gain"),)
+
+
+def test_bands_mask_channels_of_the_features() -> None:
+    masking = choose_masking([Augmentation.plain("bands")], shortest=50, median=200, channels=16)
+    assert masking is not None and (masking.share, masking.channel_share, masking.channel_length) == (0.0, 0.1, 1)
+    changes = dict(mask_feature_prob=0.5, mask_feature_length=masking.channel_length, feat_proj_dropout=0.0)
+    model = tiny_model(**changes).train()
+    heard = []
+    model.wav2vec2.encoder.register_forward_pre_hook(lambda *call: heard.append(call[1][0]))
+    np.random.seed(0)
+    model(torch.randn(2, 16_000), attention_mask=torch.ones(2, 16_000, dtype=torch.long))
+    silent = (heard[0] == 0).all(1)
+    assert silent.any() and not silent.all() and choose_masking([Augmentation.plain("gain")], 1, 1, 16) is None
 
 
 def _length(settings: FinetuneSettings, step_seconds: float | None = 0.5) -> tuple[int, str]:

@@ -1,0 +1,105 @@
+"""The scripts that show augmentation and make noisy test sets."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from tiny import RATE, tiny_rows
+
+from hf_speech_tl.audio.augment import power
+from hf_speech_tl.corpora import load_corpus, samples
+
+SCRIPTS = Path(__file__).parents[1] / "scripts"
+
+
+def script(name: str, monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int | str | None:
+    """The exit code of a script."""
+    monkeypatch.setattr("sys.argv", [name, *map(str, arguments)])
+    try:
+        runpy.run_path(str(SCRIPTS / name))["main"]()
+    except SystemExit as ended:
+        return ended.code
+    return 0
+
+
+@pytest.fixture
+def noise(tmp_path: Path) -> Path:
+    """A folder with a second of noise."""
+    (tmp_path / "noise").mkdir()
+    samples = np.random.default_rng(1).normal(0, 0.1, RATE)
+    soundfile.write(tmp_path / "noise" / "one.wav", samples, RATE)
+    return tmp_path / "noise"
+
+
+def test_augmentations_are_drawn_and_written(tmp_path: Path, noise: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip = noise / "one.wav"
+    for picture in ("seen.svg", "again.svg", "seen.png"):
+        options = ("--augment", f"speed,noise={noise}", "--output", tmp_path / picture, "--wavs", tmp_path / "heard")
+        assert script("show_augmentation", monkeypatch, clip, *options) == 0
+    assert (tmp_path / "seen.svg").read_bytes() == (tmp_path / "again.svg").read_bytes()
+    assert sorted(path.name for path in (tmp_path / "heard").iterdir()) == ["as-recorded.wav", "noise.wav", "speed.wav"]
+    assert len(soundfile.read(tmp_path / "heard" / "speed.wav")[0]) != RATE
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["one.wav", "--augment", "mask", "--output", "a.svg"], "--augment mask: the model does that"),
+        (["one.wav", "--augment", "none", "--output", "a.svg"], "there is nothing to show"),
+        (["none.wav", "--augment", "speed", "--output", "a.svg"], "none.wav: missing file"),
+        (["one.wav", "--augment", "speed", "--output", "a.pdf"], "ends in .svg or .png"),
+    ],
+)
+def test_what_cannot_be_shown_is_said_in_a_line(
+    arguments: list[str], said: str, noise: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(noise)
+    assert script("show_augmentation", monkeypatch, *arguments) == 2
+    assert said in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_noisy_copy_has_the_same_rows_at_the_ratio(
+    tmp_path: Path, noise: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = tiny_rows((0.7, 0.5, 0.6), ("ab", "b", "dad")).remove_columns(["transcript", "source", "lang"])
+    (tmp_path / "clean").mkdir()
+    rows.to_parquet(str(tmp_path / "clean" / "test.parquet"))
+    rows.select([0]).map(lambda _: {"id": "train", "text": "x"}).to_parquet(str(tmp_path / "clean" / "train.parquet"))
+    for copy in ("noisy", "again"):
+        options = ("--lang", "it", "--noise", noise, "--snr", "10", "--output", tmp_path / copy)
+        assert script("make_noisy", monkeypatch, tmp_path / "clean", *options) == 0
+    assert (tmp_path / "noisy" / "test.parquet").read_bytes() == (tmp_path / "again" / "test.parquet").read_bytes()
+    clean, noisy = (load_corpus([str(tmp_path / name)], "it").test for name in ("clean", "noisy"))
+    assert clean["id"][:] == noisy["id"][:] and clean["text"][:] == noisy["text"][:]
+    for before, after in zip(clean["audio"], noisy["audio"], strict=True):
+        added = samples(after) - samples(before)
+        assert 10 * np.log10(power(samples(before)) / power(added)) == pytest.approx(10, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "neither --noise nor --rir"),
+        (["--noise", "none"], "no directory none"),
+        (["--noise", "noise", "--output", "noise"], "holds something already"),
+        (["--noise", "noise", "--split", "validation"], "the validation split is empty"),
+    ],
+)
+def test_what_cannot_be_made_noisy_is_said_in_a_line(
+    arguments: list[str],
+    said: str,
+    tmp_path: Path,
+    noise: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tiny_rows((0.7,), ("ab",)).to_parquet("test.parquet")
+    code = script("make_noisy", monkeypatch, "test.parquet", "--lang", "it", "--output", "copy", *arguments)
+    assert code in (2, 3)
+    assert said in capsys.readouterr().err.splitlines()[-1]
+    assert not (tmp_path / "copy").exists()
