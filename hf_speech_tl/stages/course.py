@@ -6,6 +6,7 @@ import random
 import time
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
@@ -25,6 +26,7 @@ from hf_speech_tl.training import (
     Batch,
     Batches,
     Clips,
+    Labels,
     Pace,
     Report,
     SpeechTrainer,
@@ -69,17 +71,18 @@ class Trained:
 def lay_out(prepared: Prepared, settings: FinetuneSettings, output: Output, processes: PartialState) -> Course:
     """Decide on batches and length; a resumed run takes those it began with."""
     corpus, vocabulary, recipe = prepared.corpus, prepared.vocabulary, prepared.recipe
-    train = Clips(corpus.train, [vocabulary.encode(text) for text in corpus.train["transcript"][:]])
+    train = Clips(corpus.train, Labels(corpus.train, vocabulary.encode))
     count = len(corpus.validation)
     chosen = random.Random(settings.seed).sample(range(count), k=min(_VALIDATED, count))
     rows = corpus.validation.select(sorted(chosen))
-    validation = Clips(rows, [vocabulary.encode(text) for text in rows["transcript"][:]])
+    validation = Clips(rows, Labels(rows, vocabulary.encode))
     batches = Batches(
-        corpus.train["seconds"][:],
-        recipe.batch_seconds / processes.num_processes / recipe.accumulation,
+        train.seconds,
+        recipe.batch_seconds,
         settings.seed,
         process=processes.process_index,
         processes=processes.num_processes,
+        accumulation=recipe.accumulation,
         weights=_weights(corpus),
     )
     if output.checkpoint:
@@ -159,12 +162,13 @@ def follow(
     )
 
 
-def _weights(corpus: Corpus) -> list[float] | None:
+def _weights(corpus: Corpus) -> np.ndarray | None:
     """How often an epoch holds each training row; None where it is once for all."""
     if not corpus.weighted:
         return None
     by_name = dict(zip(corpus.names, corpus.weights, strict=True))
-    return [by_name[source] for source in corpus.train["source"][:]]
+    sources = corpus.train["source"]
+    return np.fromiter((by_name[source] for source in sources), np.float32, len(sources))
 
 
 def _measure(

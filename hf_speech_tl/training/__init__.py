@@ -1,7 +1,7 @@
 """Batches in, a trained model out."""
 
 from hf_speech_tl.training.batches import Batches
-from hf_speech_tl.training.clips import Batch, Clips, collator
+from hf_speech_tl.training.clips import Batch, Clips, Labels, collator
 from hf_speech_tl.training.optimiser import Rates, build_optimiser, build_schedule
 from hf_speech_tl.training.pace import Pace, first_batches, measure_pace
 from hf_speech_tl.training.progress import Report
@@ -12,6 +12,7 @@ __all__ = [
     "Batch",
     "Batches",
     "Clips",
+    "Labels",
     "Pace",
     "Rates",
     "Report",

@@ -38,6 +38,20 @@ class Batch(TypedDict):
     seconds: float
 
 
+class Labels(Sequence[list[int]]):
+    """The label ids of a table's transcripts, encoded when asked for: of ten million they would take gigabytes."""
+
+    def __init__(self, rows: datasets.Dataset, encode: Callable[[str], list[int]]) -> None:
+        self._transcripts = rows.select_columns(["transcript"])
+        self._encode = encode
+
+    def __len__(self) -> int:
+        return len(self._transcripts)
+
+    def __getitem__(self, index: int) -> list[int]:  # type: ignore[override]
+        return self._encode(self._transcripts[index]["transcript"])
+
+
 @dataclass
 class Clips(torch.utils.data.Dataset):
     """The rows of a screened split, decoded lazily.
@@ -50,8 +64,9 @@ class Clips(torch.utils.data.Dataset):
     bad: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.ids: list[str] = self.rows["id"][:]
-        self.seconds: list[float] = self.rows["seconds"][:]
+        self.seconds: np.ndarray = np.asarray(self.rows.with_format("numpy")["seconds"][:], np.float32)
+        self._ids = self.rows.select_columns(["id"])  # read when asked for: held, ten million would take a gigabyte
+        self._bad_rows: set[int] = set()
         self._kept: dict[int, np.ndarray] = {}
         self._kept_bytes = 0
 
@@ -71,13 +86,15 @@ class Clips(torch.utils.data.Dataset):
 
     def __getitem__(self, index: int) -> Clip:
         for at in (*range(index, len(self)), *range(index)):
-            if self.ids[at] in self.bad:
+            if at in self._bad_rows:
                 continue
+            name = self._ids[at]["id"]
             try:
-                return Clip(samples=self.load(at), labels=self.labels[at], id=self.ids[at])
+                return Clip(samples=self.load(at), labels=self.labels[at], id=name)
             except BadAudio as error:
-                self.bad[self.ids[at]] = error.reason
-                print(f"skipped from now on: {self.ids[at]}: {error.reason}", file=sys.stderr)
+                self._bad_rows.add(at)
+                self.bad[name] = error.reason
+                print(f"skipped from now on: {name}: {error.reason}", file=sys.stderr)
         raise DataError("none of the recordings can be decoded any more. Has the data been moved or changed?")
 
 
