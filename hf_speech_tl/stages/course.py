@@ -84,6 +84,7 @@ def lay_out(prepared: Prepared, settings: FinetuneSettings, output: Output, proc
         processes=processes.num_processes,
         accumulation=recipe.accumulation,
         weights=_weights(corpus),
+        quadratic=prepared.cost.quadratic,
     )
     if output.checkpoint:
         length = stored_length(output.checkpoints, corpus.fingerprint)

@@ -2,7 +2,7 @@
 
 from hf_speech_tl.training.batches import Batches
 from hf_speech_tl.training.clips import Batch, Clips, Labels, collator
-from hf_speech_tl.training.optimiser import Rates, build_optimiser, build_schedule
+from hf_speech_tl.training.optimiser import Rates, build_optimiser, build_schedule, state_bytes
 from hf_speech_tl.training.pace import Pace, first_batches, measure_pace
 from hf_speech_tl.training.progress import Report
 from hf_speech_tl.training.reporters import reporting
@@ -23,5 +23,6 @@ __all__ = [
     "first_batches",
     "measure_pace",
     "reporting",
+    "state_bytes",
     "training_arguments",
 ]
