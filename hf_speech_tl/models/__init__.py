@@ -3,6 +3,7 @@
 from hf_speech_tl.models.adapters import check_adapter
 from hf_speech_tl.models.checkpoint import Checkpoint, Masking, can_mask, load_checkpoint, read_config
 from hf_speech_tl.models.cost import Cost, cost_of
+from hf_speech_tl.models.depth import check_depth, keep_lowest
 from hf_speech_tl.models.frames import frame_count, hears_padding, input_name, logits_of
 from hf_speech_tl.models.frontends import FeatureExtractor
 from hf_speech_tl.models.frozen import Frozen, frozen_part
@@ -19,6 +20,7 @@ __all__ = [
     "Vocabulary",
     "can_mask",
     "check_adapter",
+    "check_depth",
     "cost_of",
     "frame_count",
     "frozen_part",
@@ -26,6 +28,7 @@ __all__ = [
     "hears_padding",
     "input_name",
     "is_of_head",
+    "keep_lowest",
     "load_checkpoint",
     "logits_of",
     "merge",

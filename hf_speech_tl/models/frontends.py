@@ -35,12 +35,18 @@ class Frontend:
     input_name: what the feature extractor calls its result, and the model its input. feature_extractor: one for a
     model that was saved without. inputs: samples, or log-mel frames, for a number of samples. frames: the model's
     output frames for a number, or a tensor of numbers, of these inputs; below 1 for less than the receptive field.
+    width: features in one input, None for samples.
     """
 
     input_name: str
     feature_extractor: Callable[[PreTrainedConfig], FeatureExtractor]
     inputs: Callable[[int], int]
     frames: _Frames
+    width: Callable[[PreTrainedConfig], int] | None = None
+
+    def shape(self, config: PreTrainedConfig, samples: int) -> tuple[int, ...]:
+        """Of a single clip: `(samples,)` or `(frames, features)`."""
+        return (self.inputs(samples), *((self.width(config),) if self.width else ()))
 
 
 def encoder_config(config: PreTrainedConfig) -> PreTrainedConfig:
@@ -88,16 +94,19 @@ SEAMLESS = Frontend(
     lambda _: SeamlessM4TFeatureExtractor(sampling_rate=RATE, padding_value=0.0),
     lambda samples: ((samples - _WINDOW) // _HOP + 1) // 2,
     lambda config, inputs: inputs,
+    lambda config: config.feature_projection_input_dim,
 )
 PARAKEET = Frontend(
     "input_features",
     lambda config: ParakeetFeatureExtractor(feature_size=encoder_config(config).num_mel_bins),
     lambda samples: samples // _HOP,
     _parakeet_frames,
+    lambda config: encoder_config(config).num_mel_bins,
 )
 LASR = Frontend(
     "input_features",
     lambda config: LasrFeatureExtractor(feature_size=encoder_config(config).num_mel_bins),
     lambda samples: (samples - _WINDOW) // _HOP + 1,
     _lasr_frames,
+    lambda config: encoder_config(config).num_mel_bins,
 )

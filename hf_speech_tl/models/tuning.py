@@ -6,12 +6,17 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
 from transformers import PreTrainedModel
 
+from hf_speech_tl.models.depth import freeze_lowest
 from hf_speech_tl.models.families import FAMILIES
 from hf_speech_tl.models.head import head_of
 
 
-def prepare_tuning(model: PreTrainedModel, tuning: str, *, fresh: bool, rank: int) -> PreTrainedModel | PeftModel:
+def prepare_tuning(
+    model: PreTrainedModel, tuning: str, *, fresh: bool, rank: int, freeze_layers: int = 0
+) -> PreTrainedModel | PeftModel:
     """Freeze what `tuning` (full, lora or head) leaves alone, and wrap the model in LoRA where that is asked for.
+
+    freeze_layers: so many of the lowest layers stay as they are too, and get no adapters.
 
     The feature encoder of pretrained weights stays frozen, as in wav2vec 2.0 (Baevski et al. 2020); it is frozen by the
     model's own method, because switching off `requires_grad` alone leaves its input asking for a gradient, and the
@@ -23,6 +28,8 @@ def prepare_tuning(model: PreTrainedModel, tuning: str, *, fresh: bool, rank: in
         for module in model.modules():
             if type(module) is nn.BatchNorm1d:
                 module.__class__ = _KnownStatistics
+    if freeze_layers:
+        freeze_lowest(model, freeze_layers)
     if tuning == "head":
         model.requires_grad_(False)
         head_of(model).requires_grad_(True)
@@ -66,5 +73,8 @@ def _targets(model: PreTrainedModel) -> list[str]:
     return [
         name
         for name, module in model.named_modules()
-        if isinstance(module, nn.Linear) and "encoder.layer" in name and name.rsplit(".", 1)[-1] in names
+        if isinstance(module, nn.Linear)
+        and "encoder.layer" in name
+        and name.rsplit(".", 1)[-1] in names
+        and module.weight.requires_grad
     ]

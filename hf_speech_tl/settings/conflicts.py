@@ -32,6 +32,12 @@ def refuse_conflicts(settings: FinetuneSettings) -> None:
             f"--lora-rank {settings.lora_rank} --tuning {settings.tuning}: there are no adapters; allowed with it: "
             "--tuning lora; add it, or drop --lora-rank"
         )
+    if settings.freeze_layers and (settings.tuning == "head" or settings.fresh):
+        beside = "--tuning head" if settings.tuning == "head" else "random weights"
+        reason = "all layers are frozen already" if settings.tuning == "head" else "frozen, they would stay random"
+        raise SettingsError(
+            f"--freeze-layers {settings.freeze_layers} with {beside}: {reason}; allowed: 0; drop one of the two"
+        )
     if settings.max_steps is not None and settings.head_steps >= settings.max_steps:
         raise SettingsError(
             f"--head-steps {settings.head_steps} --max-steps {settings.max_steps}: no step is left after the head's; "

@@ -121,6 +121,24 @@ class FinetuneSettings:
         why="the plan shows it",
     ).default(None)
 
+    keep_layers: int | None = Option(
+        "Model",
+        "transformer layers that are kept, the lowest so many: a shallower, cheaper encoder",
+        kind=int,
+        at_least=1,
+        below=10_000,
+        unset="all",
+        why="what pretraining left in the upper ones is lost; what that costs in CER was not measured yet",
+    ).default(None)
+    freeze_layers: int = Option(
+        "Model",
+        "transformer layers that are not trained, the lowest so many, with all that comes before them",
+        kind=int,
+        at_least=0,
+        below=10_000,
+        why="what --tuning says is trained",
+    ).default(0)
+
     max_minutes: float | None = Option(
         "Length",
         "train so long; of the three lengths whichever ends first, and the schedule fits it",
@@ -219,6 +237,12 @@ class FinetuneSettings:
         metavar="WEIGHT",
         why="off; 0.2 in its paper (Yao et al. 2024)",
     ).default(0.0)
+    gradient_checkpointing: str = Option(
+        "Run",
+        "compute each layer again for its gradient instead of keeping what it computed: less memory, more time",
+        choices=("auto", "always", "never"),
+        why="only where the shortest batch would not fit into memory otherwise; the plan shows it",
+    ).default("auto")
     precision: str = Option(
         "Run",
         "numbers to compute with; weights stay float32",

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
@@ -26,6 +27,7 @@ from hf_speech_tl.training import (
     Batches,
     Clips,
     Features,
+    Labels,
     Loader,
     Pace,
     Report,
@@ -75,21 +77,23 @@ def lay_out(prepared: Prepared, settings: FinetuneSettings, output: Output, proc
     corpus, vocabulary, recipe = prepared.corpus, prepared.vocabulary, prepared.recipe
     train = Clips(
         corpus.train,
-        [vocabulary.encode(text) for text in corpus.train["transcript"][:]],
+        Labels(corpus.train, vocabulary.encode),
         _augmenter(prepared, settings),
         views=2 if recipe.consistency else 1,
     )
     count = len(corpus.validation)
     chosen = random.Random(settings.seed).sample(range(count), k=min(_VALIDATED, count))
     rows = corpus.validation.select(sorted(chosen))
-    validation = Clips(rows, [vocabulary.encode(text) for text in rows["transcript"][:]])
+    validation = Clips(rows, Labels(rows, vocabulary.encode))
     batches = Batches(
-        longest_seconds(corpus.train["seconds"][:], recipe.augment),
-        recipe.batch_seconds / processes.num_processes / recipe.accumulation,
+        longest_seconds(train.seconds, recipe.augment),
+        recipe.batch_seconds,
         settings.seed,
         process=processes.process_index,
         processes=processes.num_processes,
+        accumulation=recipe.accumulation,
         weights=_weights(corpus),
+        quadratic=prepared.cost.quadratic,
     )
     if output.checkpoint:
         length = stored_length(output.checkpoints, corpus.fingerprint)
@@ -177,12 +181,13 @@ def _augmenter(prepared: Prepared, settings: FinetuneSettings) -> Augmenter | No
     return Augmenter(prepared.recipe.waveform, settings.seed, lambda samples: frame_count(config, samples))
 
 
-def _weights(corpus: Corpus) -> list[float] | None:
+def _weights(corpus: Corpus) -> np.ndarray | None:
     """How often an epoch holds each training row; None where it is once for all."""
     if not corpus.weighted:
         return None
     by_name = dict(zip(corpus.names, corpus.weights, strict=True))
-    return [by_name[source] for source in corpus.train["source"][:]]
+    sources = corpus.train["source"]
+    return np.fromiter((by_name[source] for source in sources), np.float32, len(sources))
 
 
 def _features(prepared: Prepared, settings: FinetuneSettings, precision: str, device: torch.device) -> Features | None:

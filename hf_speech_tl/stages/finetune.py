@@ -103,6 +103,8 @@ def _plan(prepared: Prepared, course: Course, settings: FinetuneSettings, direct
     hours = [f"{sum(rows['seconds'][:]) / 3600:.2f}" for rows in (corpus.train, corpus.validation, corpus.test)]
     unseen = prepared.vocabulary.unknown([*corpus.validation["transcript"][:], *corpus.test["transcript"][:]])
     rank = f" --lora-rank {prepared.rank}" if settings.tuning == "lora" else ""
+    kept = f" (--keep-layers {settings.keep_layers})" if settings.keep_layers else ""
+    frozen = f" --freeze-layers {settings.freeze_layers}" if settings.freeze_layers else ""
     gain = f" (bfloat16 is {length.gain:.1f} x as fast here)" if length.gain else ""
     weights = zip(corpus.names, corpus.weights, strict=True) if corpus.weighted else ()
     sources = set(corpus.train["source"][:])
@@ -112,8 +114,12 @@ def _plan(prepared: Prepared, course: Course, settings: FinetuneSettings, direct
         head += f"; never in training: {' '.join(unseen[:12])}{' ...' if len(unseen) > 12 else ''} ({len(unseen)})"
     return [
         ("device", "GPU" if torch.cuda.is_available() else f"CPU, {torch.get_num_threads()} threads"),
-        ("model", f"{settings.model} ({origin}), {cost.parameters / 1e6:.1f} M parameters"),
-        ("trained", f"{cost.trained / 1e6:.1f} M parameters (--tuning {settings.tuning}{rank})"),
+        (
+            "model",
+            f"{settings.model} ({origin}), {cost.parameters / 1e6:.1f} M parameters, "
+            f"{cost.multiply_adds / 1e9:.2g} G multiply-adds a second of audio{kept}",
+        ),
+        ("trained", f"{cost.trained / 1e6:.1f} M parameters (--tuning {settings.tuning}{rank}{frozen})"),
         ("symbols", f"{head} (--units {settings.units})"),
         (
             "data",
@@ -134,7 +140,8 @@ def _plan(prepared: Prepared, course: Course, settings: FinetuneSettings, direct
             f"about {clock(length.seconds)} of training" if length.seconds else "not measured; the steps are given",
         ),
         *([("kept", _kept(course.train, settings.cache))] if course.train.features else []),
-        ("memory, disk", f"{size(cost.memory)} and the activations; {size(cost.disk)} while training"),
+        ("memory", _memory(prepared)),
+        ("disk", f"{size(cost.disk)} while training"),
         ("output", str(directory)),
     ]
 
@@ -153,6 +160,20 @@ def _augmentation(recipe: Recipe) -> str:
     if recipe.consistency:
         told += (
             f"; --consistency {recipe.consistency:g}: two views of each utterance, twice the audio of a step computed"
+        )
+    return told
+
+
+def _memory(prepared: Prepared) -> str:
+    fit = prepared.fit
+    pieces = "" if fit.recipe.accumulation == 1 else f", a step in {fit.recipe.accumulation} micro-batches"
+    told = f"about {size(fit.needed)} at most{pieces}"
+    if fit.checkpointed:
+        told += "; layers are computed again for their gradients (--gradient-checkpointing)"
+    if not fit.fits:
+        told += (
+            f"; only {size(fit.free)} are free: if it does not fit, lower --max-seconds or --keep-layers, or use "
+            "--tuning lora"
         )
     return told
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
 from peft import PeftModel
 from transformers import PreTrainedModel, set_seed
 
@@ -18,8 +20,9 @@ from hf_speech_tl.models import (
     Vocabulary,
     can_mask,
     check_adapter,
-    cost_of,
+    check_depth,
     frame_count,
+    keep_lowest,
     load_checkpoint,
     prepare_tuning,
     read_config,
@@ -28,6 +31,8 @@ from hf_speech_tl.models import (
 from hf_speech_tl.scoring import Scores
 from hf_speech_tl.settings import FinetuneSettings
 from hf_speech_tl.stages.judgement import judge
+from hf_speech_tl.stages.length import asked_length
+from hf_speech_tl.stages.memory import Fit, fit_memory
 from hf_speech_tl.stages.reading import is_spaced, read_corpus
 from hf_speech_tl.stages.recipe import Recipe, choose_augment, choose_masking, choose_recipe
 from hf_speech_tl.training import shortest_seconds
@@ -41,7 +46,7 @@ class Prepared:
 
     spaced: whether the transcripts, in the units trained, have spaces between words. carried: symbols whose head rows
     came from the checkpoint. before: the test scores without training, None where the checkpoint does not speak yet
-    (and on processes other than the first). rank: of LoRA, where it is used.
+    (and on processes other than the first). fit: how the run fits into memory. rank: of LoRA, where it is used.
     """
 
     language: Language
@@ -51,10 +56,17 @@ class Prepared:
     checkpoint: Checkpoint
     model: PreTrainedModel | PeftModel
     carried: list[str]
-    cost: Cost
-    recipe: Recipe
+    fit: Fit
     before: Scores | None
     rank: int
+
+    @property
+    def cost(self) -> Cost:
+        return self.fit.cost
+
+    @property
+    def recipe(self) -> Recipe:
+        return self.fit.recipe
 
 
 def prepare(settings: FinetuneSettings, processes: PartialState) -> Prepared:
@@ -66,6 +78,9 @@ def prepare(settings: FinetuneSettings, processes: PartialState) -> Prepared:
     config = read_config(settings.model)
     if not settings.fresh:
         check_adapter(settings.model, settings.target_lang)
+    check_depth(settings.model, config, keep_layers=settings.keep_layers, freeze_layers=settings.freeze_layers)
+    if settings.keep_layers is not None:
+        keep_lowest(config, settings.keep_layers)
     augment = choose_augment(settings, maskable=can_mask(config))
     with processes.main_process_first():  # what the first one reads into a cache, the others find there
         corpus = read_corpus(
@@ -108,12 +123,26 @@ def prepare(settings: FinetuneSettings, processes: PartialState) -> Prepared:
         before = judge(checkpoint, vocabulary, corpus.test, split="test", spaced=spaced).scores
         checkpoint.model.cpu()
     rank = settings.lora_rank or _DEFAULT_RANK
-    model = prepare_tuning(checkpoint.model, settings.tuning, fresh=checkpoint.fresh, rank=rank)
-    cost = cost_of(model)
+    model = prepare_tuning(
+        checkpoint.model,
+        settings.tuning,
+        fresh=checkpoint.fresh,
+        rank=rank,
+        freeze_layers=settings.freeze_layers,
+    )
     recipe = choose_recipe(
         settings,
-        parameters=cost.parameters,
+        parameters=checkpoint.model.num_parameters(),
         augment=augment,
         processes=processes.num_processes,
     )
-    return Prepared(language, spaced, corpus, vocabulary, checkpoint, model, carried, cost, recipe, before, rank)
+    fit = fit_memory(
+        model,
+        recipe,
+        np.asarray(corpus.train["seconds"][:], np.float32),
+        processes,
+        checkpointing=settings.gradient_checkpointing,
+        measured=asked_length(settings, on_gpu=processes.device.type == "cuda")[0] is not None,
+    )
+    fit = broadcast_object_list([fit])[0]  # processes have different room; all must cut alike
+    return Prepared(language, spaced, corpus, vocabulary, checkpoint, model, carried, fit, before, rank)

@@ -41,6 +41,8 @@ def gather_results(
             "name": base or Path(settings.model).name,
             "family": prepared.checkpoint.model.config.model_type,
             "parameters": prepared.cost.parameters,
+            "multiply_adds_per_second": round(prepared.cost.multiply_adds),
+            "layers_kept": settings.keep_layers,
             "base_model": base,
             "fresh": prepared.checkpoint.fresh,
             "symbols": len(prepared.vocabulary),
@@ -65,6 +67,8 @@ def gather_results(
         "training": {
             "tuning": settings.tuning,
             "trained_parameters": prepared.cost.trained,
+            "layers_frozen": settings.freeze_layers,
+            "gradient_checkpointing": prepared.fit.checkpointed,
             "steps": length.steps,
             "lora_rank": prepared.rank if settings.tuning == "lora" else None,
             "head_steps": recipe.rates.head_steps,
@@ -86,6 +90,7 @@ def gather_results(
             "seconds": round(trained.seconds, 1),
             "audio_seconds_per_second": round(trained.audio_seconds / max(trained.seconds, 1e-9), 1),
             "peak_memory_mb": peak_memory_mb(),
+            "peak_memory_mb_estimated": round(prepared.fit.needed / 1e6),
         },
         "environment": describe_environment(),
     }

@@ -2,11 +2,11 @@
 
 from hf_speech_tl.training.augmented import Augmenter, Passes, longest_seconds, shortest_seconds
 from hf_speech_tl.training.batches import Batches
-from hf_speech_tl.training.clips import Batch, Clips, collator
+from hf_speech_tl.training.clips import Batch, Clips, Labels, collator
 from hf_speech_tl.training.features import Features
 from hf_speech_tl.training.loader import Loader
 from hf_speech_tl.training.loss import utterance_losses
-from hf_speech_tl.training.optimiser import Rates, build_optimiser, build_schedule
+from hf_speech_tl.training.optimiser import Rates, build_optimiser, build_schedule, state_bytes
 from hf_speech_tl.training.pace import Pace, choose_precision, first_batches, measure_steps
 from hf_speech_tl.training.progress import Report
 from hf_speech_tl.training.reporters import reporting
@@ -18,6 +18,7 @@ __all__ = [
     "Batches",
     "Clips",
     "Features",
+    "Labels",
     "Loader",
     "Pace",
     "Passes",
@@ -33,6 +34,7 @@ __all__ = [
     "measure_steps",
     "reporting",
     "shortest_seconds",
+    "state_bytes",
     "training_arguments",
     "utterance_losses",
 ]

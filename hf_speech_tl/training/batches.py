@@ -2,79 +2,124 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 _JITTER = 0.1  # of a clip's length, so that a bucket is not the same clips in every epoch
 
 
 @dataclass
 class Batches(torch.utils.data.Sampler):
-    """Lists of row numbers, one a micro-batch, for the whole run; epochs follow each other without a seam.
+    """Lists of row numbers, one a micro-batch of one process, for the whole run; epochs follow without a seam.
 
-    batch_seconds: padded seconds in one micro-batch on one process; a single longer clip is a batch of its own.
-    count: micro-batches in all; start: how many of them a resumed run leaves out, without loading anything.
+    Every epoch has the same number of steps, and each step takes its clips from one place in the order of lengths. It
+    is cut into pieces of the same number of clips, give or take one: `accumulation` micro-batches, each dealt out over
+    the processes, which so work equally long. What a step holds does not depend on how it is cut, unless it has fewer
+    clips than pieces: one process and eight train alike, and a run may go on with other processes than it began with.
+
+    batch_seconds: padded seconds in a step, over all processes; at most so many, unless there is a clip a piece only.
+    count: micro-batches of a process in all; start: how many of them a resumed run leaves out, without loading them.
     weights: how often an epoch holds each row, once each by default; of a fraction, rows are drawn anew every epoch.
-    Each process takes its own of every `processes` batches of the same bucket, so that all of them work equally long.
+    quadratic: the length in seconds at which attention, which grows with its square, costs as much as all else. Steps
+    of long clips then hold fewer seconds, those of clips of average length still `batch_seconds`.
     """
 
-    seconds: Sequence[float] | np.ndarray
+    seconds: ArrayLike
     batch_seconds: float
     seed: int
     count: int = 0
     start: int = 0
     process: int = 0
     processes: int = 1
-    weights: Sequence[float] | None = None
+    accumulation: int = 1
+    weights: ArrayLike | None = None
+    quadratic: float = math.inf
     epoch: int = field(default=0, init=False)  # of the batch that was given out last
 
     def __len__(self) -> int:
         return self.count
 
     def __iter__(self) -> Iterator[list[int]]:
-        self.epoch = done = 0
-        while True:
-            groups = self._epoch(self.epoch)
-            first = min(max(0, self.start - done), len(groups))
-            for group in groups[first : max(first, self.count - done)]:
-                yield group[self.process]
-            done += len(groups)
-            if done >= self.count:
-                return
-            self.epoch += 1
+        done = self.start
+        while done < self.count:
+            self.epoch, at = divmod(done, self.per_epoch())
+            rows, steps = self._epoch(self.epoch)
+            for place in range(at, min(self.per_epoch(), at + self.count - done)):
+                step, piece = divmod(place, self.accumulation)
+                begin, end = self._bounds[steps[step] : steps[step] + 2]
+                yield self._piece(rows[begin:end], piece)
+                done += 1
 
     def per_epoch(self) -> int:
-        """Micro-batches of one process in the first pass over the data; later passes differ by few."""
-        return len(self._epoch(0))
+        """Micro-batches of one process in one pass over the data."""
+        return (len(self._bounds) - 1) * self.accumulation
 
-    def _epoch(self, epoch: int) -> list[list[list[int]]]:
-        """Groups of `processes` batches, shuffled; the last group of an epoch is filled up from the first batches."""
+    def _epoch(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        """The rows of an epoch by length, int32, which `_bounds` cuts into steps, and the order of these."""
         generator = np.random.default_rng([self.seed, epoch])
-        lengths = np.asarray(self.seconds)
-        rows = self._rows(generator)
-        jittered = lengths[rows] * (1 + _JITTER * generator.random(len(rows)))
-        batches: list[list[int]] = []
-        longest = 0.0
-        for row in rows[np.argsort(jittered, kind="stable")].tolist():
-            longest = max(longest, lengths[row])
-            if not batches or (len(batches[-1]) + 1) * longest > self.batch_seconds:
-                batches.append([])
-                longest = lengths[row]
-            batches[-1].append(row)
-        missing = -len(batches) % self.processes
-        batches += [batches[at % len(batches)] for at in range(missing)]
-        groups = [batches[at : at + self.processes] for at in range(0, len(batches), self.processes)]
-        return [groups[at] for at in generator.permutation(len(groups))]
+        jitter = generator.random(len(self._lengths), np.float32)
+        rows = self._drawn(self._lengths * (1 + _JITTER * jitter), generator.random())
+        return rows, generator.permutation(len(self._bounds) - 1)
 
-    def _rows(self, generator: np.random.Generator) -> np.ndarray:
-        """The rows of an epoch, some of them several times or not at all; at least one."""
-        every = np.arange(len(self.seconds))
-        if self.weights is None:
-            return every
-        whole = np.floor(self.weights)
-        times = whole + (generator.random(len(every)) < np.asarray(self.weights) - whole)
-        rows = np.repeat(every, times.astype(int))
-        return rows if len(rows) else every[:1]  # a run of epochs without rows would never end
+    def _drawn(self, lengths: np.ndarray, offset: float) -> np.ndarray:
+        """Rows in the order of `lengths`, each as often as its weight says; at least one row a piece of a step.
+
+        With the weights laid end to end in this order, a row is taken at every whole number plus `offset`: so an epoch
+        has always as many rows, and always as many of each length.
+        """
+        rows = np.argsort(lengths).astype(np.int32)
+        if self.weights is not None:
+            ends = np.cumsum(np.asarray(self.weights, np.float32)[rows], dtype=np.float64)
+            places = np.arange(max(1, round(ends[-1]))) + offset
+            rows = rows[np.minimum(np.searchsorted(ends, places, side="right"), len(rows) - 1)]
+        return np.resize(rows, self._pieces) if len(rows) < self._pieces else rows
+
+    def _piece(self, rows: np.ndarray, piece: int) -> list[int]:
+        """This process's part of a micro-batch of the step that has these rows."""
+        by_length = rows[np.argsort(self._lengths[rows], kind="stable")]
+        return np.array_split(by_length, self.accumulation)[piece][self.process :: self.processes].tolist()
+
+    @cached_property
+    def _lengths(self) -> np.ndarray:
+        """Of float32: ten million rows as Python's numbers would take a third of a gigabyte."""
+        return np.asarray(self.seconds, np.float32)
+
+    @property
+    def _pieces(self) -> int:
+        return self.processes * self.accumulation
+
+    @cached_property
+    def _bounds(self) -> np.ndarray:
+        """Where steps begin in an epoch's rows, and the end: the same in every epoch, whatever its jitter."""
+        # The longest that jitter and drawing can put there: the n-th smallest of all lengths can become as much longer
+        # as each of them can.
+        longest = self._lengths[self._drawn(self._lengths, 1.0)] * (1 + _JITTER)
+        longest = np.minimum(longest, self._lengths.max())
+        costs = longest * (1 + longest / self.quadratic)
+        limit = self.batch_seconds * (1 + float(self._lengths.mean()) / self.quadratic)
+        bounds = [0]
+        while bounds[-1] < len(costs):
+            begin = bounds[-1]
+            most = max(self._pieces, int(limit / costs[begin]) + 1)
+            # Sorted by length, so that the last clip's is what all are padded to.
+            padded = np.arange(1, min(most, len(costs) - begin) + 1) * costs[begin : begin + most]
+            fitting = _even(int(np.searchsorted(padded, limit, "right")))
+            bounds.append(begin + max(min(self._pieces, len(padded)), fitting))
+        if bounds[-1] - bounds[-2] < self._pieces and len(bounds) > 2:
+            # The longest are too few for all pieces: they get some of the step before, or become part of it.
+            bounds[-2] = bounds[-1] - self._pieces
+            if bounds[-2] - bounds[-3] < self._pieces:
+                del bounds[-2]
+        return np.asarray(bounds)
+
+
+def _even(clips: int) -> int:
+    """So many clips, or somewhat fewer, that two, four or eight processes can share them without one having more."""
+    share = 2 ** min(3, max(0, clips.bit_length() - 3))
+    return clips // share * share

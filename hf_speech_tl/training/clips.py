@@ -52,6 +52,20 @@ class Batch(TypedDict):
     seconds: float
 
 
+class Labels(Sequence[list[int]]):
+    """The label ids of a table's transcripts, encoded when asked for: of ten million they would take gigabytes."""
+
+    def __init__(self, rows: datasets.Dataset, encode: Callable[[str], list[int]]) -> None:
+        self._transcripts = rows.select_columns(["transcript"])
+        self._encode = encode
+
+    def __len__(self) -> int:
+        return len(self._transcripts)
+
+    def __getitem__(self, index: int) -> list[int]:  # type: ignore[override]
+        return self._encode(self._transcripts[index]["transcript"])
+
+
 @dataclass
 class Clips(torch.utils.data.Dataset):
     """The rows of a screened split, decoded lazily.
@@ -68,8 +82,9 @@ class Clips(torch.utils.data.Dataset):
     bad: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.ids: list[str] = self.rows["id"][:]
-        self.seconds: list[float] = self.rows["seconds"][:]
+        self.seconds: np.ndarray = np.asarray(self.rows.with_format("numpy")["seconds"][:], np.float32)
+        self._ids = self.rows.select_columns(["id"])  # read when asked for: held, ten million would take a gigabyte
+        self._bad_rows: set[int] = set()
         self._kept: dict[int, np.ndarray] = {}
         self._lengths: dict[int, int] = {}  # in samples, of clips that are features now
         self._room: float | None = None  # bytes
@@ -95,11 +110,11 @@ class Clips(torch.utils.data.Dataset):
 
     def kept_share(self) -> float:
         """The share of all clips that memory has room for, judged by those that it keeps; 0 where it keeps none."""
-        held = sum(self.seconds[index] for index in self._kept)
+        held = float(self.seconds[[*self._kept]].sum())
         size = sum(kept.nbytes for kept in self._kept.values())
         if not held or self._room is None:
             return 0.0
-        return min(1.0, (size + self._room) / (size / held * sum(self.seconds)))
+        return min(1.0, (size + self._room) / (size / held * float(self.seconds.sum())))
 
     def _pulses(self, index: int) -> np.ndarray:
         # Always by way of 16 bits, so that a clip is the same whether it was kept or decoded again.
@@ -125,31 +140,33 @@ class Clips(torch.utils.data.Dataset):
         """The clip of a row, in an epoch by which it is augmented; the first one where none is named."""
         index, epoch = index if isinstance(index, tuple) else (index, 0)
         for at in (*range(index, len(self)), *range(index)):
-            if self.ids[at] in self.bad:
+            if at in self._bad_rows:
                 continue
+            name = self._ids[at]["id"]
             try:
-                return self._clip(at, epoch)
+                return self._clip(at, epoch, name)
             except BadAudio as error:
-                self.bad[self.ids[at]] = error.reason
-                print(f"skipped from now on: {self.ids[at]}: {error.reason}", file=sys.stderr)
+                self._bad_rows.add(at)
+                self.bad[name] = error.reason
+                print(f"skipped from now on: {name}: {error.reason}", file=sys.stderr)
         raise DataError("none of the recordings can be decoded any more. Has the data been moved or changed?")
 
-    def _clip(self, index: int, epoch: int) -> Clip:
+    def _clip(self, index: int, epoch: int, name: str) -> Clip:
         if features := self.features:
             views = [self._remembered(index, lambda at: self._encoded(at, features))]
             length = features.frozen.mask_length(self._lengths[index])
         else:
             views = [self.load(index)]
             if self.augmenter:
-                views = self.augmenter.views(views[0], self.ids[index], epoch, self.labels[index], self.views)
+                views = self.augmenter.views(views[0], name, epoch, self.labels[index], self.views)
             length = len(views[0])
         return Clip(
             inputs=views[0],
             other=views[1] if len(views) > 1 else None,
             mask_length=length,
             labels=self.labels[index],
-            id=self.ids[index],
-            seconds=self.seconds[index],
+            id=name,
+            seconds=float(self.seconds[index]),
         )
 
 

@@ -34,6 +34,8 @@ class FiniteGradients(TrainerCallback):
     ) -> None:
         model: nn.Module = kwargs["model"]
         gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+        if not gradients:  # all clips of the step were left out
+            return
         if torch.stack([gradient.abs().max() for gradient in gradients]).isfinite().all():
             self._in_a_row = 0
             return

@@ -75,12 +75,7 @@ def build_optimiser(model: nn.Module, rates: Rates, name: str, precision: str) -
 
     precision: float32 or bfloat16, in which the model computes, and Muon with it.
     """
-    # Not every weight of two dimensions is a matrix: embeddings and positional biases of conformers stay with AdamW.
-    matrices = {
-        f"{module_name}.weight"
-        for module_name, module in model.named_modules()
-        if isinstance(module, nn.Linear) and "encoder.layer" in module_name
-    }
+    matrices = _matrices(model)
     groups: dict[tuple[bool, bool, bool], list[nn.Parameter]] = {}
     for parameter_name, parameter in model.named_parameters():
         if not parameter.requires_grad:
@@ -101,6 +96,22 @@ def build_optimiser(model: nn.Module, rates: Rates, name: str, precision: str) -
     if name == "muon":
         return MuonAdamW(described, torch.bfloat16 if precision == "bfloat16" else torch.float32)
     return AdamW(described, betas=_BETAS)
+
+
+def state_bytes(model: nn.Module, name: str) -> int:
+    """What the optimiser keeps of the trained weights: two moments with AdamW, one of matrices with Muon."""
+    matrices = _matrices(model) if name == "muon" else set()
+    trained = {key: weight for key, weight in model.named_parameters() if weight.requires_grad}
+    return sum(weight.nbytes * (1 if key in matrices else 2) for key, weight in trained.items())
+
+
+def _matrices(model: nn.Module) -> set[str]:
+    # Not every weight of two dimensions is a matrix: embeddings and positional biases of conformers stay with AdamW.
+    return {
+        f"{module_name}.weight"
+        for module_name, module in model.named_modules()
+        if isinstance(module, nn.Linear) and "encoder.layer" in module_name
+    }
 
 
 def build_schedule(optimiser: Optimizer, rates: Rates, steps: int) -> LambdaLR:

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, Trainer, TrainingArguments
 
 from hf_speech_tl.decoding import Recognition, recognise
+from hf_speech_tl.errors import RunError
 from hf_speech_tl.models import FeatureExtractor, Vocabulary
 from hf_speech_tl.scoring import character_edits, choose_units, interval
 from hf_speech_tl.training.batches import Batches
@@ -22,6 +23,7 @@ from hf_speech_tl.training.guard import FiniteGradients, Interruption
 from hf_speech_tl.training.loader import Loader
 from hf_speech_tl.training.loss import utterance_losses
 from hf_speech_tl.training.optimiser import Rates, build_optimiser, build_schedule
+from hf_speech_tl.training.splitting import in_fitting_parts
 from hf_speech_tl.training.watchdog import collapse_warning
 
 
@@ -65,6 +67,7 @@ class SpeechTrainer(Trainer):
         self.loss_is_scaled_for_ga = True
         self.audio_seconds = 0.0
         self.step_ids: list[str] = []
+        self._done: list[Batch] = []  # of the step that is being computed, what its gradient holds already
         self._step_rates: dict[str, float] = {}
         self.finite = FiniteGradients(lambda: self.step_ids)
         self.add_callback(self.finite)
@@ -91,6 +94,7 @@ class SpeechTrainer(Trainer):
     ) -> tuple[list[Any], Any]:
         """The micro-batches of a step, and how many utterances all processes have in it."""
         micro_batches, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
+        self._done = []
         self.step_ids = [name for batch in micro_batches for name in batch["ids"]]
         seconds = sum(batch["seconds"] for batch in micro_batches)
         ours = torch.tensor([len(self.step_ids), seconds, self.interruption.asked], device=self.args.device)
@@ -103,6 +107,39 @@ class SpeechTrainer(Trainer):
         # Processes see a signal at different times; they all stop after the same step, or wait for each other for ever.
         self.interruption.agreed = asked > 0
         return micro_batches, utterances
+
+    def training_step(self, model: nn.Module, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
+        """As transformers', but on a GPU whose memory runs out in halves; a clip too long even alone is left out.
+
+        The loss is a sum over clips, so that the gradient is the same. With several processes the others would wait
+        for gradients that never come, and the run ends.
+        """
+        step = super().training_step
+
+        def work(part: Batch) -> torch.Tensor:
+            loss = step(model, part, num_items_in_batch)  # type: ignore[arg-type]
+            self._done.append(part)
+            return loss
+
+        def undo() -> None:
+            # A backward pass that broke off left some of its gradient: what fitted of this step is done once more.
+            model.zero_grad()
+            again, self._done = self._done, []
+            for part in again:
+                work(part)
+
+        if self.accelerator.num_processes > 1:
+            try:
+                return work(inputs)
+            except torch.OutOfMemoryError as error:
+                raise RunError(
+                    f"the memory of GPU {self.accelerator.process_index} ran out: lower --max-seconds, or try "
+                    "--gradient-checkpointing always, --tuning lora, or more processes."
+                ) from error
+        left_out: list[str] = []
+        loss = in_fitting_parts(inputs, work, undo, left_out)
+        self._train_clips.bad.update(dict.fromkeys(left_out, "does not fit into memory"))
+        return loss
 
     def compute_loss(
         self, model: nn.Module, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None

@@ -37,15 +37,78 @@ def test_a_resumed_run_goes_on_where_it_stopped(start: int) -> None:
     assert list(Batches(_SECONDS, 40.0, seed=3, count=200, start=start)) == run[start:]
 
 
-@pytest.mark.parametrize("processes", [2, 3])
-def test_processes_share_the_work_in_steps_of_equal_length(processes: int) -> None:
-    count = Batches(_SECONDS, 20.0, 0, processes=processes).per_epoch()
-    shares = [list(Batches(_SECONDS, 20.0, 0, count, process=p, processes=processes)) for p in range(processes)]
-    assert [len(share) for share in shares] == [count] * processes
-    rows = [row for share in shares for batch in share for row in batch]
-    assert set(rows) == set(range(500)) and len(rows) - 500 < 60
-    steps = [[_padded(batch) for batch in step] for step in zip(*shares, strict=True)]
-    assert np.mean([max(step) / min(step) for step in steps]) < 1.3
+@pytest.mark.parametrize("start", [0, 1, 50, 133, 999])
+def test_any_position_of_any_epoch_is_found_by_planning_that_epoch_alone(start: int, monkeypatch) -> None:
+    run = list(Batches(_SECONDS, 40.0, seed=3, count=1000, accumulation=3, weights=[1.5] * 500))
+    planned = []
+    plan = Batches._epoch
+    monkeypatch.setattr(Batches, "_epoch", lambda self, epoch: planned.append(epoch) or plan(self, epoch))
+    resumed = Batches(_SECONDS, 40.0, seed=3, count=1000, start=start, accumulation=3, weights=[1.5] * 500)
+    first = next(iter(resumed))
+    assert first == run[start] and planned == [start // resumed.per_epoch()]
+
+
+def _steps(processes: int, accumulation: int, batch_seconds: float = 60.0, **more) -> list[list[list[list[int]]]]:
+    """The rows of two epochs by step, micro-batch and process."""
+    shares = []
+    for process in range(processes):
+        cut = {"process": process, "processes": processes, "accumulation": accumulation}
+        share = Batches(_SECONDS, batch_seconds, 0, **cut, **more)
+        share.count = 2 * share.per_epoch()
+        shares.append(list(share))
+    assert len({len(share) for share in shares}) == 1
+    micro_batches = list(zip(*shares, strict=True))
+    return [micro_batches[at : at + accumulation] for at in range(0, len(micro_batches), accumulation)]
+
+
+@pytest.mark.parametrize(("processes", "accumulation"), [(2, 1), (3, 1), (8, 1), (1, 3), (2, 2)])
+def test_a_step_is_the_same_however_it_is_cut_and_an_epoch_has_every_row_once(
+    processes: int, accumulation: int
+) -> None:
+    whole = [sorted(step[0][0]) for step in _steps(1, 1, 200.0)]
+    cut = _steps(processes, accumulation, 200.0)
+    assert [sorted(row for micro in step for share in micro for row in share) for step in cut] == whole
+    half = len(whole) // 2
+    for epoch in (whole[:half], whole[half:]):
+        assert sorted(row for step in epoch for row in step) == list(range(500))
+
+
+@pytest.mark.parametrize("processes", [2, 3, 8])
+def test_processes_work_equally_long(processes: int) -> None:
+    work = [[[_padded(share) for share in micro] for micro in step] for step in _steps(processes, 1, 40.0 * processes)]
+    assert np.mean([max(micro) / (sum(micro) / processes) for step in work for micro in step]) < 1.15
+
+
+def test_with_fewer_clips_than_pieces_everybody_still_has_one() -> None:
+    for rows in (1, 5, 13):
+        shares = [Batches([2.0] * rows, 1.0, 0, 8, process=p, processes=2, accumulation=2) for p in range(2)]
+        batches = [batch for share in shares for batch in share]
+        assert len(batches) == 16 and all(batches)
+        assert {row for batch in batches for row in batch} == set(range(rows))
+
+
+def test_where_attention_weighs_steps_of_long_clips_hold_fewer_seconds() -> None:
+    def padded(quadratic: float) -> tuple[float, float, float]:
+        steps = [step[0][0] for step in _steps(1, 1, 120.0, quadratic=quadratic)]
+        by_length = sorted(steps, key=lambda step: max(_SECONDS[row] for row in step))
+        assert max(_cost(step, quadratic) for step in steps) <= 120 * (1 + np.mean(_SECONDS) / quadratic)
+        return _padded(by_length[0]), _padded(by_length[len(steps) // 2]), _padded(by_length[-3])
+
+    assert np.ptp(padded(np.inf)) < 30
+    short, typical, long = padded(8.0)
+    assert long < 80 < typical < 120 < short
+
+
+def _cost(batch: list[int], quadratic: float) -> float:
+    longest = max(_SECONDS[row] for row in batch)
+    return len(batch) * longest * (1 + longest / quadratic)
+
+
+def test_ten_million_rows_are_arrays_of_few_bytes() -> None:
+    batches = Batches(np.ones(1000, np.float32), 10.0, 0, 1)
+    rows, steps = batches._epoch(0)
+    assert (rows.dtype, batches._lengths.dtype) == (np.int32, np.float32)
+    assert batches._lengths is batches.seconds and rows.nbytes + steps.nbytes + batches._bounds.nbytes < 8 * 1000
 
 
 def test_weights_say_how_often_an_epoch_holds_a_row() -> None:
@@ -64,4 +127,4 @@ def test_weights_say_how_often_an_epoch_holds_a_row() -> None:
 
 
 def test_the_smallest_weights_leave_a_row() -> None:
-    assert list(Batches([1.0, 1.0], 10.0, seed=0, count=2, weights=[1e-9, 1e-9])) == [[0], [0]]
+    assert all(len(batch) == 1 for batch in Batches([1.0, 1.0], 10.0, seed=0, count=9, weights=[1e-9, 1e-9]))

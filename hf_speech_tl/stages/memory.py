@@ -1,0 +1,101 @@
+"""Whether a run fits into memory: in how many pieces a step is computed, and what the run holds at most."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import psutil
+import torch
+from accelerate import PartialState
+from peft import PeftModel
+from transformers import PreTrainedModel
+
+from hf_speech_tl.models import Cost, cost_of
+from hf_speech_tl.stages.recipe import Recipe
+from hf_speech_tl.training import state_bytes
+
+_USED = 0.8  # of what is free: estimates were up to a fifth too low, and other programs want some
+_RECOGNISED = 60.0  # seconds of audio that validation recognises at once
+
+
+@dataclass(frozen=True)
+class Fit:
+    """recipe: cut into micro-batches that fit; cost: with checkpointing, where that is used.
+
+    needed: bytes that a process, or on a GPU its model, holds at the peak; free: bytes it may take, with the former.
+    """
+
+    recipe: Recipe
+    cost: Cost
+    checkpointed: bool
+    needed: int
+    free: int
+
+    @property
+    def fits(self) -> bool:
+        return self.needed <= self.free
+
+
+def fit_memory(
+    model: PreTrainedModel | PeftModel,
+    recipe: Recipe,
+    seconds: np.ndarray,
+    processes: PartialState,
+    *,
+    checkpointing: str,
+    measured: bool,
+) -> Fit:
+    """Cut the steps as small as memory wants it; then, where `checkpointing` is auto, switch that on.
+
+    seconds: of the training clips. measured: whether a copy of the model will be trained first, to see how fast it is.
+    """
+    fit = _cut(model, recipe, cost_of(model), seconds, processes, measured)
+    if checkpointing == "always" or (checkpointing == "auto" and not fit.fits):
+        # Adapters may have wrapped the model; peft's own way would ask for gradients of frozen layers' inputs.
+        inner = model.get_base_model() if isinstance(model, PeftModel) else model
+        inner.activation_checkpointing_enable()
+        fit = replace(_cut(model, recipe, cost_of(model), seconds, processes, measured), checkpointed=True)
+    return fit
+
+
+def _cut(
+    model: PreTrainedModel | PeftModel,
+    recipe: Recipe,
+    cost: Cost,
+    seconds: np.ndarray,
+    processes: PartialState,
+    measured: bool,
+) -> Fit:
+    held, free = _memory(cost, processes)
+    state = state_bytes(model, recipe.optimiser)
+    lengths = (float(seconds.min()), float(seconds.mean()), float(seconds.max()))
+    limit = recipe.batch_seconds * (1 + lengths[1] / cost.quadratic)
+
+    def clips(length: float, accumulation: int) -> int:
+        """Of this length in a micro-batch."""
+        step = limit / (length * (1 + length / cost.quadratic))
+        return max(1, math.ceil(math.floor(step) / processes.num_processes / accumulation))
+
+    def needed(accumulation: int) -> int:
+        activations = max(clips(length, accumulation) * cost.activations(length) for length in lengths)
+        activations *= 2 if recipe.consistency else 1  # views of each clip
+        # What the backward pass frees makes room for the gradients, unless they are there already.
+        training = max(activations + (cost.gradients if accumulation > 1 else 0), cost.gradients)
+        copy = cost.weights if measured else 0
+        return round(held + copy + state + max(training, _RECOGNISED * cost.recognising))
+
+    accumulation = recipe.accumulation
+    while needed(accumulation) > free and any(clips(length, accumulation) > 1 for length in lengths):
+        accumulation += 1
+    return Fit(replace(recipe, accumulation=accumulation), cost, False, needed(accumulation), free)
+
+
+def _memory(cost: Cost, processes: PartialState) -> tuple[int, int]:
+    """Bytes held already, with the model's weights, and bytes that may be held."""
+    if processes.device.type == "cuda":
+        return cost.weights, round(_USED * torch.cuda.mem_get_info(processes.device)[0])
+    here = psutil.Process().memory_info().rss
+    neighbours = max(1, processes.num_processes)
+    return here, here + round(_USED * psutil.virtual_memory().available / neighbours)

@@ -1,0 +1,53 @@
+"""A batch that does not fit into a GPU's memory is computed in halves instead."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any, Literal, cast
+
+import torch
+
+from hf_speech_tl.training.clips import Batch
+
+_PADDED: tuple[Literal["inputs"], Literal["attention_mask"]] = ("inputs", "attention_mask")
+
+
+def halves(batch: Batch) -> list[Batch]:
+    """Two batches with the clips of one, each padded no further than it needs."""
+    middle = len(batch["ids"]) // 2
+    return [_part(batch, slice(None, middle)), _part(batch, slice(middle, None))]
+
+
+def in_fitting_parts(
+    batch: Batch, work: Callable[[Batch], torch.Tensor], undo: Callable[[], None], left_out: list[str]
+) -> torch.Tensor:
+    """Do `work`, which gives a sum over clips, on a batch, or on parts of it where the whole takes too much memory.
+
+    undo: takes back what an attempt that failed may have done to the gradients. left_out: gets the ids of clips that do
+    not fit even alone.
+    """
+    try:
+        return work(batch)
+    except torch.OutOfMemoryError:
+        pass  # not retried in here: the exception holds on to what the attempt had computed
+    torch.cuda.empty_cache()
+    undo()
+    if len(batch["ids"]) > 1:
+        first, second = (in_fitting_parts(half, work, undo, left_out) for half in halves(batch))
+        return first + second
+    left_out += batch["ids"]
+    print(f"left out: {batch['ids'][0]}: does not fit into memory, not even alone", file=sys.stderr, flush=True)
+    return batch["inputs"].new_zeros(())
+
+
+def _part(batch: Batch, rows: slice) -> Batch:
+    views = len(batch["inputs"]) // len(batch["labels"])
+    inputs, mask = (batch[name].unflatten(0, (views, -1))[:, rows].flatten(0, 1) for name in _PADDED)
+    labels = batch["labels"][rows]
+    heard = int(mask.sum(-1).max())
+    part: dict[str, Any] = dict(batch)
+    # Where inputs are frames and the mask is of samples, the frames stay as many as they are.
+    part |= {"inputs": inputs[:, :heard], "attention_mask": mask[:, :heard], "ids": batch["ids"][rows]}
+    part["labels"] = labels[:, : max(1, int((labels >= 0).sum(-1).max()))]
+    return cast("Batch", part)
