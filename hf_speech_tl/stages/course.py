@@ -19,7 +19,7 @@ from hf_speech_tl.models import logits_of
 from hf_speech_tl.objectives import ctc_losses
 from hf_speech_tl.settings import FinetuneSettings
 from hf_speech_tl.stages.length import Length, asked_length, choose_length, stored_length
-from hf_speech_tl.stages.output import Output, steps_done
+from hf_speech_tl.stages.output import Output
 from hf_speech_tl.stages.preparation import Prepared
 from hf_speech_tl.training import (
     Batch,
@@ -33,6 +33,7 @@ from hf_speech_tl.training import (
     first_batches,
     measure_pace,
     reporting,
+    steps_done,
     training_arguments,
 )
 
@@ -53,8 +54,8 @@ class Course:
 class Trained:
     """The model of the best validation error, still wrapped where it has adapters, and what it took to get there.
 
-    seconds: wall time of training and validation, audio_seconds: what was trained on, both since `resumed_at`, the step
-    of a resumed run's checkpoint. steps_skipped: those whose gradient was not finite.
+    seconds: wall time of training and validation, audio_seconds: what was trained on, both without what a stopped run
+    lost. steps_skipped: those whose gradient was not finite. resumed_at: the step of a resumed run's last checkpoint.
     """
 
     model: PreTrainedModel | PeftModel
@@ -141,7 +142,6 @@ def follow(
         quiet=settings.quiet or not processes.is_main_process,
     )
     trainer.add_callback(report)
-    begin = time.monotonic()
     try:
         with reporting(trainer, prepared.checkpoint.model.config, output.directory):
             trainer.train(resume_from_checkpoint=str(output.checkpoint) if output.checkpoint else None)
@@ -150,7 +150,7 @@ def follow(
         trainer.interruption.restore()
     return Trained(
         model=prepared.model,
-        seconds=time.monotonic() - begin,
+        seconds=trainer.seconds,
         audio_seconds=trainer.audio_seconds,
         steps_skipped=trainer.finite.skipped,
         best_validation_cer=trainer.state.best_metric,

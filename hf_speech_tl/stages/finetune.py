@@ -22,11 +22,12 @@ from hf_speech_tl.settings import FinetuneSettings, write_yaml
 from hf_speech_tl.stages.course import Course, follow, lay_out
 from hf_speech_tl.stages.judgement import judge, load_recogniser
 from hf_speech_tl.stages.length import store_length
-from hf_speech_tl.stages.output import Output, claim_output, find_output, latest
+from hf_speech_tl.stages.output import Output, claim_output, find_output
 from hf_speech_tl.stages.plan import clock, show_plan, size
 from hf_speech_tl.stages.preparation import Prepared, prepare
 from hf_speech_tl.stages.preset import choose_preset
 from hf_speech_tl.stages.results import gather_results, write_results
+from hf_speech_tl.training import latest
 
 _VERIFIED = 8  # test clips
 _Decided: TypeAlias = tuple[FinetuneSettings, list[tuple[str, str]], Output]

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import shutil
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings import FinetuneSettings, read_yaml, write_yaml
+from hf_speech_tl.training import latest
 
-# What a run writes; nothing else is ever removed from its directory.
+# What a run writes beside run.yaml and its checkpoints; nothing else is ever removed from its directory.
 _WRITTEN = (
     *("model.safetensors", "config.json", "processor_config.json", "vocab.json", "tokenizer_config.json", "adapter"),
-    *("special_tokens_map.json", "added_tokens.json", "README.md", "results.json", "run.yaml", "skipped.csv"),
-    *("training.svg", "log.jsonl", "error.log", "tensorboard", "checkpoints", ".saving"),
+    *("special_tokens_map.json", "added_tokens.json", "README.md", "results.json", "results.part", "skipped.csv"),
+    *("training.svg", "log.jsonl", "log.part", "error.log", "tensorboard", ".saving"),
 )
 
 
@@ -49,7 +48,7 @@ def find_output(settings: FinetuneSettings) -> Output:
             raise SettingsError(
                 f"--output {directory}: holds {name} {place}, which would be lost. Name another directory."
             )
-    if directory.is_dir() and any(directory.iterdir()):
+    if directory.is_dir() and any(path.name != "run.yaml.part" for path in directory.iterdir()):  # left by a kill
         if not is_run(directory):
             raise SettingsError(
                 f"--output {directory}: holds something that is not a run of ours, and is left alone. "
@@ -68,24 +67,25 @@ def claim_output(output: Output, settings: FinetuneSettings) -> None:
     if output.checkpoint:
         return
     output.directory.mkdir(parents=True, exist_ok=True)
-    for name in _WRITTEN:
-        path = output.directory / name
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+    # In an order that a kill does no harm to: old checkpoints never stand beside new settings, and with run.yaml there
+    # the directory stays known as ours.
+    _remove(output.checkpoints)
     write_yaml(settings, output.directory / "run.yaml")
+    for name in _WRITTEN:
+        _remove(output.directory / name)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def is_run(directory: Path) -> bool:
     """Whether the directory's run.yaml is one that we wrote."""
     path = directory / "run.yaml"
     return path.is_file() and path.read_text("utf-8", errors="replace").startswith("# hf_speech_tl")
-
-
-def steps_done(checkpoint: Path) -> int:
-    """Optimiser steps a checkpoint has behind it."""
-    return int(json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))["global_step"])
 
 
 def _resumed(settings: FinetuneSettings) -> Output:
@@ -116,27 +116,6 @@ def _differences(settings: FinetuneSettings, path: Path) -> list[str]:
     stored = read_yaml(FinetuneSettings, path)
     compared = [field.name for field in fields(FinetuneSettings) if field.compare]
     return [name for name in compared if getattr(stored, name) != getattr(settings, name)]
-
-
-def latest(checkpoints: Path) -> Path | None:
-    """The newest checkpoint of which every part is there: a run may have been killed while it wrote one."""
-    parts = ("trainer_state.json", "optimizer.pt", "scheduler.pt")
-    whole = [
-        path
-        for path in checkpoints.glob("checkpoint-*")
-        if re.fullmatch(r"checkpoint-\d+", path.name)
-        and all((path / part).is_file() for part in parts)
-        and _readable(path)
-    ]
-    return max(whole, key=steps_done, default=None)
-
-
-def _readable(checkpoint: Path) -> bool:
-    try:
-        steps_done(checkpoint)
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-    return True
 
 
 def _check_place(directory: Path) -> None:

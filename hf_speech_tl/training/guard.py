@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -14,6 +15,9 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from hf_speech_tl.errors import RunError
 
 _IN_A_ROW = 10
+_PASSED_ON = 2.0  # seconds after a Ctrl-C in which another is a launcher's, which passes on what all have got already
+# The last is what SLURM is usually told to send ahead of the end; Windows has none.
+_ASKING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)]
 
 
 class FiniteGradients(TrainerCallback):
@@ -26,7 +30,7 @@ class FiniteGradients(TrainerCallback):
     def __init__(self, batch_ids: Callable[[], list[str]]) -> None:
         """batch_ids: gives the ids of the utterances in the current step."""
         self.skipped = 0
-        self._in_a_row = 0
+        self.in_a_row = 0
         self._batch_ids = batch_ids
 
     def on_pre_optimizer_step(
@@ -35,13 +39,13 @@ class FiniteGradients(TrainerCallback):
         model: nn.Module = kwargs["model"]
         gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
         if torch.stack([gradient.abs().max() for gradient in gradients]).isfinite().all():
-            self._in_a_row = 0
+            self.in_a_row = 0
             return
         # Without a gradient an optimiser leaves weights and moments as they are.
         model.zero_grad(set_to_none=True)
         self.skipped += 1
-        self._in_a_row += 1
-        if self._in_a_row >= _IN_A_ROW:
+        self.in_a_row += 1
+        if self.in_a_row >= _IN_A_ROW:
             names = ", ".join(self._batch_ids()[:8])
             raise RunError(
                 f"the gradient was not finite {_IN_A_ROW} times in a row (step {state.global_step}, {names}): try "
@@ -52,15 +56,18 @@ class FiniteGradients(TrainerCallback):
 class Interruption(TrainerCallback):
     """Turns Ctrl-C and a polite kill into a checkpoint after the next step.
 
+    Only a second Ctrl-C stops at once: a cluster may say the same twice, and means the time that it gives.
+
     asked: this process got the signal; agreed: some process did, as all of them know, and the run stops.
     """
 
     def __init__(self) -> None:
         self.asked = self.agreed = False
+        self._first = 0.0
         self._before: dict[int, Any] = {}
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in _ASKING:
             self._before[number] = signal.signal(number, self._note)
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
@@ -74,6 +81,7 @@ class Interruption(TrainerCallback):
         self._before.clear()
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:  # twice: do not wait for the step
-            raise KeyboardInterrupt
-        self.asked = True
+        if not self.asked:
+            self.asked, self._first = True, time.monotonic()
+        elif number == signal.SIGINT and time.monotonic() - self._first > _PASSED_ON:
+            raise KeyboardInterrupt  # by somebody who does not want to wait for the step
