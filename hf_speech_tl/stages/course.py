@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import torch
 from accelerate import PartialState
-from accelerate.utils import broadcast_object_list
 from peft import PeftModel
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, PrinterCallback, set_seed
@@ -21,6 +20,7 @@ from hf_speech_tl.settings import FinetuneSettings
 from hf_speech_tl.stages.length import Length, asked_length, choose_length, stored_length
 from hf_speech_tl.stages.output import Output
 from hf_speech_tl.stages.preparation import Prepared
+from hf_speech_tl.stages.processes import agree
 from hf_speech_tl.training import (
     Batch,
     Batches,
@@ -84,22 +84,25 @@ def lay_out(prepared: Prepared, settings: FinetuneSettings, output: Output, proc
         weights=_weights(corpus),
     )
     if output.checkpoint:
-        length = stored_length(output.checkpoints, corpus.fingerprint)
+        length = agree(processes, lambda: stored_length(output.checkpoints, corpus.fingerprint))
         batches.start = steps_done(output.checkpoint) * recipe.accumulation
     else:
         began = time.monotonic()
         on_gpu = processes.device.type == "cuda"
         pace = _measure(prepared, train, batches, settings, processes.device)
-        length = choose_length(
-            settings,
-            pace=pace,
-            spent=time.monotonic() - began,
-            accumulation=recipe.accumulation,
-            steps_per_epoch=batches.per_epoch() / recipe.accumulation,
-            evaluation_share=sum(rows["seconds"][:]) / recipe.batch_seconds,
-            on_gpu=on_gpu,
+        # Processes measure differently; the first one's word counts.
+        length = agree(
+            processes,
+            lambda: choose_length(
+                settings,
+                pace=pace,
+                spent=time.monotonic() - began,
+                accumulation=recipe.accumulation,
+                steps_per_epoch=batches.per_epoch() / recipe.accumulation,
+                evaluation_share=sum(rows["seconds"][:]) / recipe.batch_seconds,
+                on_gpu=on_gpu,
+            ),
         )
-    length = broadcast_object_list([length])[0]  # processes measure differently; the first one's word counts
     batches.count = length.steps * recipe.accumulation
     return Course(train, validation, batches, length)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from accelerate import PartialState
 from peft import PeftModel
-from transformers import PreTrainedModel, set_seed
+from transformers import PreTrainedConfig, PreTrainedModel, set_seed
 
 from hf_speech_tl.audio import RATE
 from hf_speech_tl.corpora import Corpus
@@ -28,6 +28,7 @@ from hf_speech_tl.models import (
 from hf_speech_tl.scoring import Scores
 from hf_speech_tl.settings import FinetuneSettings
 from hf_speech_tl.stages.judgement import judge
+from hf_speech_tl.stages.processes import first_then_others
 from hf_speech_tl.stages.reading import is_spaced, read_corpus
 from hf_speech_tl.stages.recipe import Recipe, choose_augment, choose_masking, choose_recipe
 
@@ -62,38 +63,23 @@ def prepare(settings: FinetuneSettings, processes: PartialState) -> Prepared:
     Raises SettingsError for a model that cannot be used, DataError for a corpus that cannot.
     """
     language = find_language(settings.lang)
-    config = read_config(settings.model)
-    if not settings.fresh:
-        check_adapter(settings.model, settings.target_lang)
+    config = first_then_others(processes, lambda: _config(settings))
     augment = choose_augment(settings, maskable=can_mask(config))
-    with processes.main_process_first():  # what the first one reads into a cache, the others find there
-        corpus = read_corpus(
-            settings.data,
-            language,
-            config,
-            units=settings.units,
-            simplify=settings.simplify,
-            max_seconds=settings.max_seconds,
-            text_column=settings.text_column,
-            tier=settings.tier,
-            quiet=settings.quiet or not processes.is_main_process,
-        )
-    for name, rows in (("training", corpus.train), ("validation", corpus.validation), ("test", corpus.test)):
-        if not len(rows):
-            raise DataError(
-                f"--data {' '.join(map(str, settings.data))}: no utterance is left for {name}. Add recordings to it."
-            )
+    corpus = first_then_others(processes, lambda: _corpus(settings, language, config, told=processes.is_main_process))
     vocabulary = Vocabulary.of(corpus.train["transcript"][:])
 
     set_seed(settings.seed)
     frames = sorted(frame_count(config, round(seconds * RATE)) for seconds in corpus.train["seconds"][:])
     masking = choose_masking(augment, shortest=frames[0], median=frames[len(frames) // 2])
-    checkpoint = load_checkpoint(
-        settings.model,
-        config,
-        from_scratch=settings.from_scratch,
-        masking=masking,
-        target_lang=settings.target_lang,
+    checkpoint = first_then_others(
+        processes,
+        lambda: load_checkpoint(
+            settings.model,
+            config,
+            from_scratch=settings.from_scratch,
+            masking=masking,
+            target_lang=settings.target_lang,
+        ),
     )
     carried = replace_head(checkpoint, vocabulary)
     spaced = is_spaced(language, settings.units)
@@ -112,3 +98,31 @@ def prepare(settings: FinetuneSettings, processes: PartialState) -> Prepared:
         processes=processes.num_processes,
     )
     return Prepared(language, spaced, corpus, vocabulary, checkpoint, model, carried, cost, recipe, before, rank)
+
+
+def _config(settings: FinetuneSettings) -> PreTrainedConfig:
+    config = read_config(settings.model)
+    if not settings.fresh:
+        check_adapter(settings.model, settings.target_lang)
+    return config
+
+
+def _corpus(settings: FinetuneSettings, language: Language, config: PreTrainedConfig, *, told: bool) -> Corpus:
+    """The screened corpus, with something in each split; told: whether this process shows how far it is."""
+    corpus = read_corpus(
+        settings.data,
+        language,
+        config,
+        units=settings.units,
+        simplify=settings.simplify,
+        max_seconds=settings.max_seconds,
+        text_column=settings.text_column,
+        tier=settings.tier,
+        quiet=settings.quiet or not told,
+    )
+    for name, rows in (("training", corpus.train), ("validation", corpus.validation), ("test", corpus.test)):
+        if not len(rows):
+            raise DataError(
+                f"--data {' '.join(map(str, settings.data))}: no utterance is left for {name}. Add recordings to it."
+            )
+    return corpus
