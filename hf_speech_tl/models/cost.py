@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from peft import PeftModel
 from torch import nn
 
 _ADAM_BYTES = 16  # float32 weight, gradient and two moments
@@ -25,6 +26,8 @@ def cost_of(model: nn.Module) -> Cost:
     parameters = sum(parameter.numel() for parameter in model.parameters())
     trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     memory = parameters * _WEIGHT_BYTES + trained * (_ADAM_BYTES - _WEIGHT_BYTES)
-    # Two checkpoints are kept while training (the last and the best), each with its optimiser state, and the result.
-    checkpoint = parameters * _WEIGHT_BYTES + trained * 2 * _WEIGHT_BYTES
-    return Cost(parameters, trained, memory, 2 * checkpoint + parameters * _WEIGHT_BYTES)
+    # Two checkpoints are kept while training (the last and the best), each with its optimiser state, and a third is
+    # written beside them; when that is done with, the result.
+    saved = trained if isinstance(model, PeftModel) else parameters
+    checkpoint = (saved + 2 * trained) * _WEIGHT_BYTES
+    return Cost(parameters, trained, memory, 2 * checkpoint + max(checkpoint, parameters * _WEIGHT_BYTES))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 import time
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from hf_speech_tl.settings import FinetuneSettings
 from hf_speech_tl.stages.length import Length, asked_length, choose_length, stored_length
 from hf_speech_tl.stages.output import Output
 from hf_speech_tl.stages.preparation import Prepared
-from hf_speech_tl.stages.processes import agree
+from hf_speech_tl.stages.processes import agree, is_sharded
 from hf_speech_tl.training import (
     Batch,
     Batches,
@@ -112,6 +113,8 @@ def follow(
 ) -> Trained:
     """Train. Raises RunError where it cannot go on; after Ctrl-C a checkpoint is saved and `interrupted` says so."""
     resumed_at = steps_done(output.checkpoint) if output.checkpoint else None  # the Trainer removes old checkpoints
+    # FSDP leaves no process with a whole model; the first one puts the weights into this when they are trained.
+    whole = copy.deepcopy(prepared.model) if is_sharded(processes) and processes.is_main_process else prepared.model
     set_seed(settings.seed)  # measuring drew random numbers
     trainer = SpeechTrainer(
         prepared.model,  # type: ignore[arg-type]
@@ -151,8 +154,11 @@ def follow(
     finally:
         report.close()
         trainer.interruption.restore()
+    weights = trainer.whole_weights()
+    if weights is not None and processes.is_main_process:
+        whole.load_state_dict(weights)
     return Trained(
-        model=prepared.model,
+        model=whole,
         seconds=trainer.seconds,
         audio_seconds=trainer.audio_seconds,
         steps_skipped=trainer.finite.skipped,

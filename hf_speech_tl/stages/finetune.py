@@ -11,7 +11,7 @@ import torch
 from accelerate import PartialState
 
 from hf_speech_tl.corpora import samples, write_skipped
-from hf_speech_tl.errors import INTERRUPTED, SpeechError, ToldElsewhere
+from hf_speech_tl.errors import INTERRUPTED, RunError, SpeechError, ToldElsewhere
 from hf_speech_tl.models import hears_padding
 from hf_speech_tl.publishing import push, write_card
 from hf_speech_tl.publishing.curves import draw_curves
@@ -20,11 +20,11 @@ from hf_speech_tl.settings import FinetuneSettings, write_yaml
 from hf_speech_tl.stages.course import Course, follow, lay_out
 from hf_speech_tl.stages.judgement import judge, load_recogniser
 from hf_speech_tl.stages.length import store_length
-from hf_speech_tl.stages.output import Output, claim_output, find_output
+from hf_speech_tl.stages.output import Output, check_space, claim_output, find_output
 from hf_speech_tl.stages.plan import clock, show_plan, size
 from hf_speech_tl.stages.preparation import Prepared, prepare
 from hf_speech_tl.stages.preset import choose_preset
-from hf_speech_tl.stages.processes import agree, explain_lost, join_processes
+from hf_speech_tl.stages.processes import agree, check_launch, has_lost_another, join_processes
 from hf_speech_tl.stages.results import gather_results, write_results
 from hf_speech_tl.training import latest
 
@@ -38,26 +38,37 @@ def run(settings: FinetuneSettings) -> dict[str, object]:
     """
     processes = join_processes()
     # The first process decides: the others may see another network, and the default directory's name holds the time.
-    settings, told, output = agree(processes, lambda: _decide(settings))
+    settings, told, output = agree(processes, lambda: _decide(settings, processes))
     if told and processes.is_main_process and not settings.quiet:
         show_plan(told)  # before anything is fetched
     try:
         return _run(settings, output, processes)
     except RuntimeError as error:
-        raise explain_lost(error, processes) from error
+        if not has_lost_another(error, processes):
+            raise
+        raise RunError(
+            f"process {processes.process_index + 1} of {processes.num_processes} has lost another, which failed or was "
+            "killed (for memory?): what that one said is the reason; --resume goes on from the last checkpoint."
+        ) from error
     except KeyboardInterrupt:
         if not processes.is_main_process:
             raise ToldElsewhere(INTERRUPTED) from None
         raise KeyboardInterrupt(str(output.directory) if latest(output.checkpoints) else "") from None
 
 
-def _decide(settings: FinetuneSettings) -> tuple[FinetuneSettings, list[tuple[str, str]], Output]:
+def _decide(
+    settings: FinetuneSettings, processes: PartialState
+) -> tuple[FinetuneSettings, list[tuple[str, str]], Output]:
     settings, told = choose_preset(settings, gpu=torch.cuda.is_available())
-    return settings, told, find_output(settings)
+    output = find_output(settings)
+    if output.checkpoint:
+        check_launch(output.checkpoint, processes)
+    return settings, told, output
 
 
 def _run(settings: FinetuneSettings, output: Output, processes: PartialState) -> dict[str, object]:
     prepared = prepare(settings, processes)
+    agree(processes, lambda: check_space(output, prepared.cost.disk))
     course = lay_out(prepared, settings, output, processes)
     if processes.is_main_process:
         # Only now is it known that there is something to put there; what an earlier run left goes first.

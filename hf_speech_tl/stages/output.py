@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from hf_speech_tl.errors import SettingsError
-from hf_speech_tl.settings import FinetuneSettings, read_yaml, write_yaml
+from hf_speech_tl.settings import FinetuneSettings, Source, read_yaml, write_yaml
 from hf_speech_tl.training import latest
 
 # What a run writes beside run.yaml and its checkpoints; nothing else is ever removed from its directory.
@@ -105,17 +105,41 @@ def _resumed(settings: FinetuneSettings) -> Output:
             return Output(directory, checkpoint)
         if named:
             raise SettingsError(
-                f"--resume {directory}: that run has other settings ({', '.join(different)}). "
+                f"--resume {directory}: that run has other settings ({'; '.join(different)}). "
                 f"Go on with its own: finetune {directory / 'run.yaml'} --resume {directory}"
             )
+    if named and (named / "results.json").is_file():
+        raise SettingsError(f"--resume {named}: that run is complete. To train its model further, give it as --model.")
     where = named or "with these settings under runs/"
     raise SettingsError(f"--resume: there is no unfinished run {where}. Leave --resume out to begin one.")
 
 
 def _differences(settings: FinetuneSettings, path: Path) -> list[str]:
+    """What would make another run of it, with what it was begun with; what concerns one call only may change freely.
+
+    So may the folder that the recordings lie in, which clusters name anew for each job: they are compared by content.
+    """
     stored = read_yaml(FinetuneSettings, path)
     compared = [field.name for field in fields(FinetuneSettings) if field.compare]
-    return [name for name in compared if getattr(stored, name) != getattr(settings, name)]
+    different = []
+    for name in compared:
+        began, now = getattr(stored, name), getattr(settings, name)
+        if name == "data":
+            began, now = _without_folders(began), _without_folders(now)
+        if began != now:
+            different.append(f"{'--' + name.replace('_', '-')} {_said(began)} there, {_said(now)} here")
+    return different
+
+
+def _without_folders(data: tuple[str | Source, ...]) -> tuple[Source, ...]:
+    sources = [source if isinstance(source, Source) else Source(source) for source in data]
+    return tuple(replace(source, source=Path(source.source).name) for source in sources)
+
+
+def _said(value: object) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(str, value)) or "none"
+    return "unset" if value is None else str(value)
 
 
 def _check_place(directory: Path) -> None:
@@ -131,3 +155,18 @@ def _check_place(directory: Path) -> None:
         ) from error
     if not os.path.isdir(parent) or not os.access(parent, os.W_OK):
         raise SettingsError(f"--output {directory}: {parent} cannot be written to. Name another directory.")
+
+
+def check_space(output: Output, needed: int) -> None:
+    """SettingsError where the disk has no room for what a run writes at its fullest; needed: bytes.
+
+    What an earlier run in the directory holds counts as room: it is replaced, or gone on with.
+    """
+    place = next(place for place in (output.directory, *output.directory.absolute().parents) if place.exists())
+    held = sum(path.stat().st_size for path in output.directory.rglob("*") if path.is_file())
+    free = shutil.disk_usage(place).free + held
+    if free < needed:
+        raise SettingsError(
+            f"--output {output.directory}: the run writes up to {needed / 1e6:.0f} MB there, and {free / 1e6:.0f} MB "
+            "are free. Make room, or name a directory on another disk."
+        )

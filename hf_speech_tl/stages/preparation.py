@@ -28,7 +28,7 @@ from hf_speech_tl.models import (
 from hf_speech_tl.scoring import Scores
 from hf_speech_tl.settings import FinetuneSettings
 from hf_speech_tl.stages.judgement import judge
-from hf_speech_tl.stages.processes import first_then_others
+from hf_speech_tl.stages.processes import agree, first_then_others, is_sharded
 from hf_speech_tl.stages.reading import is_spaced, read_corpus
 from hf_speech_tl.stages.recipe import Recipe, choose_augment, choose_masking, choose_recipe
 
@@ -91,11 +91,15 @@ def prepare(settings: FinetuneSettings, processes: PartialState) -> Prepared:
     rank = settings.lora_rank or _DEFAULT_RANK
     model = prepare_tuning(checkpoint.model, settings.tuning, fresh=checkpoint.fresh, rank=rank)
     cost = cost_of(model)
-    recipe = choose_recipe(
-        settings,
-        parameters=cost.parameters,
-        augment=augment,
-        processes=processes.num_processes,
+    recipe = agree(
+        processes,
+        lambda: choose_recipe(
+            settings,
+            parameters=cost.parameters,
+            augment=augment,
+            processes=processes.num_processes,
+            sharded=is_sharded(processes),
+        ),
     )
     return Prepared(language, spaced, corpus, vocabulary, checkpoint, model, carried, cost, recipe, before, rank)
 

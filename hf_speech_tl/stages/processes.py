@@ -6,13 +6,15 @@ import os
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import TypeVar
 
 import torch
-from accelerate import PartialState
+from accelerate import DistributedType, PartialState
 from accelerate.utils import broadcast_object_list
 
-from hf_speech_tl.errors import RunError, SpeechError, ToldElsewhere
+from hf_speech_tl.errors import SettingsError, SpeechError, ToldElsewhere
+from hf_speech_tl.training import how_launched
 
 T = TypeVar("T")
 
@@ -27,6 +29,12 @@ def join_processes() -> PartialState:
     if int(os.environ.get("WORLD_SIZE", 1)) > 1:
         return PartialState(cpu=on_cpu, timeout=_PATIENCE)
     return PartialState(cpu=on_cpu)
+
+
+def is_sharded(processes: PartialState) -> bool:
+    """Whether accelerate will cut the model up among the processes (FSDP), which it does on GPUs only."""
+    asked = os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true"
+    return asked and processes.distributed_type not in (DistributedType.NO, DistributedType.MULTI_CPU)
 
 
 def agree(processes: PartialState, work: Callable[[], T]) -> T:
@@ -50,12 +58,22 @@ def first_then_others(processes: PartialState, work: Callable[[], T]) -> T:
     return mine[0] if processes.is_main_process else work()
 
 
-def explain_lost(error: RuntimeError, processes: PartialState) -> RuntimeError | RunError:
-    """An error in place of the one that a process meets when another is gone, which says nothing of why."""
+def has_lost_another(error: RuntimeError, processes: PartialState) -> bool:
+    """Whether an error in a collective means that another process is gone; it says nothing of why."""
     lost = isinstance(error, torch.distributed.DistError) or re.search(r"gloo|NCCL|by peer", str(error))
-    if processes.num_processes == 1 or not lost:
-        return error
-    return RunError(
-        f"process {processes.process_index + 1} of {processes.num_processes} has lost another, which failed or was "
-        "killed (for memory?); what that one said, if anything, is the reason."
-    )
+    return processes.num_processes > 1 and bool(lost)
+
+
+def check_launch(checkpoint: Path, processes: PartialState) -> None:
+    """SettingsError where a run would go on with more or fewer processes, which would get other batches."""
+    began, sharded = how_launched(checkpoint)
+    if began != processes.num_processes or sharded != is_sharded(processes):
+        raise SettingsError(
+            f"--resume: the run was launched with {_launch(began, sharded)}, and now with "
+            f"{_launch(processes.num_processes, is_sharded(processes))}; launch it as it was, or begin anew with "
+            "--overwrite"
+        )
+
+
+def _launch(count: int, sharded: bool) -> str:
+    return f"{count} process{'es' if count > 1 else ''}{' and FSDP' if sharded else ''}"

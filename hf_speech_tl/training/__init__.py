@@ -1,7 +1,7 @@
 """Batches in, a trained model out."""
 
 from hf_speech_tl.training.batches import Batches
-from hf_speech_tl.training.checkpoints import latest, steps_done
+from hf_speech_tl.training.checkpoints import how_launched, latest, steps_done
 from hf_speech_tl.training.clips import Batch, Clips, collator
 from hf_speech_tl.training.optimiser import Rates, build_optimiser, build_schedule
 from hf_speech_tl.training.pace import Pace, first_batches, measure_pace
@@ -21,6 +21,7 @@ __all__ = [
     "build_schedule",
     "collator",
     "first_batches",
+    "how_launched",
     "latest",
     "measure_pace",
     "reporting",

@@ -17,6 +17,7 @@ from hf_speech_tl.errors import RunError
 _NAME = re.compile(r"checkpoint-(\d+)")
 _PARTS = "parts.json"  # every other file of a checkpoint, with its size in bytes
 _BESIDE = ".writing"
+REST = "rest.json"  # what transformers has no place for: the trainer's figures, by process where they differ
 
 
 def beside(checkpoints: Path) -> Path:
@@ -55,6 +56,12 @@ def is_whole(checkpoint: Path) -> bool:
 def steps_done(checkpoint: Path) -> int:
     """Optimiser steps a checkpoint has behind it."""
     return int(checkpoint.name.rpartition("-")[2])
+
+
+def how_launched(checkpoint: Path) -> tuple[int, bool]:
+    """How many processes wrote it, and whether FSDP had cut the model up among them."""
+    rest = json.loads((checkpoint / REST).read_text("utf-8"))
+    return len(rest["by_process"]), rest["sharded"]
 
 
 def latest(checkpoints: Path) -> Path | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.distributed.tensor import DTensor
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from hf_speech_tl.errors import RunError
@@ -38,7 +39,7 @@ class FiniteGradients(TrainerCallback):
     ) -> None:
         model: nn.Module = kwargs["model"]
         gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
-        if torch.stack([gradient.abs().max() for gradient in gradients]).isfinite().all():
+        if _are_finite(gradients):
             self.in_a_row = 0
             return
         # Without a gradient an optimiser leaves weights and moments as they are.
@@ -51,6 +52,18 @@ class FiniteGradients(TrainerCallback):
                 f"the gradient was not finite {_IN_A_ROW} times in a row (step {state.global_step}, {names}): try "
                 "--precision float32, a lower --learning-rate, or leave these recordings out."
             )
+
+
+def _are_finite(gradients: list[torch.Tensor]) -> bool:
+    """Whether all are, on every process: under FSDP each has a part of them."""
+    sharded = [gradient for gradient in gradients if isinstance(gradient, DTensor)]
+    own = [gradient.to_local() if isinstance(gradient, DTensor) else gradient for gradient in gradients]
+    finite = torch.stack([gradient.isfinite().all() for gradient in own]).all()
+    if sharded:
+        count = finite.int()
+        torch.distributed.all_reduce(count, torch.distributed.ReduceOp.MIN)
+        finite = count
+    return bool(finite)
 
 
 class Interruption(TrainerCallback):

@@ -21,13 +21,11 @@ from hf_speech_tl.models import FeatureExtractor, Vocabulary, logits_of
 from hf_speech_tl.objectives import ctc_losses
 from hf_speech_tl.scoring import character_edits, choose_units, interval
 from hf_speech_tl.training.batches import Batches
-from hf_speech_tl.training.checkpoints import beside, best_of, finish, writing
+from hf_speech_tl.training.checkpoints import REST, beside, best_of, finish, writing
 from hf_speech_tl.training.clips import Batch, Clips, collator
 from hf_speech_tl.training.guard import FiniteGradients, Interruption
 from hf_speech_tl.training.optimiser import Rates, build_optimiser, build_schedule
 from hf_speech_tl.training.watchdog import collapse_warning
-
-_REST = "rest.json"  # what a checkpoint of transformers has no place for
 
 
 class SpeechTrainer(Trainer):
@@ -61,6 +59,9 @@ class SpeechTrainer(Trainer):
             train_dataset=train,
             eval_dataset=validation,
         )
+        if self.is_fsdp_enabled:
+            # accelerate asks for them, and transformers raises for models that have none.
+            model.get_input_embeddings = lambda: None  # type: ignore[method-assign]
         # compute_loss divides by the utterances of the whole step; nothing may divide or multiply after it.
         self.model_accepts_loss_kwargs = False
         self.loss_is_scaled_for_ga = True
@@ -177,6 +178,10 @@ class SpeechTrainer(Trainer):
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
+    def whole_weights(self) -> dict[str, torch.Tensor] | None:
+        """The model's weights on the first process where FSDP has cut them up, else None; every process must ask."""
+        return self.accelerator.get_state_dict(self.model) if self.is_fsdp_enabled else None
+
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         """As transformers', but in a folder beside that gets its name when all of it is on the disk."""
         if self.args.should_save:
@@ -209,14 +214,15 @@ class SpeechTrainer(Trainer):
             "in_a_row": self.finite.in_a_row,
             "last_logged": self._globalstep_last_logged,
             "by_process": by_process,
+            "sharded": self.is_fsdp_enabled,
         }
-        (checkpoint / _REST).write_text(json.dumps(rest), "utf-8")
+        (checkpoint / REST).write_text(json.dumps(rest), "utf-8")
 
     def _restore(self) -> None:
         """Take up what a checkpoint holds beyond transformers' own."""
         if self._resumed is None:
             return
-        rest = json.loads((self._resumed / _REST).read_text("utf-8"))
+        rest = json.loads((self._resumed / REST).read_text("utf-8"))
         self._began -= rest["seconds"]
         self.audio_seconds = rest["audio_seconds"]
         self.finite.skipped, self.finite.in_a_row = rest["skipped"], rest["in_a_row"]
@@ -234,6 +240,8 @@ class SpeechTrainer(Trainer):
     def _recognise_validation(self) -> list[Recognition]:
         clips = self._validation_clips
         mine = range(self.accelerator.process_index, len(clips), self.accelerator.num_processes)
+        if self.is_fsdp_enabled:  # every forward pass is all processes' work
+            mine = range(len(clips))
         found = recognise(
             self._network,
             self._feature_extractor,
@@ -242,6 +250,8 @@ class SpeechTrainer(Trainer):
             [clips.seconds[index] for index in mine],
             dtype=torch.bfloat16 if self.args.bf16 else torch.float32,
         )
+        if self.is_fsdp_enabled:
+            return found
         order = gather_object(list(zip(mine, found, strict=True)))
         return [recognition for _, recognition in sorted(order, key=lambda item: item[0])]
 
