@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -82,7 +83,9 @@ def store_length(length: Length, checkpoints: Path, fingerprint: str) -> None:
     """Keep the length, and what data it is for, beside the checkpoints: a resumed run must not measure again."""
     checkpoints.mkdir(exist_ok=True)
     stored = {"length": asdict(length), "data": fingerprint}
-    (checkpoints / "length.json").write_text(json.dumps(stored), "utf-8")
+    beside = checkpoints / "length.part"
+    beside.write_text(json.dumps(stored), "utf-8")
+    os.replace(beside, checkpoints / "length.json")
 
 
 def stored_length(checkpoints: Path, fingerprint: str) -> Length:
