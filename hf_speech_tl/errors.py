@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+INTERRUPTED = 130  # as shells have it: 128 + SIGINT
+
 
 class SpeechError(Exception):
     """One line for the user: what, where, what is allowed, what to do. The doors print it without a traceback."""
@@ -23,3 +25,11 @@ class DataError(SpeechError):
     """Recordings or transcripts that cannot be used."""
 
     exit_code = 3
+
+
+class ToldElsewhere(SpeechError):
+    """Another process of the same run says what went wrong; this one only ends with the same code."""
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__("another process says why")
+        self.exit_code = exit_code

@@ -18,15 +18,13 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from hf_speech_tl.errors import SpeechError
+from hf_speech_tl.errors import INTERRUPTED, SpeechError, ToldElsewhere
 from hf_speech_tl.settings import Settings, parse
 
 if TYPE_CHECKING:
     from hf_speech_tl.scoring import Scores
 
 S = TypeVar("S", bound=Settings)
-
-_INTERRUPTED = 130  # as shells have it: 128 + SIGINT
 
 
 def conclude(cls: type[S], arguments: Sequence[str] | None, work: Callable[[S], None]) -> int:
@@ -42,6 +40,8 @@ def conclude(cls: type[S], arguments: Sequence[str] | None, work: Callable[[S], 
         _keep_quiet(progress=not (getattr(settings, "quiet", False) or getattr(settings, "json", False)))
         work(settings)
         sys.stdout.flush()
+    except ToldElsewhere as error:
+        return error.exit_code
     except SpeechError as error:
         return _say(cls, str(error), error.exit_code)
     except BrokenPipeError as error:
@@ -49,7 +49,7 @@ def conclude(cls: type[S], arguments: Sequence[str] | None, work: Callable[[S], 
             return _say(cls, f"{type(error).__name__}: {error} ({_log(output)})", 1)
         return 1
     except KeyboardInterrupt as stop:
-        return _say(cls, _stopped(cls, str(stop)), _INTERRUPTED)
+        return _say(cls, _stopped(cls, str(stop)), INTERRUPTED)
     except Exception as error:
         first, *_ = str(error).strip().splitlines() or [""]
         line = explain_import_error(error) or f"{type(error).__name__}: {first}"

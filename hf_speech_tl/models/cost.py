@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from peft import PeftModel
 from torch import nn
 
 from hf_speech_tl.models.rehearsal import rehearse
@@ -42,8 +43,10 @@ def cost_of(model: nn.Module) -> Cost:
     """Count by a rehearsal of the model as it is: frozen, adapted, checkpointed or not."""
     parameters = sum(parameter.numel() for parameter in model.parameters())
     trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-    # Two checkpoints are kept while training (the last and the best), each with its optimiser state, and the result.
-    checkpoint = (parameters + 2 * trained) * _WEIGHT_BYTES
+    # Two checkpoints are kept while training (the last and the best), each with its optimiser state, and a third is
+    # written beside them; when that is done with, the result.
+    saved = trained if isinstance(model, PeftModel) else parameters
+    checkpoint = (saved + 2 * trained) * _WEIGHT_BYTES
     passes = [rehearse(model, seconds) for seconds in _LENGTHS]
     linear, square = _growth([float(one.bytes) for one in passes])
     multiplied = _growth([one.multiply_adds for one in passes])
@@ -54,7 +57,7 @@ def cost_of(model: nn.Module) -> Cost:
         multiply_adds=passes[0].multiply_adds / _LENGTHS[0],
         weights=parameters * _WEIGHT_BYTES,
         gradients=trained * _WEIGHT_BYTES,
-        disk=2 * checkpoint + parameters * _WEIGHT_BYTES,
+        disk=2 * checkpoint + max(checkpoint, parameters * _WEIGHT_BYTES),
         linear=linear,
         square=square,
         quadratic=min(halves, default=float("inf")),

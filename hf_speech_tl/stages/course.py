@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 import time
 from dataclasses import dataclass, replace
@@ -10,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from accelerate import PartialState
-from accelerate.utils import broadcast_object_list
 from peft import PeftModel
 from transformers import PreTrainedModel, PrinterCallback, set_seed
 from transformers.utils import logging
@@ -19,8 +19,9 @@ from hf_speech_tl.corpora import Corpus
 from hf_speech_tl.models import Frozen, frame_count, frozen_part
 from hf_speech_tl.settings import FinetuneSettings
 from hf_speech_tl.stages.length import Length, asked_length, choose_length, stored_length
-from hf_speech_tl.stages.output import Output, steps_done
+from hf_speech_tl.stages.output import Output
 from hf_speech_tl.stages.preparation import Prepared
+from hf_speech_tl.stages.processes import agree, is_sharded
 from hf_speech_tl.training import (
     Augmenter,
     Batch,
@@ -38,6 +39,7 @@ from hf_speech_tl.training import (
     longest_seconds,
     measure_steps,
     reporting,
+    steps_done,
     training_arguments,
     utterance_losses,
 )
@@ -59,8 +61,8 @@ class Course:
 class Trained:
     """The model of the best validation error, still wrapped where it has adapters, and what it took to get there.
 
-    seconds: wall time of training and validation, audio_seconds: what was trained on, both since `resumed_at`, the step
-    of a resumed run's checkpoint. steps_skipped: those whose gradient was not finite.
+    seconds: wall time of training and validation, audio_seconds: what was trained on, both without what a stopped run
+    lost. steps_skipped: those whose gradient was not finite. resumed_at: the step of a resumed run's last checkpoint.
     """
 
     model: PreTrainedModel | PeftModel
@@ -96,24 +98,28 @@ def lay_out(prepared: Prepared, settings: FinetuneSettings, output: Output, proc
         quadratic=prepared.cost.quadratic,
     )
     if output.checkpoint:
-        length = stored_length(output.checkpoints, corpus.fingerprint)
-        batches.start = steps_done(output.checkpoint) * recipe.accumulation
+        length = agree(processes, lambda: stored_length(output.checkpoints, corpus.fingerprint))
+        batches.accumulation = length.accumulation
+        batches.start = steps_done(output.checkpoint) * length.accumulation
         train.features = _features(prepared, settings, length.precision, processes.device)
     else:
         began = time.monotonic()
         on_gpu = processes.device.type == "cuda"
         pace = _measure(prepared, train, batches, settings, processes.device)
-        length = choose_length(
-            settings,
-            pace=pace,
-            spent=time.monotonic() - began,
-            accumulation=recipe.accumulation,
-            steps_per_epoch=batches.per_epoch() / recipe.accumulation,
-            evaluation_share=sum(rows["seconds"][:]) / recipe.batch_seconds,
-            on_gpu=on_gpu,
+        # Processes measure differently; the first one's word counts.
+        length = agree(
+            processes,
+            lambda: choose_length(
+                settings,
+                pace=pace,
+                spent=time.monotonic() - began,
+                accumulation=recipe.accumulation,
+                steps_per_epoch=batches.per_epoch() / recipe.accumulation,
+                evaluation_share=sum(rows["seconds"][:]) / recipe.batch_seconds,
+                on_gpu=on_gpu,
+            ),
         )
-    length = broadcast_object_list([length])[0]  # processes measure differently; the first one's word counts
-    batches.count = length.steps * recipe.accumulation
+    batches.count = length.steps * length.accumulation
     return Course(train, validation, batches, length)
 
 
@@ -122,6 +128,8 @@ def follow(
 ) -> Trained:
     """Train. Raises RunError where it cannot go on; after Ctrl-C a checkpoint is saved and `interrupted` says so."""
     resumed_at = steps_done(output.checkpoint) if output.checkpoint else None  # the Trainer removes old checkpoints
+    # FSDP leaves no process with a whole model; the first one puts the weights into this when they are trained.
+    whole = copy.deepcopy(prepared.model) if is_sharded(processes) and processes.is_main_process else prepared.model
     set_seed(settings.seed)  # measuring drew random numbers
     trainer = SpeechTrainer(
         prepared.model,  # type: ignore[arg-type]
@@ -129,7 +137,7 @@ def follow(
             output.checkpoints,
             steps=course.length.steps,
             evaluations=course.length.evaluations,
-            accumulation=prepared.recipe.accumulation,
+            accumulation=course.length.accumulation,
             precision=course.length.precision,
             seed=settings.seed,
             use_cpu=processes.device.type == "cpu",
@@ -156,16 +164,18 @@ def follow(
         quiet=settings.quiet or not processes.is_main_process,
     )
     trainer.add_callback(report)
-    begin = time.monotonic()
     try:
         with reporting(trainer, prepared.checkpoint.model.config, output.directory):
             trainer.train(resume_from_checkpoint=str(output.checkpoint) if output.checkpoint else None)
     finally:
         report.close()
         trainer.interruption.restore()
+    weights = trainer.whole_weights()
+    if weights is not None and processes.is_main_process:
+        whole.load_state_dict(weights)
     return Trained(
-        model=prepared.model,
-        seconds=time.monotonic() - begin,
+        model=whole,
+        seconds=trainer.seconds,
         audio_seconds=trainer.audio_seconds,
         steps_skipped=trainer.finite.skipped,
         best_validation_cer=trainer.state.best_metric,

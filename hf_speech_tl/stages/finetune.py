@@ -6,14 +6,12 @@ import contextlib
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
 
 import torch
 from accelerate import PartialState
-from accelerate.utils import broadcast_object_list
 
 from hf_speech_tl.corpora import samples, write_skipped
-from hf_speech_tl.errors import SpeechError
+from hf_speech_tl.errors import INTERRUPTED, RunError, SpeechError, ToldElsewhere
 from hf_speech_tl.models import hears_padding
 from hf_speech_tl.publishing import push, write_card
 from hf_speech_tl.publishing.curves import draw_curves
@@ -22,16 +20,16 @@ from hf_speech_tl.settings import FinetuneSettings, write_yaml
 from hf_speech_tl.stages.course import Course, follow, lay_out
 from hf_speech_tl.stages.judgement import judge, load_recogniser
 from hf_speech_tl.stages.length import store_length
-from hf_speech_tl.stages.output import Output, claim_output, find_output, latest
+from hf_speech_tl.stages.output import Output, check_space, claim_output, find_output
 from hf_speech_tl.stages.plan import clock, show_plan, size
 from hf_speech_tl.stages.preparation import Prepared, prepare
 from hf_speech_tl.stages.preset import choose_preset
+from hf_speech_tl.stages.processes import agree, check_launch, has_lost_another, join_processes
 from hf_speech_tl.stages.recipe import Recipe
 from hf_speech_tl.stages.results import gather_results, write_results
-from hf_speech_tl.training import Clips
+from hf_speech_tl.training import Clips, latest
 
 _VERIFIED = 8  # test clips
-_Decided: TypeAlias = tuple[FinetuneSettings, list[tuple[str, str]], Output]
 
 
 def run(settings: FinetuneSettings) -> dict[str, object]:
@@ -39,25 +37,39 @@ def run(settings: FinetuneSettings) -> dict[str, object]:
 
     Raises SettingsError, DataError or RunError, and KeyboardInterrupt after Ctrl-C, when a checkpoint has been saved.
     """
-    processes = PartialState(cpu=not torch.cuda.is_available())
+    processes = join_processes()
     # The first process decides: the others may see another network, and the default directory's name holds the time.
-    decided: list[_Decided | None] = [_decide(settings) if processes.is_main_process else None]
-    settings, told, output = broadcast_object_list(decided)[0]
+    settings, told, output = agree(processes, lambda: _decide(settings, processes))
     if told and processes.is_main_process and not settings.quiet:
         show_plan(told)  # before anything is fetched
     try:
         return _run(settings, output, processes)
+    except RuntimeError as error:
+        if not has_lost_another(error, processes):
+            raise
+        raise RunError(
+            f"process {processes.process_index + 1} of {processes.num_processes} has lost another, which failed or was "
+            "killed (for memory?): what that one said is the reason; --resume goes on from the last checkpoint."
+        ) from error
     except KeyboardInterrupt:
+        if not processes.is_main_process:
+            raise ToldElsewhere(INTERRUPTED) from None
         raise KeyboardInterrupt(str(output.directory) if latest(output.checkpoints) else "") from None
 
 
-def _decide(settings: FinetuneSettings) -> _Decided:
+def _decide(
+    settings: FinetuneSettings, processes: PartialState
+) -> tuple[FinetuneSettings, list[tuple[str, str]], Output]:
     settings, told = choose_preset(settings, gpu=torch.cuda.is_available())
-    return settings, told, find_output(settings)
+    output = find_output(settings)
+    if output.checkpoint:
+        check_launch(output.checkpoint, processes)
+    return settings, told, output
 
 
 def _run(settings: FinetuneSettings, output: Output, processes: PartialState) -> dict[str, object]:
     prepared = prepare(settings, processes)
+    agree(processes, lambda: check_space(output, prepared.cost.disk))
     course = lay_out(prepared, settings, output, processes)
     if processes.is_main_process:
         # Only now is it known that there is something to put there; what an earlier run left goes first.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,7 +22,8 @@ _EVALUATION_COST = 0.4  # of a training step's time for the same audio; a guess:
 class Length:
     """steps: optimiser steps; stopped_by: the setting that fixed them; seconds: what it may take, None if unknown.
 
-    gain: how many times faster bfloat16 was than float32, None where that was not tried.
+    gain: how many times faster bfloat16 was than float32, None where that was not tried. accumulation: micro-batches of
+    a step, which depend on the memory that was free when the run began.
     """
 
     steps: int
@@ -30,6 +32,7 @@ class Length:
     precision: str
     seconds: float | None
     gain: float | None
+    accumulation: int
 
 
 def asked_length(settings: FinetuneSettings, *, on_gpu: bool) -> tuple[float | None, float | None]:
@@ -78,14 +81,16 @@ def choose_length(
     seconds_in_all = None
     if step_seconds is not None and evaluating is not None and first is not None:
         seconds_in_all = steps * step_seconds + min(steps, steps_per_epoch) * first + evaluating
-    return Length(steps, stopped_by, min(_EVALUATIONS, steps), pace.precision, seconds_in_all, pace.gain)
+    return Length(steps, stopped_by, min(_EVALUATIONS, steps), pace.precision, seconds_in_all, pace.gain, accumulation)
 
 
 def store_length(length: Length, checkpoints: Path, fingerprint: str) -> None:
     """Keep the length, and what data it is for, beside the checkpoints: a resumed run must not measure again."""
     checkpoints.mkdir(exist_ok=True)
     stored = {"length": asdict(length), "data": fingerprint}
-    (checkpoints / "length.json").write_text(json.dumps(stored), "utf-8")
+    beside = checkpoints / "length.part"
+    beside.write_text(json.dumps(stored), "utf-8")
+    os.replace(beside, checkpoints / "length.json")
 
 
 def stored_length(checkpoints: Path, fingerprint: str) -> Length:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import shutil
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from hf_speech_tl.errors import SettingsError
-from hf_speech_tl.settings import FinetuneSettings, read_yaml, write_yaml
+from hf_speech_tl.settings import FinetuneSettings, Source, read_yaml, write_yaml
+from hf_speech_tl.training import latest
 
-# What a run writes; nothing else is ever removed from its directory.
+# What a run writes beside run.yaml and its checkpoints; nothing else is ever removed from its directory.
 _WRITTEN = (
     *("model.safetensors", "config.json", "processor_config.json", "vocab.json", "tokenizer_config.json", "adapter"),
-    *("special_tokens_map.json", "added_tokens.json", "README.md", "results.json", "run.yaml", "skipped.csv"),
-    *("training.svg", "log.jsonl", "error.log", "tensorboard", "checkpoints", ".saving"),
+    *("special_tokens_map.json", "added_tokens.json", "README.md", "results.json", "results.part", "skipped.csv"),
+    *("training.svg", "log.jsonl", "log.part", "error.log", "tensorboard", ".saving"),
 )
 
 
@@ -49,7 +48,7 @@ def find_output(settings: FinetuneSettings) -> Output:
             raise SettingsError(
                 f"--output {directory}: holds {name} {place}, which would be lost. Name another directory."
             )
-    if directory.is_dir() and any(directory.iterdir()):
+    if directory.is_dir() and any(path.name != "run.yaml.part" for path in directory.iterdir()):  # left by a kill
         if not is_run(directory):
             raise SettingsError(
                 f"--output {directory}: holds something that is not a run of ours, and is left alone. "
@@ -68,24 +67,25 @@ def claim_output(output: Output, settings: FinetuneSettings) -> None:
     if output.checkpoint:
         return
     output.directory.mkdir(parents=True, exist_ok=True)
-    for name in _WRITTEN:
-        path = output.directory / name
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+    # In an order that a kill does no harm to: old checkpoints never stand beside new settings, and with run.yaml there
+    # the directory stays known as ours.
+    _remove(output.checkpoints)
     write_yaml(settings, output.directory / "run.yaml")
+    for name in _WRITTEN:
+        _remove(output.directory / name)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def is_run(directory: Path) -> bool:
     """Whether the directory's run.yaml is one that we wrote."""
     path = directory / "run.yaml"
     return path.is_file() and path.read_text("utf-8", errors="replace").startswith("# hf_speech_tl")
-
-
-def steps_done(checkpoint: Path) -> int:
-    """Optimiser steps a checkpoint has behind it."""
-    return int(json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))["global_step"])
 
 
 def _resumed(settings: FinetuneSettings) -> Output:
@@ -105,38 +105,41 @@ def _resumed(settings: FinetuneSettings) -> Output:
             return Output(directory, checkpoint)
         if named:
             raise SettingsError(
-                f"--resume {directory}: that run has other settings ({', '.join(different)}). "
+                f"--resume {directory}: that run has other settings ({'; '.join(different)}). "
                 f"Go on with its own: finetune {directory / 'run.yaml'} --resume {directory}"
             )
+    if named and (named / "results.json").is_file():
+        raise SettingsError(f"--resume {named}: that run is complete. To train its model further, give it as --model.")
     where = named or "with these settings under runs/"
     raise SettingsError(f"--resume: there is no unfinished run {where}. Leave --resume out to begin one.")
 
 
 def _differences(settings: FinetuneSettings, path: Path) -> list[str]:
+    """What would make another run of it, with what it was begun with; what concerns one call only may change freely.
+
+    So may the folder that the recordings lie in, which clusters name anew for each job: they are compared by content.
+    """
     stored = read_yaml(FinetuneSettings, path)
     compared = [field.name for field in fields(FinetuneSettings) if field.compare]
-    return [name for name in compared if getattr(stored, name) != getattr(settings, name)]
+    different = []
+    for name in compared:
+        began, now = getattr(stored, name), getattr(settings, name)
+        if name == "data":
+            began, now = _without_folders(began), _without_folders(now)
+        if began != now:
+            different.append(f"{'--' + name.replace('_', '-')} {_said(began)} there, {_said(now)} here")
+    return different
 
 
-def latest(checkpoints: Path) -> Path | None:
-    """The newest checkpoint of which every part is there: a run may have been killed while it wrote one."""
-    parts = ("trainer_state.json", "optimizer.pt", "scheduler.pt")
-    whole = [
-        path
-        for path in checkpoints.glob("checkpoint-*")
-        if re.fullmatch(r"checkpoint-\d+", path.name)
-        and all((path / part).is_file() for part in parts)
-        and _readable(path)
-    ]
-    return max(whole, key=steps_done, default=None)
+def _without_folders(data: tuple[str | Source, ...]) -> tuple[Source, ...]:
+    sources = [source if isinstance(source, Source) else Source(source) for source in data]
+    return tuple(replace(source, source=Path(source.source).name) for source in sources)
 
 
-def _readable(checkpoint: Path) -> bool:
-    try:
-        steps_done(checkpoint)
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-    return True
+def _said(value: object) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(str, value)) or "none"
+    return "unset" if value is None else str(value)
 
 
 def _check_place(directory: Path) -> None:
@@ -152,3 +155,18 @@ def _check_place(directory: Path) -> None:
         ) from error
     if not os.path.isdir(parent) or not os.access(parent, os.W_OK):
         raise SettingsError(f"--output {directory}: {parent} cannot be written to. Name another directory.")
+
+
+def check_space(output: Output, needed: int) -> None:
+    """SettingsError where the disk has no room for what a run writes at its fullest; needed: bytes.
+
+    What an earlier run in the directory holds counts as room: it is replaced, or gone on with.
+    """
+    place = next(place for place in (output.directory, *output.directory.absolute().parents) if place.exists())
+    held = sum(path.stat().st_size for path in output.directory.rglob("*") if path.is_file())
+    free = shutil.disk_usage(place).free + held
+    if free < needed:
+        raise SettingsError(
+            f"--output {output.directory}: the run writes up to {needed / 1e6:.0f} MB there, and {free / 1e6:.0f} MB "
+            "are free. Make room, or name a directory on another disk."
+        )

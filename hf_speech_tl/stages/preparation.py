@@ -8,7 +8,7 @@ import numpy as np
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from peft import PeftModel
-from transformers import PreTrainedModel, set_seed
+from transformers import PreTrainedConfig, PreTrainedModel, set_seed
 
 from hf_speech_tl.audio import RATE
 from hf_speech_tl.corpora import Corpus
@@ -33,6 +33,7 @@ from hf_speech_tl.settings import FinetuneSettings
 from hf_speech_tl.stages.judgement import judge
 from hf_speech_tl.stages.length import asked_length
 from hf_speech_tl.stages.memory import Fit, fit_memory
+from hf_speech_tl.stages.processes import agree, first_then_others, is_sharded
 from hf_speech_tl.stages.reading import is_spaced, read_corpus
 from hf_speech_tl.stages.recipe import Recipe, choose_augment, choose_masking, choose_recipe
 from hf_speech_tl.training import shortest_seconds
@@ -75,30 +76,9 @@ def prepare(settings: FinetuneSettings, processes: PartialState) -> Prepared:
     Raises SettingsError for a model that cannot be used, DataError for a corpus that cannot.
     """
     language = find_language(settings.lang)
-    config = read_config(settings.model)
-    if not settings.fresh:
-        check_adapter(settings.model, settings.target_lang)
-    check_depth(settings.model, config, keep_layers=settings.keep_layers, freeze_layers=settings.freeze_layers)
-    if settings.keep_layers is not None:
-        keep_lowest(config, settings.keep_layers)
+    config = first_then_others(processes, lambda: _config(settings))
     augment = choose_augment(settings, maskable=can_mask(config))
-    with processes.main_process_first():  # what the first one reads into a cache, the others find there
-        corpus = read_corpus(
-            settings.data,
-            language,
-            config,
-            units=settings.units,
-            simplify=settings.simplify,
-            max_seconds=settings.max_seconds,
-            text_column=settings.text_column,
-            tier=settings.tier,
-            quiet=settings.quiet or not processes.is_main_process,
-        )
-    for name, rows in (("training", corpus.train), ("validation", corpus.validation), ("test", corpus.test)):
-        if not len(rows):
-            raise DataError(
-                f"--data {' '.join(map(str, settings.data))}: no utterance is left for {name}. Add recordings to it."
-            )
+    corpus = first_then_others(processes, lambda: _corpus(settings, language, config, told=processes.is_main_process))
     vocabulary = Vocabulary.of(corpus.train["transcript"][:])
 
     set_seed(settings.seed)
@@ -107,13 +87,16 @@ def prepare(settings: FinetuneSettings, processes: PartialState) -> Prepared:
     masking = choose_masking(
         augment, shortest=frames[0], median=frames[len(frames) // 2], channels=getattr(config, "hidden_size", 0)
     )
-    checkpoint = load_checkpoint(
-        settings.model,
-        config,
-        from_scratch=settings.from_scratch,
-        dropout=settings.dropout,
-        masking=masking,
-        target_lang=settings.target_lang,
+    checkpoint = first_then_others(
+        processes,
+        lambda: load_checkpoint(
+            settings.model,
+            config,
+            from_scratch=settings.from_scratch,
+            dropout=settings.dropout,
+            masking=masking,
+            target_lang=settings.target_lang,
+        ),
     )
     carried = replace_head(checkpoint, vocabulary)
     spaced = is_spaced(language, settings.units)
@@ -130,11 +113,15 @@ def prepare(settings: FinetuneSettings, processes: PartialState) -> Prepared:
         rank=rank,
         freeze_layers=settings.freeze_layers,
     )
-    recipe = choose_recipe(
-        settings,
-        parameters=checkpoint.model.num_parameters(),
-        augment=augment,
-        processes=processes.num_processes,
+    recipe = agree(
+        processes,
+        lambda: choose_recipe(
+            settings,
+            parameters=checkpoint.model.num_parameters(),
+            augment=augment,
+            processes=processes.num_processes,
+            sharded=is_sharded(processes),
+        ),
     )
     fit = fit_memory(
         model,
@@ -146,3 +133,34 @@ def prepare(settings: FinetuneSettings, processes: PartialState) -> Prepared:
     )
     fit = broadcast_object_list([fit])[0]  # processes have different room; all must cut alike
     return Prepared(language, spaced, corpus, vocabulary, checkpoint, model, carried, fit, before, rank)
+
+
+def _config(settings: FinetuneSettings) -> PreTrainedConfig:
+    config = read_config(settings.model)
+    if not settings.fresh:
+        check_adapter(settings.model, settings.target_lang)
+    check_depth(settings.model, config, keep_layers=settings.keep_layers, freeze_layers=settings.freeze_layers)
+    if settings.keep_layers is not None:
+        keep_lowest(config, settings.keep_layers)
+    return config
+
+
+def _corpus(settings: FinetuneSettings, language: Language, config: PreTrainedConfig, *, told: bool) -> Corpus:
+    """The screened corpus, with something in each split; told: whether this process shows how far it is."""
+    corpus = read_corpus(
+        settings.data,
+        language,
+        config,
+        units=settings.units,
+        simplify=settings.simplify,
+        max_seconds=settings.max_seconds,
+        text_column=settings.text_column,
+        tier=settings.tier,
+        quiet=settings.quiet or not told,
+    )
+    for name, rows in (("training", corpus.train), ("validation", corpus.validation), ("test", corpus.test)):
+        if not len(rows):
+            raise DataError(
+                f"--data {' '.join(map(str, settings.data))}: no utterance is left for {name}. Add recordings to it."
+            )
+    return corpus

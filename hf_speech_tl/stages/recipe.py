@@ -36,9 +36,17 @@ class Recipe:
 
 
 def choose_recipe(
-    settings: FinetuneSettings, *, parameters: int, augment: tuple[Augmentation, ...], processes: int
+    settings: FinetuneSettings,
+    *,
+    parameters: int,
+    augment: tuple[Augmentation, ...],
+    processes: int,
+    sharded: bool = False,
 ) -> Recipe:
-    """Fill in what the settings leave to us. augment: what `choose_augment` chose."""
+    """Fill in what the settings leave to us. augment: what `choose_augment` chose; sharded: FSDP cuts the model up.
+
+    Raises SettingsError for Muon on a model that is cut up: it needs its matrices whole.
+    """
     small = parameters < _SMALL
     # Small: many short steps, as docs/from-fresh-weights.md has them. Others: 32 clips of some four seconds, and below
     # a rate of 3e-4, as in Hugging Face's "Fine-Tune XLSR-Wav2Vec2"; neither was measured here.
@@ -47,7 +55,12 @@ def choose_recipe(
     accumulation = max(1, round(micro / _MICRO_SECONDS[small]))
     optimiser = settings.optimizer
     if optimiser == "auto":
-        optimiser = "muon" if small and settings.tuning == "full" else "adamw"
+        optimiser = "muon" if small and settings.tuning == "full" and not sharded else "adamw"
+    if optimiser == "muon" and sharded:
+        raise SettingsError(
+            "--optimizer muon: needs whole matrices, and FSDP cuts them up; allowed with FSDP: adamw; drop it, or "
+            "launch without FSDP"
+        )
     rate = settings.learning_rate or (1e-3 if small or settings.tuning != "full" else 3e-4)
     rates = Rates(
         encoder=rate,

@@ -75,7 +75,7 @@ def gather_results(
             "resumed_at_step": trained.resumed_at,
             "stopped_by": length.stopped_by,
             "batch_seconds": recipe.batch_seconds,
-            "accumulation": recipe.accumulation,
+            "accumulation": length.accumulation,
             "learning_rate": recipe.rates.encoder,
             "head_learning_rate": recipe.rates.head,
             "optimizer": recipe.optimiser,

@@ -2,6 +2,7 @@
 
 from hf_speech_tl.training.augmented import Augmenter, Passes, longest_seconds, shortest_seconds
 from hf_speech_tl.training.batches import Batches
+from hf_speech_tl.training.checkpoints import how_launched, latest, steps_done
 from hf_speech_tl.training.clips import Batch, Clips, Labels, collator
 from hf_speech_tl.training.features import Features
 from hf_speech_tl.training.loader import Loader
@@ -30,11 +31,14 @@ __all__ = [
     "choose_precision",
     "collator",
     "first_batches",
+    "how_launched",
+    "latest",
     "longest_seconds",
     "measure_steps",
     "reporting",
     "shortest_seconds",
     "state_bytes",
+    "steps_done",
     "training_arguments",
     "utterance_losses",
 ]

@@ -84,7 +84,6 @@ class Clips(torch.utils.data.Dataset):
     def __post_init__(self) -> None:
         self.seconds: np.ndarray = np.asarray(self.rows.with_format("numpy")["seconds"][:], np.float32)
         self._ids = self.rows.select_columns(["id"])  # read when asked for: held, ten million would take a gigabyte
-        self._bad_rows: set[int] = set()
         self._kept: dict[int, np.ndarray] = {}
         self._lengths: dict[int, int] = {}  # in samples, of clips that are features now
         self._room: float | None = None  # bytes
@@ -140,13 +139,12 @@ class Clips(torch.utils.data.Dataset):
         """The clip of a row, in an epoch by which it is augmented; the first one where none is named."""
         index, epoch = index if isinstance(index, tuple) else (index, 0)
         for at in (*range(index, len(self)), *range(index)):
-            if at in self._bad_rows:
-                continue
             name = self._ids[at]["id"]
+            if name in self.bad:
+                continue
             try:
                 return self._clip(at, epoch, name)
             except BadAudio as error:
-                self._bad_rows.add(at)
                 self.bad[name] = error.reason
                 print(f"skipped from now on: {name}: {error.reason}", file=sys.stderr)
         raise DataError("none of the recordings can be decoded any more. Has the data been moved or changed?")

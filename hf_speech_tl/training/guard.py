@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 import torch
 from torch import nn
+from torch.distributed.tensor import DTensor
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from hf_speech_tl.errors import RunError
 
 _IN_A_ROW = 10
+_PASSED_ON = 2.0  # seconds after a Ctrl-C in which another is a launcher's, which passes on what all have got already
+# The last is what SLURM is usually told to send ahead of the end; Windows has none.
+_ASKING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)]
 
 
 class FiniteGradients(TrainerCallback):
@@ -26,7 +31,7 @@ class FiniteGradients(TrainerCallback):
     def __init__(self, batch_ids: Callable[[], list[str]]) -> None:
         """batch_ids: gives the ids of the utterances in the current step."""
         self.skipped = 0
-        self._in_a_row = 0
+        self.in_a_row = 0
         self._batch_ids = batch_ids
 
     def on_pre_optimizer_step(
@@ -36,14 +41,14 @@ class FiniteGradients(TrainerCallback):
         gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
         if not gradients:  # all clips of the step were left out
             return
-        if torch.stack([gradient.abs().max() for gradient in gradients]).isfinite().all():
-            self._in_a_row = 0
+        if _are_finite(gradients):
+            self.in_a_row = 0
             return
         # Without a gradient an optimiser leaves weights and moments as they are.
         model.zero_grad(set_to_none=True)
         self.skipped += 1
-        self._in_a_row += 1
-        if self._in_a_row >= _IN_A_ROW:
+        self.in_a_row += 1
+        if self.in_a_row >= _IN_A_ROW:
             names = ", ".join(self._batch_ids()[:8])
             raise RunError(
                 f"the gradient was not finite {_IN_A_ROW} times in a row (step {state.global_step}, {names}): try "
@@ -51,18 +56,33 @@ class FiniteGradients(TrainerCallback):
             )
 
 
+def _are_finite(gradients: list[torch.Tensor]) -> bool:
+    """Whether all are, on every process: under FSDP each has a part of them."""
+    sharded = [gradient for gradient in gradients if isinstance(gradient, DTensor)]
+    own = [gradient.to_local() if isinstance(gradient, DTensor) else gradient for gradient in gradients]
+    finite = torch.stack([gradient.isfinite().all() for gradient in own]).all()
+    if sharded:
+        count = finite.int()
+        torch.distributed.all_reduce(count, torch.distributed.ReduceOp.MIN)
+        finite = count
+    return bool(finite)
+
+
 class Interruption(TrainerCallback):
     """Turns Ctrl-C and a polite kill into a checkpoint after the next step.
+
+    Only a second Ctrl-C stops at once: a cluster may say the same twice, and means the time that it gives.
 
     asked: this process got the signal; agreed: some process did, as all of them know, and the run stops.
     """
 
     def __init__(self) -> None:
         self.asked = self.agreed = False
+        self._first = 0.0
         self._before: dict[int, Any] = {}
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in _ASKING:
             self._before[number] = signal.signal(number, self._note)
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
@@ -76,6 +96,7 @@ class Interruption(TrainerCallback):
         self._before.clear()
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:  # twice: do not wait for the step
-            raise KeyboardInterrupt
-        self.asked = True
+        if not self.asked:
+            self.asked, self._first = True, time.monotonic()
+        elif number == signal.SIGINT and time.monotonic() - self._first > _PASSED_ON:
+            raise KeyboardInterrupt  # by somebody who does not want to wait for the step

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -29,6 +30,9 @@ class Report(TrainerCallback):
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self._begin, self._begin_step, self._last = time.monotonic(), state.global_step, 0.0
+        self._begin_audio, self._earlier = self._audio_seconds(), 0.0
+        if state.is_world_process_zero and state.global_step:
+            self._cut_back(state.global_step)
         if not self._quiet and sys.stderr.isatty():
             columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
             self._bar = Progress(*columns, console=Console(stderr=True))
@@ -38,7 +42,7 @@ class Report(TrainerCallback):
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         elapsed = time.monotonic() - self._begin
         line = f"step {state.global_step}/{state.max_steps}  loss {self._loss}  validation CER {self._error}  "
-        line += f"{self._audio_seconds() / max(elapsed, 1e-9):.0f} x real time"
+        line += f"{(self._audio_seconds() - self._begin_audio) / max(elapsed, 1e-9):.0f} x real time"
         if self._bar:
             self._bar.update(self._task, completed=state.global_step, description=line)
         elif not self._quiet and elapsed - self._last >= _LINE_SECONDS:
@@ -61,9 +65,25 @@ class Report(TrainerCallback):
         if "eval_cer" in logs:
             self._error = f"{logs['eval_cer']:.3f}"
         if state.is_world_process_zero:
-            entry = {"step": state.global_step, "seconds": round(time.monotonic() - self._begin, 2), **logs}
+            seconds = self._earlier + time.monotonic() - self._begin
+            entry = {"step": state.global_step, "seconds": round(seconds, 2), **logs}
             with self._log.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(entry) + "\n")
+
+    def _cut_back(self, step: int) -> None:
+        """Leave in the log what a run had written up to its checkpoint of `step`; the rest comes once more."""
+        kept = []
+        for line in self._log.read_text("utf-8").splitlines() if self._log.is_file() else ():
+            try:
+                entry = json.loads(line)
+            except ValueError:  # the last line of a run that was killed
+                continue
+            if entry["step"] <= step and "train_runtime" not in entry:  # which ends a run
+                kept.append(line + "\n")
+                self._earlier = entry["seconds"]
+        beside = self._log.with_suffix(".part")
+        beside.write_text("".join(kept), "utf-8")
+        os.replace(beside, self._log)
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self.close()

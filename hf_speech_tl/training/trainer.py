@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +14,14 @@ import torch
 from accelerate.utils import gather_object
 from torch import nn
 from torch.utils.data import DataLoader
-from transformers import PreTrainedModel, Trainer, TrainingArguments
+from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainingArguments
 
 from hf_speech_tl.decoding import Recognition, recognise
 from hf_speech_tl.errors import RunError
 from hf_speech_tl.models import FeatureExtractor, Vocabulary
 from hf_speech_tl.scoring import character_edits, choose_units, interval
 from hf_speech_tl.training.batches import Batches
+from hf_speech_tl.training.checkpoints import REST, beside, best_of, finish, writing
 from hf_speech_tl.training.clips import Batch, Clips, collator
 from hf_speech_tl.training.guard import FiniteGradients, Interruption
 from hf_speech_tl.training.loader import Loader
@@ -62,6 +66,9 @@ class SpeechTrainer(Trainer):
             train_dataset=train,
             eval_dataset=validation,
         )
+        if self.is_fsdp_enabled:
+            # accelerate asks for them, and transformers raises for models that have none.
+            model.get_input_embeddings = lambda: None  # type: ignore[method-assign]
         # compute_loss divides by the utterances of the whole step; nothing may divide or multiply after it.
         self.model_accepts_loss_kwargs = False
         self.loss_is_scaled_for_ga = True
@@ -73,6 +80,11 @@ class SpeechTrainer(Trainer):
         self.add_callback(self.finite)
         self.interruption = Interruption()
         self.add_callback(self.interruption)
+        self.add_callback(_AtBegin(self._restore))
+        self._checkpoints = Path(arguments.output_dir)
+        self._began = time.monotonic()
+        self._resumed: Path | None = None
+        self._writes_beside = False
         self._network = model
         self._train_clips = train
         self._validation_clips = validation
@@ -84,6 +96,16 @@ class SpeechTrainer(Trainer):
         self._rates = rates
         self._optimiser_name = optimiser
         self._consistency = consistency
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of training and validation so far, also of what a resumed run did before its checkpoint."""
+        return time.monotonic() - self._began
+
+    def train(self, resume_from_checkpoint: str | bool | None = None, *_: Any, **__: Any) -> Any:
+        self._began = time.monotonic()
+        self._resumed = Path(resume_from_checkpoint) if isinstance(resume_from_checkpoint, str) else None
+        return super().train(resume_from_checkpoint=resume_from_checkpoint)
 
     def get_train_dataloader(self) -> DataLoader:
         # The sampler shards over processes itself; accelerate's wrapper would shard once more.
@@ -167,6 +189,8 @@ class SpeechTrainer(Trainer):
             for part, name in (("encoder", "learning_rate"), ("head", "head_learning_rate")):
                 if part in self._step_rates:
                     logs[name] = self._step_rates[part]
+        # Batches run on without epochs; what a resumed run would count anew is the share of the steps.
+        self.state.epoch = self.state.global_step / max(1, self.state.max_steps)
         super().log(logs, start_time)
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
@@ -190,9 +214,70 @@ class SpeechTrainer(Trainer):
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
+    def whole_weights(self) -> dict[str, torch.Tensor] | None:
+        """The model's weights on the first process where FSDP has cut them up, else None; every process must ask."""
+        return self.accelerator.get_state_dict(self.model) if self.is_fsdp_enabled else None
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        """As transformers', but in a folder beside that gets its name when all of it is on the disk."""
+        if self.args.should_save:
+            shutil.rmtree(beside(self._checkpoints), ignore_errors=True)
+        self.accelerator.wait_for_everyone()
+        step, best = self.state.global_step, self.state.best_global_step
+        with writing(self._checkpoints, step):
+            self._writes_beside = True
+            try:
+                super()._save_checkpoint(model, trial)
+            finally:
+                self._writes_beside = False
+            # Where it was written was not its place.
+            self.state.best_model_checkpoint = str(self._checkpoints / f"checkpoint-{best}") if best else None
+            rest = gather_object([{"loss": self._tr_loss.item(), "bad": self._train_clips.bad}])
+            if self.args.should_save:
+                self._write_rest(beside(self._checkpoints) / f"checkpoint-{step}", rest)
+                finish(self._checkpoints, step, best)
+        self.accelerator.wait_for_everyone()
+
+    def _get_output_dir(self, trial: Any) -> str:
+        return str(beside(self._checkpoints)) if self._writes_beside else super()._get_output_dir(trial)
+
+    def _write_rest(self, checkpoint: Path, by_process: list[dict[str, Any]]) -> None:
+        self.state.save_to_json(str(checkpoint / "trainer_state.json"))
+        rest = {
+            "seconds": self.seconds,
+            "audio_seconds": self.audio_seconds,
+            "skipped": self.finite.skipped,
+            "in_a_row": self.finite.in_a_row,
+            "last_logged": self._globalstep_last_logged,
+            "by_process": by_process,
+            "sharded": self.is_fsdp_enabled,
+        }
+        (checkpoint / REST).write_text(json.dumps(rest), "utf-8")
+
+    def _restore(self) -> None:
+        """Take up what a checkpoint holds beyond transformers' own."""
+        if self._resumed is None:
+            return
+        rest = json.loads((self._resumed / REST).read_text("utf-8"))
+        self._began -= rest["seconds"]
+        self.audio_seconds = rest["audio_seconds"]
+        self.finite.skipped, self.finite.in_a_row = rest["skipped"], rest["in_a_row"]
+        self._globalstep_last_logged = rest["last_logged"]
+        mine = rest["by_process"][self.accelerator.process_index]
+        self._tr_loss += mine["loss"]
+        self._train_clips.bad.update(mine["bad"])
+        best = best_of(self._checkpoints, self.state.best_global_step)
+        # By step: the run's directory may have been moved. One that is gone was beaten right after this checkpoint, by
+        # one that is damaged; trained once more, it is the best again.
+        self.state.best_model_checkpoint = str(best) if best else None
+        if best is None:
+            self.state.best_global_step = self.state.best_metric = None
+
     def _recognise_validation(self) -> list[Recognition]:
         clips = self._validation_clips
         mine = range(self.accelerator.process_index, len(clips), self.accelerator.num_processes)
+        if self.is_fsdp_enabled:  # every forward pass is all processes' work
+            mine = range(len(clips))
         found = recognise(
             self._network,
             self._feature_extractor,
@@ -201,8 +286,20 @@ class SpeechTrainer(Trainer):
             [clips.seconds[index] for index in mine],
             dtype=torch.bfloat16 if self.args.bf16 else torch.float32,
         )
+        if self.is_fsdp_enabled:
+            return found
         order = gather_object(list(zip(mine, found, strict=True)))
         return [recognition for _, recognition in sorted(order, key=lambda item: item[0])]
+
+
+class _AtBegin(TrainerCallback):
+    """Calls a function when the Trainer has loaded its own part of a checkpoint."""
+
+    def __init__(self, restore: Callable[[], None]) -> None:
+        self._restore = restore
+
+    def on_train_begin(self, *_: Any, **__: Any) -> None:
+        self._restore()
 
 
 class _Arguments(TrainingArguments):
@@ -241,7 +338,6 @@ def training_arguments(
         eval_steps=every,
         save_strategy="steps",
         save_steps=every,
-        save_total_limit=2,
         load_best_model_at_end=True,
         metric_for_best_model="cer",
         greater_is_better=False,

@@ -23,7 +23,6 @@ from hf_speech_tl.settings import EvaluateSettings, FinetuneSettings, Source, wr
 from hf_speech_tl.settings.yaml_file import read_values
 from hf_speech_tl.stages import evaluation
 from hf_speech_tl.stages.finetune import run
-from hf_speech_tl.stages.output import latest
 
 # One that hears a waveform and both ways of hearing log-mel while one works; the others when all is run.
 _QUICK = ("wav2vec2", "wav2vec2-bert", "parakeet_ctc")
@@ -233,15 +232,6 @@ def test_other_accounts_may_read_the_weights(settings, tmp_path) -> None:
     run(settings(max_steps=1))
     mode = (tmp_path / "run" / "config.json").stat().st_mode
     assert (tmp_path / "run" / "model.safetensors").stat().st_mode == mode
-
-
-def test_a_damaged_checkpoint_is_passed_over(tmp_path) -> None:
-    for name, state in (("checkpoint-2", '{"global_step": 2}'), ("checkpoint-4", ""), ("checkpoint-1 (copy)", "{}")):
-        (tmp_path / name).mkdir()
-        for part in ("optimizer.pt", "scheduler.pt"):
-            (tmp_path / name / part).write_bytes(b"")
-        (tmp_path / name / "trainer_state.json").write_text(state)
-    assert latest(tmp_path) == tmp_path / "checkpoint-2"
 
 
 @pytest.mark.slow

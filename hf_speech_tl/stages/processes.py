@@ -1,0 +1,79 @@
+"""Several processes that train one model: what one of them decides or fails at, the others learn."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from accelerate import DistributedType, PartialState
+from accelerate.utils import broadcast_object_list
+
+from hf_speech_tl.errors import SettingsError, SpeechError, ToldElsewhere
+from hf_speech_tl.training import how_launched
+
+T = TypeVar("T")
+
+# The first process reads and screens the corpus, and scores, while the others wait: hours for millions of recordings.
+# One that dies is noticed at once, by its closed connections or by the launcher.
+_PATIENCE = timedelta(hours=6)
+
+
+def join_processes() -> PartialState:
+    """This process's place among those that were launched together; alone, where it was not launched so."""
+    on_cpu = not torch.cuda.is_available()
+    if int(os.environ.get("WORLD_SIZE", 1)) > 1:
+        return PartialState(cpu=on_cpu, timeout=_PATIENCE)
+    return PartialState(cpu=on_cpu)
+
+
+def is_sharded(processes: PartialState) -> bool:
+    """Whether accelerate will cut the model up among the processes (FSDP), which it does on GPUs only."""
+    asked = os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true"
+    return asked and processes.distributed_type not in (DistributedType.NO, DistributedType.MULTI_CPU)
+
+
+def agree(processes: PartialState, work: Callable[[], T]) -> T:
+    """What `work` gives on the first process, for all; where it fails there, it fails everywhere, and is told once."""
+    outcome: list[T | SpeechError | None] = [None]
+    if processes.is_main_process:
+        try:
+            outcome = [work()]
+        except SpeechError as error:
+            outcome = [error]
+    (result,) = broadcast_object_list(outcome)
+    if isinstance(result, SpeechError):
+        raise result if processes.is_main_process else ToldElsewhere(result.exit_code)
+    return result
+
+
+def first_then_others(processes: PartialState, work: Callable[[], T]) -> T:
+    """What `work` gives here; the others begin when the first is done, and find in caches what it put there."""
+    mine: list[T] = []
+    agree(processes, lambda: mine.append(work()))
+    return mine[0] if processes.is_main_process else work()
+
+
+def has_lost_another(error: RuntimeError, processes: PartialState) -> bool:
+    """Whether an error in a collective means that another process is gone; it says nothing of why."""
+    lost = isinstance(error, torch.distributed.DistError) or re.search(r"gloo|NCCL|by peer", str(error))
+    return processes.num_processes > 1 and bool(lost)
+
+
+def check_launch(checkpoint: Path, processes: PartialState) -> None:
+    """SettingsError where a run would go on with more or fewer processes, which would get other batches."""
+    began, sharded = how_launched(checkpoint)
+    if began != processes.num_processes or sharded != is_sharded(processes):
+        raise SettingsError(
+            f"--resume: the run was launched with {_launch(began, sharded)}, and now with "
+            f"{_launch(processes.num_processes, is_sharded(processes))}; launch it as it was, or begin anew with "
+            "--overwrite"
+        )
+
+
+def _launch(count: int, sharded: bool) -> str:
+    return f"{count} process{'es' if count > 1 else ''}{' and FSDP' if sharded else ''}"

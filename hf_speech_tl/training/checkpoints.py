@@ -1,0 +1,122 @@
+"""Checkpoints on the disk: each appears whole or not at all, and the newest whole one is found again."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from safetensors import SafetensorError
+
+from hf_speech_tl.errors import RunError
+
+_NAME = re.compile(r"checkpoint-(\d+)")
+_PARTS = "parts.json"  # every other file of a checkpoint, with its size in bytes
+_BESIDE = ".writing"
+REST = "rest.json"  # what transformers has no place for: the trainer's figures, by process where they differ
+
+
+def beside(checkpoints: Path) -> Path:
+    """The folder in which the next checkpoint is written, until it is whole."""
+    return checkpoints / _BESIDE
+
+
+def finish(checkpoints: Path, step: int, best: int | None) -> None:
+    """Give the checkpoint of `step`, all of it written beside, its name, and remove those that it replaces.
+
+    best: the step of the best one so far. It is kept with the newest; where these are one, the one before is kept too.
+    A power cut may lose what was not flushed to the disk, so files go there before the name does.
+    """
+    written, target = beside(checkpoints) / f"checkpoint-{step}", checkpoints / f"checkpoint-{step}"
+    files = sorted(path for path in written.rglob("*") if path.is_file())
+    sizes = {path.relative_to(written).as_posix(): path.stat().st_size for path in files}
+    (written / _PARTS).write_text(json.dumps(sizes), "utf-8")
+    for path in (*files, written / _PARTS, *(path for path in written.rglob("*") if path.is_dir()), written):
+        _flush(path)
+    if target.exists():  # damaged, or this run would not have come to its step once more
+        shutil.rmtree(target)
+    os.replace(written, target)
+    _flush(checkpoints)
+    _remove_others(checkpoints, step, best)
+
+
+def is_whole(checkpoint: Path) -> bool:
+    """Whether every file that was written is there, and as long as it was."""
+    try:
+        sizes = json.loads((checkpoint / _PARTS).read_text("utf-8"))
+        return all((checkpoint / name).stat().st_size == size for name, size in sizes.items())
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def steps_done(checkpoint: Path) -> int:
+    """Optimiser steps a checkpoint has behind it."""
+    return int(checkpoint.name.rpartition("-")[2])
+
+
+def how_launched(checkpoint: Path) -> tuple[int, bool]:
+    """How many processes wrote it, and whether FSDP had cut the model up among them."""
+    rest = json.loads((checkpoint / REST).read_text("utf-8"))
+    return len(rest["by_process"]), rest["sharded"]
+
+
+def latest(checkpoints: Path) -> Path | None:
+    """The newest whole checkpoint; one that lost a file, or the end of one, is passed over."""
+    return next((path for path in reversed(_all(checkpoints)) if is_whole(path)), None)
+
+
+def best_of(checkpoints: Path, step: int | None) -> Path | None:
+    """The checkpoint of the best step so far, None where it is gone or damaged."""
+    path = checkpoints / f"checkpoint-{step}"
+    return path if step is not None and is_whole(path) else None
+
+
+@contextmanager
+def writing(checkpoints: Path, step: int) -> Iterator[None]:
+    """While a checkpoint is written: RunError where the disk is full or fails, and nothing of it is left."""
+    try:
+        yield
+    except (OSError, SafetensorError, RuntimeError) as error:
+        # torch says of a disk that is full only that its writer failed; its other errors are not ours.
+        if isinstance(error, RuntimeError) and not re.search(r"PytorchStreamWriter|inline_container", str(error)):
+            raise
+        shutil.rmtree(beside(checkpoints), ignore_errors=True)
+        last = latest(checkpoints)
+        needed = sum(path.stat().st_size for path in last.rglob("*")) if last else None
+        reason = (error.strerror if isinstance(error, OSError) else None) or "the disk is full, or fails"
+        takes = f"one takes {needed / 1e6:.0f} MB, " if needed else ""
+        whole = f"that of step {steps_done(last)} is whole: make room and go on with it" if last else "make room"
+        raise RunError(
+            f"{checkpoints}: the checkpoint of step {step} could not be written ({reason}); {takes}"
+            f"{shutil.disk_usage(checkpoints).free / 1e6:.0f} MB are free; {whole} "
+            f"(--resume {checkpoints.parent})."
+        ) from error
+
+
+def _all(checkpoints: Path) -> list[Path]:
+    """Checkpoints by their steps, oldest first, whole or not."""
+    return sorted((path for path in checkpoints.glob("checkpoint-*") if _NAME.fullmatch(path.name)), key=steps_done)
+
+
+def _remove_others(checkpoints: Path, newest: int, best: int | None) -> None:
+    earlier = [path for path in _all(checkpoints) if steps_done(path) != newest]
+    whole = [path for path in earlier if is_whole(path)]
+    kept = [path for path in whole if steps_done(path) == best] or whole[-1:]
+    for path in earlier:
+        if path not in kept:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file, or a folder's list of names, is on the disk."""
+    if os.name == "nt" and path.is_dir():  # which has no such thing
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

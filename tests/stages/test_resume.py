@@ -1,0 +1,177 @@
+"""A run that was cut off and went on is the run that was not: weights, scores and log."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hf_speech_tl.errors import RunError, SettingsError
+from hf_speech_tl.settings import FinetuneSettings, Source
+from hf_speech_tl.stages import output
+from hf_speech_tl.stages.finetune import run
+from hf_speech_tl.training import SpeechTrainer
+from hf_speech_tl.training.checkpoints import REST
+
+_TIMED = ("seconds", "train_runtime", "train_samples_per_second", "train_steps_per_second", "train_loss")
+
+
+def log(directory: Path) -> list[dict[str, float]]:
+    """The lines of a run's log without what its clock says; train_loss is of what was trained since the checkpoint."""
+    lines = [json.loads(line) for line in (directory / "log.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in line.items() if key not in _TIMED} for line in lines]
+
+
+def cut_at(step: int, settings: FinetuneSettings, patch: pytest.MonkeyPatch) -> None:
+    """Run until so many steps are done, then no further, without a word to anybody: as a kill does."""
+    trained = SpeechTrainer.training_step
+
+    def train(self: SpeechTrainer, *arguments: object) -> object:
+        if self.state.global_step == step:
+            raise KeyboardInterrupt
+        return trained(self, *arguments)
+
+    with patch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(SpeechTrainer, "training_step", train)
+        run(settings)
+
+
+def resumed(settings: FinetuneSettings, **changes: object) -> FinetuneSettings:
+    assert settings.output is not None
+    return dataclasses.replace(settings, output=None, resume=str(settings.output), **changes)
+
+
+def same_weights(one: Path, other: Path) -> bool:
+    return (one / "model.safetensors").read_bytes() == (other / "model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("tuning", ["full", "lora"])
+def test_weights_scores_and_log_are_those_of_an_unbroken_run(tuning: str, settings, tmp_path, monkeypatch) -> None:
+    # Two steps between lines of the log, three between checkpoints: the loss of a line spans a checkpoint.
+    changes = dict(max_steps=24, tuning=tuning, augment=("mask",), learning_rate=1e-2)
+    whole = run(settings(output=tmp_path / "whole", **changes))
+    cut = settings(output=tmp_path / "cut", **changes)
+    cut_at(8, cut, monkeypatch)
+    with (tmp_path / "cut" / "log.jsonl").open("a") as file:
+        file.write('{"step": 9, "seco')
+    went_on = run(resumed(cut, report_to=("tensorboard",), quiet=False))
+    assert went_on["training"]["resumed_at_step"] == 6
+    assert same_weights(tmp_path / "whole", tmp_path / "cut")
+    assert went_on["after"] == whole["after"] and log(tmp_path / "cut") == log(tmp_path / "whole")
+
+
+def test_a_damaged_newest_checkpoint_costs_steps_and_nothing_else(settings, tmp_path, monkeypatch) -> None:
+    whole = run(settings(max_steps=16, output=tmp_path / "whole"))
+    cut = settings(max_steps=16, output=tmp_path / "cut")
+    cut_at(12, cut, monkeypatch)
+    os.truncate(tmp_path / "cut" / "checkpoints" / "checkpoint-12" / "model.safetensors", 1000)
+    went_on = run(resumed(cut))
+    assert went_on["training"]["resumed_at_step"] < 12 and went_on["after"] == whole["after"]
+    assert same_weights(tmp_path / "whole", tmp_path / "cut")
+
+
+def test_a_run_may_be_moved_and_its_best_checkpoint_goes_with_it(settings, tmp_path, monkeypatch) -> None:
+    run(settings(max_steps=16, output=tmp_path / "whole"))
+    cut = settings(max_steps=16, output=tmp_path / "cut")
+    cut_at(14, cut, monkeypatch)
+    shutil.move(tmp_path / "cut", tmp_path / "moved")
+    run(resumed(dataclasses.replace(cut, output=tmp_path / "moved")))
+    assert same_weights(tmp_path / "whole", tmp_path / "moved")
+
+
+def test_what_was_found_bad_and_left_out_before_the_kill_is_told_afterwards(settings, tmp_path, monkeypatch) -> None:
+    cut = settings(output=tmp_path / "cut")
+    cut_at(3, cut, monkeypatch)
+    (path,) = (tmp_path / "cut" / "checkpoints").glob(f"checkpoint-3/{REST}")
+    rest = json.loads(path.read_text())
+    rest["by_process"][0]["bad"], rest["skipped"] = {"train-clip3": "silent"}, 2
+    path.write_text(json.dumps(rest))
+    parts = json.loads((path.parent / "parts.json").read_text()) | {REST: path.stat().st_size}
+    (path.parent / "parts.json").write_text(json.dumps(parts))
+    training = run(resumed(cut))["training"]
+    assert training["clips_lost"] == {"train-clip3": "silent"} and training["steps_skipped"] == 2
+
+
+@pytest.fixture
+def stopped(settings: Callable[..., FinetuneSettings], monkeypatch: pytest.MonkeyPatch) -> FinetuneSettings:
+    """A run with a checkpoint of its second step."""
+    begun = settings()
+    cut_at(2, begun, monkeypatch)
+    return begun
+
+
+def test_changed_settings_are_named_and_refused(stopped: FinetuneSettings) -> None:
+    with pytest.raises(SettingsError, match=r"--max-steps 4 there, 8 here; --seed 0 there, 1 here"):
+        run(resumed(stopped, max_steps=8, seed=1))
+
+
+def test_recordings_may_lie_elsewhere_and_not_weigh_otherwise(stopped: FinetuneSettings, tmp_path: Path) -> None:
+    moved = shutil.copytree(str(stopped.data[0]), tmp_path / "scratch" / Path(str(stopped.data[0])).name)
+    with pytest.raises(SettingsError, match="--data"):
+        run(resumed(stopped, data=(Source(str(moved), weight=2.0),)))
+    assert run(resumed(stopped, data=(str(moved),)))["training"]["resumed_at_step"] == 2
+
+
+def test_a_run_goes_on_with_as_many_processes_as_it_began_with(stopped: FinetuneSettings) -> None:
+    for path in (Path(str(stopped.output)) / "checkpoints").glob(f"*/{REST}"):
+        rest = json.loads(path.read_text())
+        path.write_text(json.dumps(rest | {"by_process": rest["by_process"] * 2}))
+        parts = json.loads((path.parent / "parts.json").read_text()) | {REST: path.stat().st_size}
+        (path.parent / "parts.json").write_text(json.dumps(parts))
+    with pytest.raises(SettingsError, match="launched with 2 processes, and now with 1 process;"):
+        run(resumed(stopped))
+
+
+def test_a_complete_run_says_so(settings) -> None:
+    begun = settings(max_steps=1)
+    run(begun)
+    with pytest.raises(SettingsError, match="that run is complete"):
+        run(resumed(begun))
+
+
+def test_a_disk_that_is_too_small_is_refused_before_anything_is_written(settings, tmp_path, monkeypatch) -> None:
+    usage = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(output.shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(SettingsError, match=r"writes up to .* MB there, and 0 MB are free"):
+        run(settings())
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_disk_that_fills_up_leaves_the_last_checkpoint(settings, tmp_path, monkeypatch) -> None:
+    whole = run(settings(output=tmp_path / "whole"))
+    begun = settings(output=tmp_path / "cut")
+    saved = SpeechTrainer._save_optimizer_and_scheduler
+
+    def fill(self: SpeechTrainer, directory: str) -> None:
+        if self.state.global_step == 3:
+            raise OSError(28, "No space left on device")
+        saved(self, directory)
+
+    with monkeypatch.context() as patch, pytest.raises(RunError, match="that of step 2 is whole"):
+        patch.setattr(SpeechTrainer, "_save_optimizer_and_scheduler", fill)
+        run(begun)
+    went_on = run(resumed(begun))
+    assert went_on["training"]["resumed_at_step"] == 2 and went_on["after"] == whole["after"]
+    assert same_weights(tmp_path / "whole", tmp_path / "cut")
+
+
+def test_a_kill_while_an_old_run_is_replaced_leaves_a_directory_of_ours(stopped, monkeypatch) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    directory = Path(str(stopped.output))
+    again = dataclasses.replace(stopped, overwrite=True, seed=1)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(output, "write_yaml", stop)
+        run(again)
+    # New settings never stand beside old checkpoints, nor the other way round.
+    assert not (directory / "checkpoints").exists() and output.is_run(directory)
+    (directory / "run.yaml").rename(directory / "run.yaml.part")
+    for path in directory.glob("[!r]*"):
+        path.unlink()
+    run(again)
