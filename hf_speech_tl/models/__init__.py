@@ -6,6 +6,8 @@ from hf_speech_tl.models.cost import Cost, cost_of
 from hf_speech_tl.models.frames import frame_count, hears_padding, input_name, logits_of
 from hf_speech_tl.models.frontends import FeatureExtractor
 from hf_speech_tl.models.head import head_of, is_of_head, replace_head
+from hf_speech_tl.models.inference import for_inference
+from hf_speech_tl.models.padding import pad
 from hf_speech_tl.models.tuning import merge, prepare_tuning
 from hf_speech_tl.models.vocabulary import Vocabulary
 
@@ -18,6 +20,7 @@ __all__ = [
     "can_mask",
     "check_adapter",
     "cost_of",
+    "for_inference",
     "frame_count",
     "head_of",
     "hears_padding",
@@ -26,6 +29,7 @@ __all__ = [
     "load_checkpoint",
     "logits_of",
     "merge",
+    "pad",
     "prepare_tuning",
     "read_config",
     "replace_head",
