@@ -19,7 +19,7 @@ from hf_speech_tl.models import FeatureExtractor, Vocabulary, for_inference, hea
 # Seconds of padded audio in a batch. On a CPU small batches stay in its cache, on a GPU large ones keep it busy.
 _CPU_SECONDS = 12.0
 _GPU_SECONDS = 60.0
-_WORKERS = 8  # batches at once on a CPU: more of them would wait for each other in Python
+_WORKERS = 4  # batches at once on a CPU: with a clip of two minutes each, what attention asks for adds up
 _GPU_WORKERS = 2  # one decodes while the other computes
 
 
