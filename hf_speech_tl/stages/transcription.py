@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hf_speech_tl.audio import BadAudio, decode, read_header
 from hf_speech_tl.decoding import recognise_each
 from hf_speech_tl.errors import DataError
+from hf_speech_tl.models import Checkpoint, Vocabulary
 from hf_speech_tl.settings import TranscribeSettings
 from hf_speech_tl.stages.judgement import load_recogniser
 
@@ -37,18 +38,24 @@ def run(settings: TranscribeSettings) -> Iterator[Transcription]:
     Raises DataError when not one of them can be read.
     """
     files = [str(file) for file in settings.files]
-    lengths = [_length(file) for file in files]
-    if all(isinstance(length, str) for length in lengths):
+    lengths = [length(file) for file in files]
+    if all(isinstance(found, str) for found in lengths):
         reasons = "; ".join(f"{file}: {reason}" for file, reason in dict(zip(files, lengths, strict=True)).items())
         raise DataError(
             f"none of the files can be transcribed ({reasons}). Give wav, flac, ogg, opus or mp3 "
             "files, or m4a, mp4, mkv and webm with the extra `media`."
         )
-    checkpoint, vocabulary = load_recogniser(settings.model)
+    yield from transcribe_files(*load_recogniser(settings.model), files, lengths)
+
+
+def transcribe_files(
+    checkpoint: Checkpoint, vocabulary: Vocabulary, files: Sequence[str], lengths: Sequence[float | str]
+) -> Iterator[Transcription]:
+    """As run, with a model that is loaded; lengths: what `length` says of each file."""
     begin, size = 0, _FIRST_WINDOW
     while begin < len(files):
         window = range(begin, min(begin + size, len(files)))
-        readable = {at: length for at in window if not isinstance(length := lengths[at], str)}
+        readable = {at: seconds for at in window if not isinstance(seconds := lengths[at], str)}
         places = list(readable)
         done: dict[int, Transcription] = {}
         for number, heard in recognise_each(
@@ -67,7 +74,7 @@ def run(settings: TranscribeSettings) -> Iterator[Transcription]:
         begin, size = window.stop, min(2 * size, _LAST_WINDOW)
 
 
-def _length(file: str) -> float | str:
+def length(file: str) -> float | str:
     """Seconds of a recording by its header, or the reason why it cannot be transcribed."""
     try:
         seconds = read_header(Path(file)).seconds
