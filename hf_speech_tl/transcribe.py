@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from hf_speech_tl.stages.transcription import Transcription
 
 
-def transcribe(settings: TranscribeSettings) -> list[Transcription]:
-    """Transcribe each file, in their order; one that cannot be read has the reason in place of its text.
+def transcribe(settings: TranscribeSettings) -> Iterator[Transcription]:
+    """Transcribe each file, in their order and as they are done; one that cannot be read has the reason in place of its
+    text.
 
     Raises:
         SpeechError: see hf_speech_tl.errors.
@@ -33,16 +34,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _transcribe(settings: TranscribeSettings) -> None:
-    transcriptions = transcribe(settings)
-    for one in transcriptions:
+    unread: list[str] = []
+    for one in transcribe(settings):
         if settings.json:
-            print(json.dumps(asdict(one), ensure_ascii=False))
+            print(json.dumps(asdict(one), ensure_ascii=False), flush=True)
         elif one.error is None:
-            print(f"{one.file}\t{one.text}")
-    unread = [f"{one.file}: {one.error}" for one in transcriptions if one.error is not None]
+            print(f"{one.file}\t{one.text}", flush=True)
+        if one.error is not None:
+            unread.append(f"{one.file}: {one.error}")
     if unread:
         raise DataError(
-            f"{len(unread)} of {len(transcriptions)} files could not be read ({'; '.join(unread)}), the others are "
+            f"{len(unread)} of {len(settings.files)} files could not be read ({'; '.join(unread)}), the others are "
             "done; allowed: wav, flac, ogg, opus, mp3; m4a, mp4, mkv and webm with the extra `media`"
         )
 

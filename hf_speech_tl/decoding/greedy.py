@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 from transformers import PreTrainedModel
 
-from hf_speech_tl.audio import RATE
-from hf_speech_tl.models import FeatureExtractor, Vocabulary, hears_padding, input_name, logits_of
+from hf_speech_tl.audio import BadAudio
+from hf_speech_tl.models import FeatureExtractor, Vocabulary, for_inference, hears_padding, logits_of, pad
+
+# Seconds of padded audio in a batch. On a CPU small batches stay in its cache, on a GPU large ones keep it busy.
+_CPU_SECONDS = 12.0
+_GPU_SECONDS = 60.0
+_WORKERS = 4  # batches at once on a CPU: with a clip of two minutes each, what attention asks for adds up
+_GPU_WORKERS = 2  # one decodes while the other computes
 
 
 @dataclass(frozen=True)
@@ -31,37 +40,81 @@ def recognise(
     load: Callable[[int], np.ndarray],
     seconds: Sequence[float],
     *,
-    batch_seconds: float = 60.0,
+    batch_seconds: float | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> list[Recognition]:
-    """Recognise `len(seconds)` clips; `load(i)` gives the samples of clip i, `(samples,)` at 16 kHz, in its turn.
+    """As recognise_each, in the order of the clips; raises BadAudio where one cannot be loaded."""
+    found: dict[int, Recognition] = {}
+    for index, heard in recognise_each(
+        model, feature_extractor, vocabulary, load, seconds, batch_seconds=batch_seconds, dtype=dtype
+    ):
+        if isinstance(heard, BadAudio):
+            raise heard
+        found[index] = heard
+    return [found[index] for index in range(len(seconds))]
 
-    Clips of similar length share a batch. Where a model hears its padding, text would depend on the neighbours: there,
-    clips go one by one, as transformers' pipeline takes them.
+
+def recognise_each(
+    model: PreTrainedModel,
+    feature_extractor: FeatureExtractor,
+    vocabulary: Vocabulary,
+    load: Callable[[int], np.ndarray],
+    seconds: Sequence[float],
+    *,
+    batch_seconds: float | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> Iterator[tuple[int, Recognition | BadAudio]]:
+    """Recognise `len(seconds)` clips, the longest first; yields the number of each with what was heard, or the BadAudio
+    that `load` raised for it.
+
+    `load(i)` gives the samples of clip i, `(samples,)` at 16 kHz, in its turn and in a thread of a worker: a worker
+    takes a batch from its files to its texts, and nothing else of a clip is held than its text. On a CPU each core is a
+    worker, as a core is used better by a batch of its own than by a share of each product of matrices. Clips of similar
+    length share a batch. Where a model hears its padding, text would depend on the neighbours: there, clips go one by
+    one, as transformers' pipeline takes them.
     """
+    on_cpu = model.device.type == "cpu"
     if hears_padding(model.config):
         batch_seconds = 0.0
-    found: list[Recognition | None] = [None] * len(seconds)
-    was_training = model.training
-    model.eval()
-    precision = contextlib.nullcontext() if dtype == torch.float32 else torch.autocast(model.device.type, dtype)
-    with torch.inference_mode(), precision:
-        for indices in _batches(seconds, batch_seconds):
-            clips = [load(index) for index in indices]
-            inputs = feature_extractor(
-                clips, sampling_rate=RATE, padding="longest", return_attention_mask=True, return_tensors="pt"
-            ).to(model.device)
-            logits, frames = logits_of(model, model.config, inputs[input_name(model.config)], inputs["attention_mask"])
-            for index, rows, count in zip(indices, logits.float().cpu(), frames.tolist(), strict=True):
-                found[index] = _best(rows[:count], vocabulary)
-    model.train(was_training)
-    return [recognition for recognition in found if recognition is not None]
+    elif batch_seconds is None:
+        batch_seconds = _CPU_SECONDS if on_cpu else _GPU_SECONDS
+    threads = torch.get_num_threads()
+    workers = min(threads, _WORKERS) if on_cpu else _GPU_WORKERS
+    quick = for_inference(model, dtype)
+
+    def answer(indices: list[int]) -> list[tuple[int, Recognition | BadAudio]]:
+        clips: list[np.ndarray] = []
+        good: list[int] = []
+        heard: list[tuple[int, Recognition | BadAudio]] = []
+        for index in indices:
+            try:
+                clips.append(load(index))
+                good.append(index)
+            except BadAudio as fault:
+                heard.append((index, fault))
+        if good:
+            heard += zip(good, _recognise_batch(quick, feature_extractor, vocabulary, clips, dtype), strict=True)
+        return heard
+
+    with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(max(1, threads // workers),)) as pool:
+        waiting: deque[Future[list[tuple[int, Recognition | BadAudio]]]] = deque()
+        try:
+            for batch in _batches(seconds, batch_seconds):
+                waiting.append(pool.submit(answer, batch))
+                if len(waiting) > workers:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+            torch.set_num_threads(threads)  # else threads that start later would take the number of the workers
 
 
 def _batches(seconds: Sequence[float], batch_seconds: float) -> Iterator[list[int]]:
     batch: list[int] = []
-    for index in sorted(range(len(seconds)), key=lambda i: seconds[i]):
-        if batch and (len(batch) + 1) * seconds[index] > batch_seconds:
+    for index in sorted(range(len(seconds)), key=lambda i: seconds[i], reverse=True):
+        if batch and (len(batch) + 1) * seconds[batch[0]] > batch_seconds:
             yield batch
             batch = []
         batch.append(index)
@@ -69,9 +122,37 @@ def _batches(seconds: Sequence[float], batch_seconds: float) -> Iterator[list[in
         yield batch
 
 
-def _best(logits: torch.Tensor, vocabulary: Vocabulary) -> Recognition:
-    """logits: `(frames, symbols)`."""
-    log_probabilities, ids = logits.log_softmax(-1).max(-1)
-    spoken = ids != vocabulary.blank
-    confidence = log_probabilities[spoken].mean().exp().item() if spoken.any() else 0.0
-    return Recognition(vocabulary.decode(ids.tolist()), confidence, 1 - spoken.float().mean().item())
+def _recognise_batch(
+    model: PreTrainedModel,
+    feature_extractor: FeatureExtractor,
+    vocabulary: Vocabulary,
+    clips: Sequence[np.ndarray],
+    dtype: torch.dtype,
+) -> list[Recognition]:
+    # Both modes are a thread's own.
+    precision = contextlib.nullcontext() if dtype == torch.float32 else torch.autocast(model.device.type, dtype)
+    with torch.inference_mode(), precision:
+        inputs, mask = (tensor.to(model.device) for tensor in pad(feature_extractor, clips))
+        logits, frames = logits_of(model, model.config, inputs, mask)
+        ids, sums = _best(logits.float(), frames, vocabulary.blank)
+    rows = zip(ids.tolist(), sums.tolist(), frames.tolist(), strict=True)
+    return [
+        Recognition(vocabulary.decode(best[:count]), confidence, blank_share)
+        for best, (confidence, blank_share), count in rows
+    ]
+
+
+def _best(logits: Tensor, frames: Tensor, blank: int) -> tuple[Tensor, Tensor]:
+    """The best ids `(batch, frames)`, and the confidence and share of blanks of each clip `(batch, 2)`.
+
+    logits: `(batch, frames, symbols)`; frames: how many of each clip count, `(batch,)`. All of it is computed where the
+    logits are, so that they need not travel.
+    """
+    highest, ids = logits.max(-1)
+    log_probabilities = highest - logits.logsumexp(-1)
+    own = torch.arange(logits.shape[1], device=logits.device) < frames[:, None]
+    spoken = own & (ids != blank)
+    count = spoken.sum(-1)
+    mean = (log_probabilities * spoken).sum(-1) / count.clamp(min=1)
+    confidence = mean.exp() * (count > 0)
+    return ids, torch.stack([confidence, 1 - count / frames.clamp(min=1)], -1)

@@ -8,6 +8,8 @@ from hf_speech_tl.models.frames import frame_count, hears_padding, input_name, l
 from hf_speech_tl.models.frontends import FeatureExtractor
 from hf_speech_tl.models.frozen import Frozen, frozen_part
 from hf_speech_tl.models.head import head_of, is_of_head, replace_head
+from hf_speech_tl.models.inference import for_inference
+from hf_speech_tl.models.padding import pad
 from hf_speech_tl.models.tuning import merge, prepare_tuning
 from hf_speech_tl.models.vocabulary import Vocabulary
 
@@ -22,6 +24,7 @@ __all__ = [
     "check_adapter",
     "check_depth",
     "cost_of",
+    "for_inference",
     "frame_count",
     "frozen_part",
     "head_of",
@@ -32,6 +35,7 @@ __all__ = [
     "load_checkpoint",
     "logits_of",
     "merge",
+    "pad",
     "prepare_tuning",
     "read_config",
     "replace_head",

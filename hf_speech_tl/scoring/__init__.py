@@ -1,6 +1,6 @@
 """Character and word error rates, their intervals, and comparisons on the same utterances."""
 
-from hf_speech_tl.scoring.edits import character_edits, rate
+from hf_speech_tl.scoring.edits import character_edits, rate, utterance_edits
 from hf_speech_tl.scoring.intervals import choose_units, interval
 from hf_speech_tl.scoring.metrics import CharacterErrorRate, WordErrorRate
 from hf_speech_tl.scoring.scores import Comparison, Scores, compare, score
@@ -16,4 +16,5 @@ __all__ = [
     "interval",
     "rate",
     "score",
+    "utterance_edits",
 ]

@@ -30,6 +30,13 @@ def word_edits(references: Sequence[str], hypotheses: Sequence[str]) -> np.ndarr
     return _edits([_words(text) for text in references], [_words(text) for text in hypotheses])
 
 
+def utterance_edits(reference: str, hypothesis: str, *, spaced: bool) -> tuple[int, int, int, int]:
+    """What the scores need of one utterance: edits and length as character_edits has them, then as word_edits, these 0
+    where not `spaced`."""
+    characters = _distance(*(_characters(text, spaced) for text in (reference, hypothesis)))
+    return *characters, *(_distance(_words(reference), _words(hypothesis)) if spaced else (0, 0))
+
+
 def rate(edits: np.ndarray) -> float:
     """Error rate of a corpus: all edits over all of the references' lengths, from (utterances, 2) counts.
 
@@ -56,5 +63,8 @@ def _edits(references: Sequence[Sequence[Hashable]], hypotheses: Sequence[Sequen
     if len(references) != len(hypotheses):
         raise ValueError(f"{len(references)} references stand against {len(hypotheses)} hypotheses")
     pairs = zip(references, hypotheses, strict=True)
-    counts = [(Levenshtein.distance(reference, hypothesis), len(reference)) for reference, hypothesis in pairs]
-    return np.array(counts, dtype=np.int64).reshape(-1, 2)
+    return np.array([_distance(*pair) for pair in pairs], dtype=np.int64).reshape(-1, 2)
+
+
+def _distance(reference: Sequence[Hashable], hypothesis: Sequence[Hashable]) -> tuple[int, int]:
+    return Levenshtein.distance(reference, hypothesis), len(reference)

@@ -7,7 +7,6 @@ from typing import Literal, TypedDict
 
 import numpy as np
 
-from hf_speech_tl.scoring.edits import character_edits, word_edits
 from hf_speech_tl.scoring.intervals import Gain, Interval, choose_units, gain, interval
 
 
@@ -47,53 +46,35 @@ class Comparison(TypedDict):
     interval: Literal["utterances", "speakers"]
 
 
-def score(
-    references: Sequence[str],
-    hypotheses: Sequence[str],
-    spaced: bool,
-    speakers: Sequence[str | None],
-    *,
-    split: str,
-    seed: int = 0,
-) -> Scores:
-    """CER and WER of `hypotheses`, summed over the corpus before dividing, with bootstrap intervals.
+def score(edits: np.ndarray, spaced: bool, speakers: Sequence[str | None], *, split: str, seed: int = 0) -> Scores:
+    """CER and WER of a system, summed over the corpus before dividing, with bootstrap intervals.
 
-    `spaced` is whether the units trained are separated by spaces: then spaces count in the CER and there is a WER.
-    DataError where all references are empty, ValueError where the sequences differ in number.
+    `edits` (utterances, 4) holds a row of utterance_edits each. `spaced` is whether the units trained are separated by
+    spaces: then spaces count in the CER and there is a WER. DataError where all references are empty, ValueError where
+    the speakers are not as many as the utterances.
     """
-    _check_speakers(speakers, references)
+    _check_speakers(speakers, edits)
     units = choose_units(speakers)
-    characters = character_edits(references, hypotheses, spaced=spaced)
-    words = word_edits(references, hypotheses) if spaced else None
     return {
-        "cer": _rate(interval(characters, units, seed=seed)),
-        "wer": None if words is None else _rate(interval(words, units, seed=seed)),
-        "utterances": len(references),
+        "cer": _rate(interval(edits[:, :2], units, seed=seed)),
+        "wer": _rate(interval(edits[:, 2:], units, seed=seed)) if spaced else None,
+        "utterances": len(edits),
         "split": split,
         "interval": units.kind,
     }
 
 
 def compare(
-    references: Sequence[str],
-    hypotheses: Sequence[str],
-    baseline: Sequence[str],
-    spaced: bool,
-    speakers: Sequence[str | None],
-    *,
-    seed: int = 0,
+    edits: np.ndarray, baseline: np.ndarray, spaced: bool, speakers: Sequence[str | None], *, seed: int = 0
 ) -> Comparison:
-    """Paired bootstrap of `hypotheses` against the `baseline` system's on the same utterances. Raises as `score`."""
-    _check_speakers(speakers, references)
+    """Paired bootstrap of a system's edits against the `baseline` system's on the same utterances. Raises as `score`,
+    and ValueError where the references differ."""
+    _check_speakers(speakers, edits)
     units = choose_units(speakers)
-
-    def difference(ours: np.ndarray, theirs: np.ndarray) -> Difference:
-        return _difference(gain(ours, theirs, units, seed=seed))
-
     return {
-        "cer": difference(*(character_edits(references, texts, spaced=spaced) for texts in (hypotheses, baseline))),
-        "wer": difference(*(word_edits(references, texts) for texts in (hypotheses, baseline))) if spaced else None,
-        "utterances": len(references),
+        "cer": _difference(gain(edits[:, :2], baseline[:, :2], units, seed=seed)),
+        "wer": _difference(gain(edits[:, 2:], baseline[:, 2:], units, seed=seed)) if spaced else None,
+        "utterances": len(edits),
         "interval": units.kind,
     }
 
@@ -106,6 +87,6 @@ def _difference(gain: Gain) -> Difference:
     return {"gain": gain.value, "low": gain.low, "high": gain.high, "p_value": gain.p_value}
 
 
-def _check_speakers(speakers: Sequence[str | None], references: Sequence[str]) -> None:
-    if len(speakers) != len(references):
-        raise ValueError(f"{len(speakers)} speakers stand against {len(references)} references")
+def _check_speakers(speakers: Sequence[str | None], edits: np.ndarray) -> None:
+    if len(speakers) != len(edits):
+        raise ValueError(f"{len(speakers)} speakers stand against {len(edits)} utterances")

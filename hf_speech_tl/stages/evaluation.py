@@ -62,11 +62,10 @@ def run(settings: EvaluateSettings) -> dict[str, object]:
     if settings.against:
         other_checkpoint, other_vocabulary = load_recogniser(settings.against)
         theirs = judge(other_checkpoint, other_vocabulary, rows, split=settings.split, spaced=spaced)
-        texts = [[recognition.text for recognition in side.recognitions] for side in (ours, theirs)]
         results["against"] = {
             "model": settings.against,
             "scores": theirs.scores,
-            "gain": compare(rows["transcript"][:], texts[0], texts[1], spaced, rows["speaker"][:]),
+            "gain": compare(ours.edits, theirs.edits, spaced, rows["speaker"][:]),
         }
     return results
 

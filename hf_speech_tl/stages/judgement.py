@@ -1,40 +1,46 @@
-"""What a model makes of a split: texts and scores."""
+"""What a model makes of a split: edits and scores."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import datasets
+import numpy as np
 import torch
 
+from hf_speech_tl.audio import BadAudio
 from hf_speech_tl.corpora import samples
-from hf_speech_tl.decoding import Recognition, recognise
+from hf_speech_tl.decoding import recognise_each
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.models import Checkpoint, Vocabulary, load_checkpoint, read_config
-from hf_speech_tl.scoring import Scores, score
+from hf_speech_tl.scoring import Scores, score, utterance_edits
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """The recognitions of a split's rows, in their order, and the scores of interface.md."""
+    """The edits of a split's rows, in their order, (rows, 4) as utterance_edits has them, and their scores."""
 
-    recognitions: list[Recognition]
+    edits: np.ndarray
     scores: Scores
 
 
 def judge(
     checkpoint: Checkpoint, vocabulary: Vocabulary, rows: datasets.Dataset, *, split: str, spaced: bool
 ) -> Judgement:
-    """Transcribe every row in float32 and score it against its `transcript`."""
-    found = recognise(
+    """Transcribe every row in float32 and score it against its `transcript`; of a row, four numbers are kept."""
+    edits = np.zeros((len(rows), 4), np.int64)
+    transcripts = rows["transcript"]
+    for index, heard in recognise_each(
         checkpoint.model,
         checkpoint.feature_extractor,
         vocabulary,
         lambda index: samples(rows[index]["audio"]),
         rows["seconds"][:],
-    )
-    texts = [recognition.text for recognition in found]
-    return Judgement(found, score(rows["transcript"][:], texts, spaced, rows["speaker"][:], split=split))
+    ):
+        if isinstance(heard, BadAudio):
+            raise heard
+        edits[index] = utterance_edits(transcripts[index], heard.text, spaced=spaced)
+    return Judgement(edits, score(edits, spaced, rows["speaker"][:], split=split))
 
 
 def load_recogniser(name: str) -> tuple[Checkpoint, Vocabulary]:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hf_speech_tl.audio import BadAudio, decode, read_header
-from hf_speech_tl.decoding import recognise
+from hf_speech_tl.decoding import recognise_each
 from hf_speech_tl.errors import DataError
+from hf_speech_tl.models import Checkpoint, Vocabulary
 from hf_speech_tl.settings import TranscribeSettings
 from hf_speech_tl.stages.judgement import load_recogniser
 
 _LONGEST = 120  # seconds: memory grows with the square of the length, and models have heard nothing as long
 _SHORTEST = 0.1
+# Files among which those of similar length are found, and whose texts wait for each other: few at first, so that there
+# is something to read soon.
+_FIRST_WINDOW = 32
+_LAST_WINDOW = 512
 
 
 @dataclass(frozen=True)
@@ -25,44 +31,57 @@ class Transcription:
     error: str | None
 
 
-def run(settings: TranscribeSettings) -> list[Transcription]:
-    """Transcribe each file; a file that cannot be read has its reason, and the others are transcribed all the same.
+def run(settings: TranscribeSettings) -> Iterator[Transcription]:
+    """Transcribe each file, in their order; a file that cannot be read has its reason, and the others are transcribed
+    all the same. Of thousands of files, the texts of some hundred are held at a time, and the sound of a few.
 
     Raises DataError when not one of them can be read.
     """
-    readable: dict[str, float] = {}
-    errors: dict[str, str] = {}
-    for file in settings.files:
-        try:
-            seconds = read_header(Path(file)).seconds
-        except BadAudio as error:
-            errors[file] = str(error)
-            continue
-        if seconds > _LONGEST:
-            errors[file] = f"{seconds:.0f} s long, cut it into pieces of at most {_LONGEST} s"
-        elif seconds < _SHORTEST:
-            errors[file] = f"only {seconds:.3f} s long"
-        else:
-            readable[file] = seconds
-    if not readable:
-        reasons = "; ".join(f"{file}: {reason}" for file, reason in errors.items())
+    files = [str(file) for file in settings.files]
+    lengths = [length(file) for file in files]
+    if all(isinstance(found, str) for found in lengths):
+        reasons = "; ".join(f"{file}: {reason}" for file, reason in dict(zip(files, lengths, strict=True)).items())
         raise DataError(
             f"none of the files can be transcribed ({reasons}). Give wav, flac, ogg, opus or mp3 "
             "files, or m4a, mp4, mkv and webm with the extra `media`."
         )
-    checkpoint, vocabulary = load_recogniser(settings.model)
-    done: dict[str, Transcription] = {}
-    for file, seconds in readable.items():
-        try:
-            found = recognise(
-                checkpoint.model,
-                checkpoint.feature_extractor,
-                vocabulary,
-                lambda _, path=Path(file): decode(path),  # type: ignore[misc]
-                [seconds],
-            )[0]
-        except BadAudio as error:
-            errors[file] = str(error)
-        else:
-            done[file] = Transcription(file, found.text, round(found.confidence, 4), None)
-    return [done.get(file) or Transcription(file, None, None, errors[file]) for file in settings.files]
+    yield from transcribe_files(*load_recogniser(settings.model), files, lengths)
+
+
+def transcribe_files(
+    checkpoint: Checkpoint, vocabulary: Vocabulary, files: Sequence[str], lengths: Sequence[float | str]
+) -> Iterator[Transcription]:
+    """As run, with a model that is loaded; lengths: what `length` says of each file."""
+    begin, size = 0, _FIRST_WINDOW
+    while begin < len(files):
+        window = range(begin, min(begin + size, len(files)))
+        readable = {at: seconds for at in window if not isinstance(seconds := lengths[at], str)}
+        places = list(readable)
+        done: dict[int, Transcription] = {}
+        for number, heard in recognise_each(
+            checkpoint.model,
+            checkpoint.feature_extractor,
+            vocabulary,
+            lambda number, places=places: decode(Path(files[places[number]])),  # type: ignore[misc]
+            list(readable.values()),
+        ):
+            at = places[number]
+            if isinstance(heard, BadAudio):
+                done[at] = Transcription(files[at], None, None, str(heard))
+            else:
+                done[at] = Transcription(files[at], heard.text, round(heard.confidence, 4), None)
+        yield from (done.get(at) or Transcription(files[at], None, None, str(lengths[at])) for at in window)
+        begin, size = window.stop, min(2 * size, _LAST_WINDOW)
+
+
+def length(file: str) -> float | str:
+    """Seconds of a recording by its header, or the reason why it cannot be transcribed."""
+    try:
+        seconds = read_header(Path(file)).seconds
+    except BadAudio as error:
+        return str(error)
+    if seconds > _LONGEST:
+        return f"{seconds:.0f} s long, cut it into pieces of at most {_LONGEST} s"
+    if seconds < _SHORTEST:
+        return f"only {seconds:.3f} s long"
+    return seconds

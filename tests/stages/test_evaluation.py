@@ -34,10 +34,10 @@ def test_files_are_transcribed_and_bad_ones_named(tiny_checkpoint, tmp_path) -> 
     good, bad = tmp_path / "good.wav", tmp_path / "bad.wav"
     soundfile.write(good, np.random.default_rng(0).normal(0, 0.1, 8_000), 8_000)
     bad.write_text("no audio")
-    found = transcription.run(TranscribeSettings(model=str(tiny_checkpoint), files=(good, bad)))
+    found = list(transcription.run(TranscribeSettings(model=str(tiny_checkpoint), files=(good, bad))))
     assert found[0].text is not None and "not audio" in found[1].error
     with pytest.raises(DataError, match="none of the files"):
-        transcription.run(TranscribeSettings(model=str(tiny_checkpoint), files=(bad,)))
+        list(transcription.run(TranscribeSettings(model=str(tiny_checkpoint), files=(bad,))))
 
 
 @pytest.mark.parametrize(
