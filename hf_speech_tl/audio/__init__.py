@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from hf_speech_tl.audio.decode import Header, decode, read_header
+from hf_speech_tl.audio.decode import decode, read_header
 from hf_speech_tl.audio.fault import BadAudio
+from hf_speech_tl.audio.header import Header, plain_header
 from hf_speech_tl.audio.resample import RATE
 
-__all__ = ["RATE", "BadAudio", "Header", "decode", "read_header"]
+__all__ = ["RATE", "BadAudio", "Header", "decode", "plain_header", "read_header"]

@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 
 from hf_speech_tl.audio import BadAudio, read_header
 from hf_speech_tl.corpora.columns import Columns, find_columns
+from hf_speech_tl.corpora.files import content_digest, inside
 from hf_speech_tl.corpora.licence import licence_beside
-from hf_speech_tl.corpora.recordings import content_digest, inside
 from hf_speech_tl.corpora.splits import split_named, split_of_file
 from hf_speech_tl.corpora.table import READ, Recordings, digest
 from hf_speech_tl.errors import DataError
@@ -148,7 +148,11 @@ def _audio(source: bytes | Path | BadAudio, length: float | BadAudio) -> dict[st
     # The path beside the bytes is a name on somebody else's disk.
     place = {"bytes": source, "path": None} if isinstance(source, bytes) else {"bytes": None, "path": str(source)}
     content = source if isinstance(source, bytes) else source.read_bytes()
-    return {"audio": place, "seconds": length, "digest": content_digest(content)}
+    return {
+        "audio": place,
+        "seconds": length,
+        "digest": content_digest(lambda start, count: content[start : start + count], len(content)),
+    }
 
 
 def _string(row: dict[str, object], column: str | None) -> str | None:

@@ -6,16 +6,26 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import datasets
 import numpy as np
 import pyarrow as pa
 
-from hf_speech_tl.audio import decode
+from hf_speech_tl.audio import BadAudio, decode
 from hf_speech_tl.corpora.skipped import Skipped
 
 # A plain struct rather than datasets.Audio: that type decodes through torchcodec, which needs a system FFmpeg.
-_AUDIO = pa.struct([("bytes", pa.binary()), ("path", pa.string()), ("offset", pa.float64()), ("length", pa.float64())])
+_AUDIO = pa.struct(
+    [
+        ("bytes", pa.binary()),
+        ("path", pa.string()),
+        ("offset", pa.float64()),  # seconds
+        ("length", pa.float64()),
+        ("start", pa.int64()),  # bytes
+        ("size", pa.int64()),
+    ]
+)
 # What a reader of a layout hands over. `digest` stands for the content of the audio; `reason` is null for a good row.
 READ = pa.schema(
     [
@@ -30,6 +40,28 @@ READ = pa.schema(
         ("detail", pa.string()),
     ]
 )
+
+
+class ReadRow(NamedTuple):
+    """One row of READ. The audio is `content`, or the file `path`, or the `size` bytes of it from `start` on; of these,
+    `length` seconds from `offset` on."""
+
+    id: str
+    text: str | None
+    speaker: str | None
+    split: str | None
+    content: bytes | None = None
+    path: str | None = None
+    offset: float | None = None
+    length: float | None = None
+    start: int | None = None
+    size: int | None = None
+    seconds: float | None = None
+    digest: str | None = None
+    reason: str | None = None
+    detail: str | None = None
+
+
 SPLITS = ("train", "validation", "test")
 
 
@@ -50,10 +82,10 @@ class Recordings:
 class Corpus:
     """Three splits of the one table, and what a reader of the results must know about them.
 
-    Columns: id, audio {bytes, path, offset (seconds), length (seconds)}, text, speaker, seconds, source, lang; after
-    `screen` also transcript. `names` are those of the sources and `weights` how often an epoch holds a training row of
-    each. `fingerprint` is a hash of the content, the same wherever the files lie; `notes` say what was done about
-    splits.
+    Columns: id, audio {bytes, path, offset (seconds), length (seconds), start (bytes), size (bytes)}, text, speaker,
+    seconds, source, lang; after `screen` also transcript. `names` are those of the sources and `weights` how often an
+    epoch holds a training row of each. `fingerprint` is a hash of the content, the same wherever the files lie; `notes`
+    say what was done about splits.
     """
 
     train: datasets.Dataset
@@ -72,15 +104,38 @@ class Corpus:
         return any(weight != 1 for weight in self.weights)
 
 
+def read_table(rows: Sequence[ReadRow]) -> pa.Table:
+    """`rows` as a table with the columns of READ."""
+    columns = dict(zip(ReadRow._fields, zip(*rows, strict=True) if rows else [()] * len(ReadRow._fields), strict=True))
+    columns["bytes"] = columns["content"]
+    audio = pa.StructArray.from_arrays(
+        [pa.array(columns[field.name], field.type) for field in _AUDIO], fields=list(_AUDIO)
+    )
+    return pa.Table.from_arrays(
+        [audio if field.name == "audio" else pa.array(columns[field.name], field.type) for field in READ], schema=READ
+    )
+
+
 def samples(row_audio: Mapping[str, object]) -> np.ndarray:
     """Decodes the audio of one row, float32 `(samples,)` at 16 kHz. Raises BadAudio."""
-    content, path = row_audio["bytes"], row_audio["path"]
+    content, path, start = row_audio["bytes"], row_audio["path"], row_audio.get("start")
     offset, length = row_audio["offset"], row_audio["length"]
+    if isinstance(start, int):
+        content = _span(str(path), start, int(str(row_audio["size"])))
     return decode(
         content if isinstance(content, bytes) else Path(str(path)),
         offset=offset if isinstance(offset, float) else 0.0,
         length=length if isinstance(length, float) else None,
     )
+
+
+def _span(path: str, start: int, size: int) -> bytes:
+    try:
+        with open(path, "rb", buffering=0) as file:
+            file.seek(start)
+            return file.read(size)
+    except OSError as error:
+        raise BadAudio("missing file", f"{path}: {error.strerror or error}") from None
 
 
 def digest(lines: Iterable[Sequence[object]]) -> str:
