@@ -1,7 +1,7 @@
 """Length, rate and channels by the first and last kilobytes of a WAV, FLAC or Ogg Opus file.
 
-That takes some microseconds where opening a decoder takes some hundreds. What is in any way unusual is left to libsndfile
-(decode.py), which knows the many ways in which such files can be written, and broken.
+That takes some microseconds where opening a decoder takes some hundreds. What is in any way unusual is left to
+libsndfile (decode.py), which knows the many ways in which such files can be written, and broken.
 """
 
 from __future__ import annotations

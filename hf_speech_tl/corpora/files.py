@@ -23,7 +23,7 @@ Progress: TypeAlias = Callable[[int, int], None]  # hears how many of how many a
 _Given = TypeVar("_Given")
 _Got = TypeVar("_Got")
 
-_PIECE = 4_096  # bytes: a block of a disk
+_PIECE = 2_048  # bytes
 _TOGETHER = 256  # files a worker takes at once
 _THREADS = 8  # for few files, whose headers wait for the disk more than for the processor
 _MANY = 20_000  # files, from which on starting processes costs less than they save
@@ -119,26 +119,35 @@ class _Places:
 def _look(folder: Path, named: tuple[str, _State | None]) -> File | BadAudio:
     name, state = named
     try:
-        path = inside(folder, name) if state is None else Path(state.path)
-        header = None
-        if state is None:  # a link, or no file at all
-            header = read_header(path)
-        with path.open("rb", buffering=0) as file:
-            size = os.fstat(file.fileno()).st_size
-            start = file.read(3 * _PIECE)
-
-            def read(at: int, count: int) -> bytes:
-                if at + count <= len(start):
-                    return start[at : at + count]
-                file.seek(at)
-                return file.read(count)
-
-            header = header or plain_header(read, size) or read_header(path)
-            return File(str(path), header.seconds, content_digest(read, size))
+        if state is not None:
+            return _read(state.path, state.size)
+        path = inside(folder, name)
+        read_header(path)  # a link, or what is no file at all
+        return _read(str(path), path.stat().st_size)
     except BadAudio as fault:
         return fault
+
+
+def _read(path: str, size: int) -> File:
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     except OSError as error:
-        return BadAudio("unreadable", error.strerror or str(error))
+        raise BadAudio("unreadable", error.strerror or str(error)) from None
+    try:
+        start = os.read(handle, 3 * _PIECE)
+
+        def read(at: int, count: int) -> bytes:
+            if at + count <= len(start) or len(start) == size:
+                return start[at : at + count]
+            os.lseek(handle, at, os.SEEK_SET)
+            return os.read(handle, count)
+
+        header = plain_header(read, size) or read_header(Path(path))
+        return File(path, header.seconds, content_digest(read, size))
+    except OSError as error:
+        raise BadAudio("unreadable", error.strerror or str(error)) from None
+    finally:
+        os.close(handle)
 
 
 def _in_threads(do: Callable[[_Given], _Got], given: Sequence[_Given]) -> Iterator[_Got]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import datasets
 import numpy as np
@@ -138,6 +139,17 @@ def _span(path: str, start: int, size: int) -> bytes:
         raise BadAudio("missing file", f"{path}: {error.strerror or error}") from None
 
 
+def column(rows: datasets.Dataset, name: str) -> list[Any]:
+    """A column's values. Dataset's own way takes a selection's rows one by one, ten times as slow."""
+    values, selection = rows.data.column(name), rows._indices
+    return (values if selection is None else values.take(selection.column(0))).to_pylist()
+
+
+def select(rows: datasets.Dataset, places: np.ndarray) -> datasets.Dataset:
+    """The rows at `places`, as a list of numbers in memory; Dataset's own way takes a hash of that list."""
+    return rows.select(places, keep_in_memory=True, new_fingerprint=uuid.uuid4().hex)
+
+
 def digest(lines: Iterable[Sequence[object]]) -> str:
     """A hash of rows of plain values, the same on every machine."""
     state = hashlib.blake2b(digest_size=16)
@@ -167,5 +179,5 @@ def with_columns(rows: datasets.Dataset, columns: Mapping[str, Sequence[str | No
     return datasets.Dataset(
         table,
         indices_table=selection,
-        fingerprint=digest([(rows._fingerprint, sorted((name, list(values)) for name, values in columns.items()))]),
+        fingerprint=uuid.uuid4().hex,
     )
