@@ -2,7 +2,7 @@
 
 What there is to know of a file's rows is laid out once as Arrow in the cache of `datasets`, which can be mapped row by
 row as Parquet cannot. The audio stays where it is: a row names the bytes of its recording in the Parquet file itself.
-Where compression has changed or broken them up, they are copied.
+Where compression has changed or broken them up, it names the row group; only where that is large they are copied.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 
 from hf_speech_tl.audio import BadAudio, plain_header, read_header
 from hf_speech_tl.corpora.columns import Columns, find_columns
+from hf_speech_tl.corpora.embedded import SMALL_GROUP, bytes_of
 from hf_speech_tl.corpora.files import File, content_digest, look_at
 from hf_speech_tl.corpora.licence import licence_beside
 from hf_speech_tl.corpora.splits import split_named, split_of_file
@@ -63,7 +64,7 @@ def copied_note(rows: datasets.Dataset) -> str | None:
         return None
     return (
         f"{copied / 1e6:.0f} MB of audio that is compressed in its Parquet files lie in the cache as well; "
-        "to_parquet of datasets 5.2 leaves audio uncompressed, and nothing is copied"
+        "to_parquet of datasets 5.2 leaves audio uncompressed, and then nothing is copied"
     )
 
 
@@ -110,18 +111,19 @@ def _tables(parquet: pq.ParquetFile, columns: Columns, file: Path, split: str | 
     if columns.seconds != "seconds" or not _is_true(parquet, columns, file):
         columns = replace(columns, seconds=None)
     names = (columns.audio, columns.text, columns.id, columns.speaker, columns.seconds, columns.split)
-    number = 0
+    before = 0
     with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
         for group in range(parquet.num_row_groups):
-            chunk = _Chunk(content, parquet.metadata.row_group(group), columns.audio)
+            chunk, first = _Chunk(content, parquet.metadata, group, before, columns.audio), 0
             batches = parquet.iter_batches(_ROWS, [group], [name for name in names if name is not None])
             while True:
                 with _reading(file):
                     batch = next(batches, None)
                 if batch is None:
                     break
-                yield read_table(_rows(batch, columns, file, split, number, chunk))
-                number += len(batch)
+                yield read_table(_rows(batch, columns, file, split, first, chunk))
+                first += len(batch)
+            before += first
 
 
 def _is_true(parquet: pq.ParquetFile, columns: Columns, file: Path) -> bool:
@@ -142,15 +144,17 @@ def _is_true(parquet: pq.ParquetFile, columns: Columns, file: Path) -> bool:
 class _Chunk:
     """The audio of a row group as it stands in the file, in which recordings are found again one after another."""
 
-    def __init__(self, content: mmap.mmap, group: pq.RowGroupMetaData, audio: str) -> None:
-        self._content = content
-        leaves = [group.column(at) for at in range(group.num_columns)]
+    def __init__(self, content: mmap.mmap, metadata: pq.FileMetaData, group: int, before: int, audio: str) -> None:
+        """before: how many rows of the file stand in earlier groups; audio: the name of the column."""
+        self.group, self.before, self._content = group, before, content
+        leaves = [metadata.row_group(group).column(at) for at in range(metadata.num_columns)]
         leaf = next((leaf for leaf in leaves if leaf.path_in_schema in (audio, f"{audio}.bytes")), None)
         self._at, self._passed, self._misses = 0, 0, 0 if leaf else _MISSES
         if leaf:
             pages = leaf.data_page_offset, leaf.dictionary_page_offset
             self._at = min(page for page in pages if page is not None)
             self._end = self._at + leaf.total_compressed_size
+        self.small = leaf is not None and leaf.total_uncompressed_size <= SMALL_GROUP
 
     def find(self, recording: bytes) -> int | None:
         """Where in the file its bytes are, all and in a row; None where they are not."""
@@ -167,9 +171,9 @@ class _Chunk:
 
 
 def _rows(
-    batch: pa.RecordBatch, columns: Columns, file: Path, split: str | None, number: int, chunk: _Chunk
+    batch: pa.RecordBatch, columns: Columns, file: Path, split: str | None, first: int, chunk: _Chunk
 ) -> list[ReadRow]:
-    """The rows of a batch, of which the first is row `number` of the file."""
+    """The rows of a batch, which begins at row `first` of its row group."""
 
     def values(column: str | None) -> list[object]:
         return [None] * len(batch) if column is None else batch.column(column).to_pylist()
@@ -185,7 +189,7 @@ def _rows(
         *(values(column) for column in (columns.id, columns.text, columns.speaker, columns.split, columns.seconds)),
         strict=True,
     ):
-        number += 1
+        number = chunk.before + first + len(rows) + 1
         row = ReadRow(
             _string(id_) or (Path(name).stem if name else None) or f"{file.stem}-{number}",
             _string(text),
@@ -194,11 +198,14 @@ def _rows(
         )
         found = _length(content, said) if content is not None else files.get(name) if name else None
         if isinstance(found, float) and content is not None:
-            start = chunk.find(content)
             row = row._replace(seconds=found, digest=_digest(content))
             # The path beside the bytes is a name on somebody else's disk.
-            place = dict(content=content) if start is None else dict(path=path, start=start, size=len(content))
-            rows.append(row._replace(**place))
+            if (start := chunk.find(content)) is not None:
+                rows.append(row._replace(path=path, start=start, size=len(content)))
+            elif chunk.small:
+                rows.append(row._replace(path=path, group=chunk.group, row=first + len(rows)))
+            else:
+                rows.append(row._replace(content=content))
         elif isinstance(found, File):
             rows.append(row._replace(path=found.path, seconds=found.seconds, digest=found.digest))
         else:
@@ -209,13 +216,13 @@ def _rows(
 
 def _audio(cells: pa.Array) -> tuple[list[bytes | None], list[str | None]]:
     """The bytes in the cells of the audio column, and the paths."""
-    if pa.types.is_struct(cells.type):
-        contents, names = (
-            pc.struct_field(cells, name).to_pylist() if cells.type.get_field_index(name) >= 0 else [None] * len(cells)
-            for name in ("bytes", "path")
-        )
+    contents = bytes_of(cells).to_pylist()
+    if not pa.types.is_struct(cells.type):
+        names = contents
+    elif cells.type.get_field_index("path") >= 0:
+        names = pc.struct_field(cells, "path").to_pylist()
     else:
-        contents = names = cells.to_pylist()
+        names = [None] * len(cells)
     return (
         [content if isinstance(content, bytes) else None for content in contents],
         [name if isinstance(name, str) else None for name in names],

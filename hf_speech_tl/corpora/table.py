@@ -13,7 +13,8 @@ import datasets
 import numpy as np
 import pyarrow as pa
 
-from hf_speech_tl.audio import BadAudio, decode
+from hf_speech_tl.audio import decode
+from hf_speech_tl.corpora.embedded import read_bytes, read_row
 from hf_speech_tl.corpora.skipped import Skipped
 
 # A plain struct rather than datasets.Audio: that type decodes through torchcodec, which needs a system FFmpeg.
@@ -25,6 +26,8 @@ _AUDIO = pa.struct(
         ("length", pa.float64()),
         ("start", pa.int64()),  # bytes
         ("size", pa.int64()),
+        ("group", pa.int32()),  # of a Parquet file
+        ("row", pa.int32()),
     ]
 )
 # What a reader of a layout hands over. `digest` stands for the content of the audio; `reason` is null for a good row.
@@ -44,8 +47,8 @@ READ = pa.schema(
 
 
 class ReadRow(NamedTuple):
-    """One row of READ. The audio is `content`, or the file `path`, or the `size` bytes of it from `start` on; of these,
-    `length` seconds from `offset` on."""
+    """One row of READ. The audio is `content`, or the file `path`, or the `size` bytes of it from `start` on, or what
+    `row` of its row group `group` holds; of this, `length` seconds from `offset` on."""
 
     id: str
     text: str | None
@@ -57,6 +60,8 @@ class ReadRow(NamedTuple):
     length: float | None = None
     start: int | None = None
     size: int | None = None
+    group: int | None = None
+    row: int | None = None
     seconds: float | None = None
     digest: str | None = None
     reason: str | None = None
@@ -83,10 +88,10 @@ class Recordings:
 class Corpus:
     """Three splits of the one table, and what a reader of the results must know about them.
 
-    Columns: id, audio {bytes, path, offset (seconds), length (seconds), start (bytes), size (bytes)}, text, speaker,
-    seconds, source, lang; after `screen` also transcript. `names` are those of the sources and `weights` how often an
-    epoch holds a training row of each. `fingerprint` is a hash of the content, the same wherever the files lie; `notes`
-    say what was done about splits.
+    Columns: id, audio {bytes, path, offset (seconds), length (seconds), start (bytes), size (bytes), group, row}, text,
+    speaker, seconds, source, lang; after `screen` also transcript. `names` are those of the sources and `weights` how
+    often an epoch holds a training row of each. `fingerprint` is a hash of the content, the same wherever the files
+    lie; `notes` say what was done about splits.
     """
 
     train: datasets.Dataset
@@ -119,24 +124,18 @@ def read_table(rows: Sequence[ReadRow]) -> pa.Table:
 
 def samples(row_audio: Mapping[str, object]) -> np.ndarray:
     """Decodes the audio of one row, float32 `(samples,)` at 16 kHz. Raises BadAudio."""
-    content, path, start = row_audio["bytes"], row_audio["path"], row_audio.get("start")
+    content, path = row_audio["bytes"], row_audio["path"]
+    start, size, group, row = (row_audio.get(name) for name in ("start", "size", "group", "row"))
     offset, length = row_audio["offset"], row_audio["length"]
-    if isinstance(start, int):
-        content = _span(str(path), start, int(str(row_audio["size"])))
+    if isinstance(start, int) and isinstance(size, int):
+        content = read_bytes(str(path), start, size)
+    elif isinstance(group, int) and isinstance(row, int):
+        content = read_row(str(path), group, row)
     return decode(
         content if isinstance(content, bytes) else Path(str(path)),
         offset=offset if isinstance(offset, float) else 0.0,
         length=length if isinstance(length, float) else None,
     )
-
-
-def _span(path: str, start: int, size: int) -> bytes:
-    try:
-        with open(path, "rb", buffering=0) as file:
-            file.seek(start)
-            return file.read(size)
-    except OSError as error:
-        raise BadAudio("missing file", f"{path}: {error.strerror or error}") from None
 
 
 def column(rows: datasets.Dataset, name: str) -> list[Any]:
