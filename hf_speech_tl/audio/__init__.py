@@ -5,8 +5,9 @@ from __future__ import annotations
 from hf_speech_tl.audio.augment import add_noise, reverberate
 from hf_speech_tl.audio.background import Background
 from hf_speech_tl.audio.chain import backgrounds, draw, in_order
-from hf_speech_tl.audio.decode import Header, decode, read_header
+from hf_speech_tl.audio.decode import decode, read_header
 from hf_speech_tl.audio.fault import BadAudio
+from hf_speech_tl.audio.header import Header, plain_header
 from hf_speech_tl.audio.resample import RATE
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "decode",
     "draw",
     "in_order",
+    "plain_header",
     "read_header",
     "reverberate",
 ]

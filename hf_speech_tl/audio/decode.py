@@ -6,7 +6,6 @@ import io
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,24 +14,15 @@ import soundfile
 
 from hf_speech_tl.audio.container import missing_bytes
 from hf_speech_tl.audio.fault import BadAudio
+from hf_speech_tl.audio.header import RATES, Header
 from hf_speech_tl.audio.media import decode_media, media_format, media_header
 from hf_speech_tl.audio.resample import resample
 
-_RATES = range(1_000, 768_001)  # Hz: outside of it the header is damaged, and resampling would ask for gigabytes
 _SILENCE = 1e-4  # of full scale, -80 dBFS: three steps of a 16-bit recording
 # Samples. Of a FLAC whose encoder could not go back to fill in their number, libsndfile says 2^63 - 1.
 _COUNTABLE = 1 << 48
 _BLOCK = 1 << 20  # samples decoded at once, so that a header that lies about the length costs no memory
 _EARLY = 0.1  # seconds that a recording may end before its header says so: padding of lossy formats
-
-
-@dataclass(frozen=True)
-class Header:
-    """What the header of a recording says: seconds, samples a second, channels."""
-
-    seconds: float
-    rate: int
-    channels: int
 
 
 class _Stream(soundfile.SoundFile):
@@ -54,7 +44,7 @@ def read_header(source: bytes | Path) -> Header:
             with _stream(handle) as stream:
                 frames = stream.frames if stream.frames <= _COUNTABLE else _count(stream)
                 header = Header(frames / stream.samplerate, stream.samplerate, stream.channels)
-    if header.rate not in _RATES:
+    if header.rate not in RATES:
         raise BadAudio("not audio", f"at {header.rate} Hz")
     if header.seconds <= 0:
         raise BadAudio("empty", "no samples")
@@ -131,7 +121,7 @@ def _stream(handle: BinaryIO) -> Iterator[_Stream]:
         detail = getattr(error, "error_string", "no header").strip()
         raise BadAudio("truncated" if missing else "not audio", detail) from None
     with stream:
-        if stream.format == "RAW" or stream.samplerate not in _RATES:
+        if stream.format == "RAW" or stream.samplerate not in RATES:
             raise BadAudio("not audio", f"{stream.format} at {stream.samplerate} Hz")
         if missing:
             raise BadAudio("truncated", f"the header promises {missing} bytes more than the file holds")

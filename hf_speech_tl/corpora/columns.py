@@ -27,18 +27,28 @@ class Columns:
     split: str | None
 
 
+def audio_column(found: Sequence[str]) -> str | None:
+    """The column of recordings among `found`, whatever its case."""
+    known = _known(found)
+    return next((known[name] for name in _AUDIO if name in known), None)
+
+
+def _known(found: Sequence[str]) -> dict[str, str]:
+    return {name.strip().lower(): name for name in reversed(found)}
+
+
 def find_columns(found: Sequence[str], where: str, text_column: str | None) -> Columns:
     """The columns among `found`, whatever their case. Raises DataError where audio or transcripts are not to be seen.
 
     `text_column` is the user's word for the column of transcripts; `where` names the file in the message.
     """
-    known = {name.strip().lower(): name for name in reversed(found)}
+    known = _known(found)
     listed = ", ".join(found) or "none"
 
     def one_of(names: Sequence[str]) -> str | None:
         return next((known[name] for name in names if name in known), None)
 
-    audio = one_of(_AUDIO)
+    audio = audio_column(found)
     if audio is None:
         raise DataError(f"{where} has no column of recordings: it needs one of {', '.join(_AUDIO)}, and has {listed}.")
     text = one_of(_TEXT) if text_column is None else one_of([text_column.strip().lower()])

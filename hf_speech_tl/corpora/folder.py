@@ -89,13 +89,13 @@ def _files(folder: Path) -> list[Path]:
         inner[:] = [name for name in inner if not name.startswith((".", "__MACOSX"))]
         paths = [os.path.join(parent, name) for name in names if not name.startswith(".")]
         found += [
-            Path(path)
+            path
             for path in paths
             if not os.path.islink(path)
             or os.path.splitext(path)[1].lower() in AUDIO
             or Path(os.path.realpath(path)).is_relative_to(home)
         ]
-    return sorted(found)
+    return [Path(path) for path in sorted(found, key=lambda path: path.split(os.sep))]
 
 
 def _row(file: Path, folder: Path, texts: set[Path]) -> Row:

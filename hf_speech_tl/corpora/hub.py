@@ -10,7 +10,7 @@ from huggingface_hub import get_cached_repo_tree, snapshot_download
 from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
 from hf_speech_tl.corpora.licence import licence_beside
-from hf_speech_tl.corpora.parquet import read_parquet_files
+from hf_speech_tl.corpora.parquet import copied_note, read_parquet_files
 from hf_speech_tl.corpora.splits import split_of_file
 from hf_speech_tl.corpora.table import Recordings
 from hf_speech_tl.errors import DataError, SettingsError
@@ -22,7 +22,7 @@ def read_hub(repo: str, config: str | None, text_column: str | None) -> Recordin
     """The recordings of the dataset `repo`; what was downloaded once is read from the Hub's cache, offline too."""
     folder, files = _download(repo, config)
     rows = read_parquet_files([folder / name for name in files], folder, text_column)
-    return Recordings(rows, licence_beside(_fetched(repo, "main", ["README.md"])))
+    return Recordings(rows, licence_beside(_fetched(repo, "main", ["README.md"])), copied_note(rows))
 
 
 def _download(repo: str, config: str | None) -> tuple[Path, list[str]]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import datasets
+import numpy as np
 import pyarrow.compute as pc
 
 from hf_speech_tl.corpora.folder import read_annotation, read_folder
@@ -18,14 +20,13 @@ from hf_speech_tl.corpora.skipped import Skipped, reasons
 from hf_speech_tl.corpora.sources import Place, find_source
 from hf_speech_tl.corpora.splits import SplitRow, assign_splits, shared_texts
 from hf_speech_tl.corpora.starter import read_starter
-from hf_speech_tl.corpora.table import SPLITS, Corpus, Recordings, digest, with_columns
+from hf_speech_tl.corpora.table import SPLITS, Corpus, ReadRow, Recordings, digest, select, with_columns
 from hf_speech_tl.errors import DataError, SettingsError
 from hf_speech_tl.languages import Language, find_language
 from hf_speech_tl.settings import Source
 
 
-@dataclass(frozen=True)
-class _Row:
+class _Row(NamedTuple):
     """A good row: its number in the table of all sources, its id, what decides its split, its offset and length."""
 
     number: int
@@ -82,10 +83,8 @@ def load_corpus(
     if any(place.layout == "starter" for place in places):
         notes += ("the starter speech is made by a synthesiser: error rates on it say nothing about people",)
     table = _one_table(places, read, rows, language.tag)
-    train, validation, test = (
-        table.select([row.number for row, home in zip(rows, splits, strict=True) if home == split], keep_in_memory=True)
-        for split in SPLITS
-    )
+    numbers, homes = np.array([row.number for row in rows]), np.array(splits)
+    train, validation, test = (select(table, numbers[homes == split]) for split in SPLITS)
     content = (
         (split, row.id, row.key.digest, *row.piece, row.key.text, row.key.speaker, language.tag)
         for row, split in zip(rows, splits, strict=True)
@@ -130,12 +129,12 @@ def _read(place: Place, language: Language, text_column: str | None, tier: str |
 def _sorted_out(rows: datasets.Dataset, source: str, start: int) -> tuple[list[_Row], list[Skipped]]:
     """The good rows of a source, numbered from `start`, and the bad ones. Raises DataError where most are bad."""
     good, bad = [], []
-    for number, (row, offset, length) in enumerate(_plain(rows), start):
-        if row["reason"] is not None:
-            bad.append(Skipped(row["id"] or "", row["split"] or "", source, row["reason"], row["detail"] or ""))
+    for number, row in enumerate(_plain(rows), start):
+        if row.reason is not None:
+            bad.append(Skipped(row.id, row.split or "", source, row.reason, row.detail or ""))
             continue
-        key = SplitRow(row["split"], source, row["speaker"], row["text"], row["digest"] or "")
-        good.append(_Row(number, row["id"] or "", key, (offset, length)))
+        key = SplitRow(row.split, source, row.speaker, row.text, row.digest or "")
+        good.append(_Row(number, row.id, key, (row.offset, row.length)))
     if 2 * len(bad) > len(rows):
         raise DataError(
             f"--data {source}: {len(bad)} of {len(rows)} recordings cannot be used: {reasons(bad)}. "
@@ -144,12 +143,14 @@ def _sorted_out(rows: datasets.Dataset, source: str, start: int) -> tuple[list[_
     return good, bad
 
 
-def _plain(rows: datasets.Dataset) -> Iterator[tuple[dict[str, str | None], float | None, float | None]]:
-    """The rows without their audio, which stays on the disk; and offset and length of the piece."""
+def _plain(rows: datasets.Dataset) -> Iterator[ReadRow]:
+    """The rows without the bytes of their audio, which stay on the disk."""
+    words = ("id", "text", "speaker", "split", "digest", "reason", "detail")
     for batch in rows.data.table.to_batches():
-        words = batch.select(["id", "text", "speaker", "split", "digest", "reason", "detail"]).to_pylist()
-        offsets, lengths = (pc.struct_field(batch.column("audio"), name).to_pylist() for name in ("offset", "length"))
-        yield from zip(words, offsets, lengths, strict=True)
+        columns = {name: batch.column(name) for name in words}
+        columns |= {name: pc.struct_field(batch.column("audio"), name) for name in ("offset", "length")}
+        for values in zip(*(column.to_pylist() for column in columns.values()), strict=True):
+            yield ReadRow(**dict(zip(columns, values, strict=True)))
 
 
 def _told_apart(rows: Iterable[_Row]) -> tuple[list[_Row], list[Skipped]]:
@@ -172,7 +173,7 @@ def _told_apart(rows: Iterable[_Row]) -> tuple[list[_Row], list[Skipped]]:
             count[row.id] += 1
             name = f"{row.id}#{count[row.id] + 1}"
         taken.add(name)
-        kept.append(replace(row, id=name))
+        kept.append(row if name == row.id else row._replace(id=name))
     return kept, doubled
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -14,6 +16,7 @@ from hf_speech_tl.corpora.splits import split_named, split_of_file
 from hf_speech_tl.corpora.table import Recordings
 from hf_speech_tl.errors import DataError
 
+_EXTENSION = re.compile(r"\.\w{1,5}$")
 MANIFESTS = {
     ".jsonl": 'one JSON object a line, such as {"audio": "a.wav", "text": "..."}',
     ".csv": "a first line with the names of the columns, then a line a recording, fields separated by commas",
@@ -40,11 +43,34 @@ def manifest_rows(file: Path, folder: Path, text_column: str | None, clips: str 
         raise DataError(f"{file.name} is not in UTF-8; save it as UTF-8.")
     columns = find_columns(found, file.name, text_column)
     within = file.relative_to(folder)
-    return [_row(line, columns, within, clips) for line in lines]
+    places, split = _Places(within.parent / clips), split_of_file(within)
+    return [_row(line, columns, f"{within.name}:{line.number}", split, places) for line in lines]
 
 
-def _row(line: Line, columns: Columns, manifest: Path, clips: str) -> Row:
-    place, split = f"{manifest.name}:{line.number}", split_of_file(manifest)
+class _Places:
+    """Names in a manifest to paths in the corpus folder; what their folders say is found out once for each."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._of_folder = functools.cache(self._folder)
+
+    def find(self, name: str) -> tuple[str, str | None]:
+        """The path, and the split that a folder in the name says."""
+        if os.sep != "/":
+            name = name.replace(os.sep, "/")
+        last = name[name.rfind("/") + 1 :]
+        if last in ("", ".", ".."):
+            return (self._home / name).as_posix(), None
+        before, split = self._of_folder(name[: len(name) - len(last)])
+        return before + last, split
+
+    def _folder(self, name: str) -> tuple[str, str | None]:
+        path = (self._home / name).as_posix()
+        split = next((found for part in PurePosixPath(name).parts if (found := split_named(part))), None)
+        return "" if path == "." else f"{path.rstrip('/')}/", split
+
+
+def _row(line: Line, columns: Columns, place: str, split: str | None, places: _Places) -> Row:
     if line.fault is not None:
         return Row(place, "", split=split, reason="broken line", detail=line.fault)
     name, text = line.fields.get(columns.audio), line.fields.get(columns.text)
@@ -60,9 +86,8 @@ def _row(line: Line, columns: Columns, manifest: Path, clips: str) -> Row:
         offset, length = _piece(said, _string(line.fields, columns.seconds))
     except ValueError:
         return Row(place, name, split=split, reason="no such piece", detail="offset and duration are not seconds")
-    path = (manifest.parent / clips / name).as_posix()
-    inner = next((found for part in PurePosixPath(name).parts[:-1] if (found := split_named(part))), None)
-    stem = re.sub(r"\.\w{1,5}$", "", path) + ("" if offset is None else f"@{said}")
+    path, inner = places.find(name)
+    stem = _EXTENSION.sub("", path) + ("" if offset is None else f"@{said}")
     return Row(
         id=_string(line.fields, columns.id) or stem,
         name=path,
@@ -83,4 +108,4 @@ def _piece(offset: str | None, duration: str | None) -> tuple[float | None, floa
 
 def _string(fields: Mapping[str, object], column: str | None) -> str | None:
     value = None if column is None else fields.get(column)
-    return None if value is None or not str(value).strip() else str(value).strip()
+    return None if value is None else str(value).strip() or None

@@ -1,47 +1,71 @@
 """Parquet files with the recordings inside, as `datasets` writes them and the Hub keeps them.
 
-Parquet cannot be memory-mapped row by row, so each file is laid out once as Arrow in the cache of `datasets`, its audio
-as it stands; from then on it is read from there.
+What there is to know of a file's rows is laid out once as Arrow in the cache of `datasets`, which can be mapped row by
+row as Parquet cannot. The audio stays where it is: a row names the bytes of its recording in the Parquet file itself.
+Where compression has changed or broken them up, it names the row group; only where that is large they are copied.
 """
 
 from __future__ import annotations
 
+import math
+import mmap
 import os
 import uuid
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeGuard
 
 import datasets
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from hf_speech_tl.audio import BadAudio, read_header
+from hf_speech_tl.audio import BadAudio, plain_header, read_header
 from hf_speech_tl.corpora.columns import Columns, find_columns
+from hf_speech_tl.corpora.embedded import SMALL_GROUP, bytes_of
+from hf_speech_tl.corpora.files import File, content_digest, look_at
 from hf_speech_tl.corpora.licence import licence_beside
-from hf_speech_tl.corpora.recordings import content_digest, inside
 from hf_speech_tl.corpora.splits import split_named, split_of_file
-from hf_speech_tl.corpora.table import READ, Recordings, digest
+from hf_speech_tl.corpora.table import READ, ReadRow, Recordings, digest, read_table
 from hf_speech_tl.errors import DataError
 
-_LAYOUT = 1  # of the cached file: a new number when what is written below changes
+_LAYOUT = 2  # of the cached file: a new number when what is written below changes
 _ROWS = 128  # read at once: some tens of megabytes of uncompressed audio
-_THREADS = 4
+_CHECKED = 4  # recordings of a row group, whose seconds are compared with their headers
+_OFF = 0.05  # of a recording's length, that a column of seconds may be off, and at least as many seconds
+_MARK = 64  # bytes at the start of a recording, by which it is looked for
+_AROUND = 4_096  # bytes between two recordings: their lengths, headers of pages and of compressed blocks
+_MISSES = 8  # recordings in a row that are not there as they are: then nor are the others of the row group
+_WORTH_A_NOTE = 100  # MB
 
 
 def read_parquet(path: Path, text_column: str | None) -> Recordings:
     """The recordings of a Parquet file, or of all in a folder; splits by a column `split`, else by file name."""
     if path.is_file():
-        return Recordings(read_parquet_files([path], path.parent, text_column), licence_beside(path))
-    files = [file for file in sorted(path.rglob("*.parquet")) if not file.name.startswith(".")]
-    return Recordings(read_parquet_files(files, path, text_column), licence_beside(path))
+        files, folder = [path], path.parent
+    else:
+        files, folder = [file for file in sorted(path.rglob("*.parquet")) if not file.name.startswith(".")], path
+    rows = read_parquet_files(files, folder, text_column)
+    return Recordings(rows, licence_beside(path), copied_note(rows))
 
 
 def read_parquet_files(files: Sequence[Path], folder: Path, text_column: str | None) -> datasets.Dataset:
     """The rows of `files`, with the columns of READ; below `folder` their names say which split they are."""
     laid_out = [datasets.Dataset.from_file(str(_arrow_of(file, folder, text_column))) for file in files]
     return datasets.concatenate_datasets(laid_out)
+
+
+def copied_note(rows: datasets.Dataset) -> str | None:
+    """A word on how much of the audio is in the cache as well, where that is much."""
+    copied = pc.sum(pc.binary_length(pc.struct_field(rows.data.column("audio"), "bytes"))).as_py() or 0
+    if copied < _WORTH_A_NOTE * 1e6:
+        return None
+    return (
+        f"{copied / 1e6:.0f} MB of audio that is compressed in its Parquet files lie in the cache as well; "
+        "to_parquet of datasets 5.2 leaves audio uncompressed, and then nothing is copied"
+    )
 
 
 def _arrow_of(file: Path, folder: Path, text_column: str | None) -> Path:
@@ -59,8 +83,8 @@ def _arrow_of(file: Path, folder: Path, text_column: str | None) -> Path:
     try:
         half.parent.mkdir(parents=True, exist_ok=True)
         with pa.OSFile(str(half), "wb") as sink, pa.ipc.new_stream(sink, READ) as writer:
-            for batch in _batches(parquet, columns, file, split):
-                writer.write_batch(batch)
+            for table in _tables(parquet, columns, file, split):
+                writer.write_table(table)
         os.replace(half, cached)  # whole or not at all, also when two processes write it
     except OSError as error:
         raise DataError(
@@ -82,85 +106,150 @@ def _reading(file: Path) -> Iterator[None]:
         raise DataError(f"{file.name} cannot be read as Parquet: {str(error).splitlines()[0]}") from error
 
 
-def _batches(parquet: pq.ParquetFile, columns: Columns, file: Path, split: str | None) -> Iterator[pa.RecordBatch]:
+def _tables(parquet: pq.ParquetFile, columns: Columns, file: Path, split: str | None) -> Iterator[pa.Table]:
     # A column `duration` may as well count milliseconds; the header knows.
-    seconds = columns.seconds if columns.seconds == "seconds" else None
-    names = [columns.audio, columns.text, columns.id, columns.speaker, seconds, columns.split]
-    wanted = [name for name in names if name is not None]
-    number = 0
-    batches = parquet.iter_batches(_ROWS, columns=wanted)
-    with ThreadPoolExecutor(_THREADS) as pool:
-        while True:
-            with _reading(file):
-                batch = next(batches, None)
-            if batch is None:
-                return
-            rows = batch.to_pylist()
-            sources = list(pool.map(lambda row: _source(row[columns.audio], file.parent), rows))
-            lengths = list(pool.map(_length, sources, [_number(row, seconds) for row in rows]))
-            read = []
-            for row, source, length in zip(rows, sources, lengths, strict=True):
-                number += 1
-                read.append(
-                    {
-                        "id": _string(row, columns.id) or _name(row[columns.audio]) or f"{file.stem}-{number}",
-                        "text": _string(row, columns.text),
-                        "speaker": _string(row, columns.speaker),
-                        "split": split_named(_string(row, columns.split) or "") or split,
-                        **_audio(source, length),
-                    }
-                )
-            yield pa.RecordBatch.from_pylist(read, schema=READ)
+    if columns.seconds != "seconds" or not _is_true(parquet, columns, file):
+        columns = replace(columns, seconds=None)
+    names = (columns.audio, columns.text, columns.id, columns.speaker, columns.seconds, columns.split)
+    before = 0
+    with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        for group in range(parquet.num_row_groups):
+            chunk, first = _Chunk(content, parquet.metadata, group, before, columns.audio), 0
+            batches = parquet.iter_batches(_ROWS, [group], [name for name in names if name is not None])
+            while True:
+                with _reading(file):
+                    batch = next(batches, None)
+                if batch is None:
+                    break
+                yield read_table(_rows(batch, columns, file, split, first, chunk))
+                first += len(batch)
+            before += first
 
 
-def _source(audio: object, folder: Path) -> bytes | Path | BadAudio:
-    """What a cell of the audio column holds: bytes, the path of a file beside the Parquet file, or nothing of use."""
-    content = audio.get("bytes") if isinstance(audio, dict) else audio
-    path = audio.get("path") if isinstance(audio, dict) else audio
-    if isinstance(content, bytes):
-        return content
-    try:
-        return (
-            inside(folder, path)
-            if isinstance(path, str) and path
-            else BadAudio("missing file", "neither bytes nor a path")
+def _is_true(parquet: pq.ParquetFile, columns: Columns, file: Path) -> bool:
+    """Whether the seconds of the first recordings of each row group are those of their headers."""
+    for group in range(parquet.num_row_groups):
+        with _reading(file):
+            batch = next(parquet.iter_batches(_CHECKED, [group], [columns.audio, "seconds"]), None)
+        if batch is None:
+            continue
+        contents, _ = _audio(batch.column(columns.audio))
+        for content, said in zip(contents, batch.column("seconds").to_pylist(), strict=True):
+            length = _length(content) if content and _is_length(said) else None
+            if isinstance(length, float) and abs(length - said) > _OFF * max(1.0, length):
+                return False
+    return True
+
+
+class _Chunk:
+    """The audio of a row group as it stands in the file, in which recordings are found again one after another."""
+
+    def __init__(self, content: mmap.mmap, metadata: pq.FileMetaData, group: int, before: int, audio: str) -> None:
+        """before: how many rows of the file stand in earlier groups; audio: the name of the column."""
+        self.group, self.before, self._content = group, before, content
+        leaves = [metadata.row_group(group).column(at) for at in range(metadata.num_columns)]
+        leaf = next((leaf for leaf in leaves if leaf.path_in_schema in (audio, f"{audio}.bytes")), None)
+        self._at, self._passed, self._misses = 0, 0, 0 if leaf else _MISSES
+        if leaf:
+            pages = leaf.data_page_offset, leaf.dictionary_page_offset
+            self._at = min(page for page in pages if page is not None)
+            self._end = self._at + leaf.total_compressed_size
+        self.small = leaf is not None and leaf.total_uncompressed_size <= SMALL_GROUP
+
+    def find(self, recording: bytes) -> int | None:
+        """Where in the file its bytes are, all and in a row; None where they are not."""
+        if self._misses == _MISSES:
+            return None
+        self._passed += len(recording)
+        near = min(self._end, self._at + self._passed + _AROUND * (1 + self._misses))
+        at = self._content.find(recording[:_MARK], self._at, near)
+        if at < 0 or self._content[at : at + len(recording)] != recording:
+            self._misses += 1
+            return None
+        self._at, self._passed, self._misses = at + len(recording), 0, 0
+        return at
+
+
+def _rows(
+    batch: pa.RecordBatch, columns: Columns, file: Path, split: str | None, first: int, chunk: _Chunk
+) -> list[ReadRow]:
+    """The rows of a batch, which begins at row `first` of its row group."""
+
+    def values(column: str | None) -> list[object]:
+        return [None] * len(batch) if column is None else batch.column(column).to_pylist()
+
+    path = os.path.realpath(file)
+    contents, names = _audio(batch.column(columns.audio))
+    beside = [name for content, name in zip(contents, names, strict=True) if content is None and name]
+    files = look_at(file.parent, dict.fromkeys(beside))
+    rows = []
+    for content, name, id_, text, speaker, named, said in zip(
+        contents,
+        names,
+        *(values(column) for column in (columns.id, columns.text, columns.speaker, columns.split, columns.seconds)),
+        strict=True,
+    ):
+        number = chunk.before + first + len(rows) + 1
+        row = ReadRow(
+            _string(id_) or (Path(name).stem if name else None) or f"{file.stem}-{number}",
+            _string(text),
+            _string(speaker),
+            split_named(_string(named) or "") or split,
         )
-    except BadAudio as fault:
-        return fault
+        found = _length(content, said) if content is not None else files.get(name) if name else None
+        if isinstance(found, float) and content is not None:
+            row = row._replace(seconds=found, digest=_digest(content))
+            # The path beside the bytes is a name on somebody else's disk.
+            if (start := chunk.find(content)) is not None:
+                rows.append(row._replace(path=path, start=start, size=len(content)))
+            elif chunk.small:
+                rows.append(row._replace(path=path, group=chunk.group, row=first + len(rows)))
+            else:
+                rows.append(row._replace(content=content))
+        elif isinstance(found, File):
+            rows.append(row._replace(path=found.path, seconds=found.seconds, digest=found.digest))
+        else:
+            fault = found if isinstance(found, BadAudio) else BadAudio("missing file", "neither bytes nor a path")
+            rows.append(row._replace(reason=fault.reason, detail=fault.detail))
+    return rows
 
 
-def _length(source: bytes | Path | BadAudio, seconds: float | None) -> float | BadAudio:
-    if isinstance(source, BadAudio):
-        return source
-    if seconds is not None and 0 < seconds < float("inf") and source and isinstance(source, bytes):
-        return seconds
+def _audio(cells: pa.Array) -> tuple[list[bytes | None], list[str | None]]:
+    """The bytes in the cells of the audio column, and the paths."""
+    contents = bytes_of(cells).to_pylist()
+    if not pa.types.is_struct(cells.type):
+        names = contents
+    elif cells.type.get_field_index("path") >= 0:
+        names = pc.struct_field(cells, "path").to_pylist()
+    else:
+        names = [None] * len(cells)
+    return (
+        [content if isinstance(content, bytes) else None for content in contents],
+        [name if isinstance(name, str) else None for name in names],
+    )
+
+
+def _length(content: bytes, said: object = None) -> float | BadAudio:
+    """Seconds of a recording: what a column says, where it does, else what its header says."""
+    if content and _is_length(said):
+        return float(said)
     try:
-        return read_header(source).seconds
+        return (plain_header(_reader(content), len(content)) or read_header(content)).seconds
     except BadAudio as fault:
         return fault
 
 
-def _audio(source: bytes | Path | BadAudio, length: float | BadAudio) -> dict[str, object]:
-    if isinstance(source, BadAudio) or isinstance(length, BadAudio):
-        fault = length if isinstance(length, BadAudio) else source
-        assert isinstance(fault, BadAudio)
-        return {"reason": fault.reason, "detail": fault.detail}
-    # The path beside the bytes is a name on somebody else's disk.
-    place = {"bytes": source, "path": None} if isinstance(source, bytes) else {"bytes": None, "path": str(source)}
-    content = source if isinstance(source, bytes) else source.read_bytes()
-    return {"audio": place, "seconds": length, "digest": content_digest(content)}
+def _is_length(said: object) -> TypeGuard[float]:
+    return isinstance(said, int | float) and 0 < said < math.inf
 
 
-def _string(row: dict[str, object], column: str | None) -> str | None:
-    value = None if column is None else row[column]
+def _digest(content: bytes) -> str:
+    return content_digest(_reader(content), len(content))
+
+
+def _reader(content: bytes) -> Callable[[int, int], bytes]:
+    return lambda start, count: content[start : start + count]
+
+
+def _string(value: object) -> str | None:
     return None if value is None or value == "" else str(value)
-
-
-def _number(row: dict[str, object], column: str | None) -> float | None:
-    value = None if column is None else row[column]
-    return float(value) if isinstance(value, int | float) else None
-
-
-def _name(audio: object) -> str | None:
-    path = audio.get("path") if isinstance(audio, dict) else audio
-    return Path(path).stem if isinstance(path, str) and path else None

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import functools
-import unicodedata
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
 
 import datasets
+import numpy as np
 
 from hf_speech_tl.audio import BadAudio
 from hf_speech_tl.corpora.skipped import Skipped, reasons
-from hf_speech_tl.corpora.table import SPLITS, Corpus, digest, samples, with_columns
+from hf_speech_tl.corpora.table import SPLITS, Corpus, column, digest, samples, select, with_columns
 from hf_speech_tl.errors import DataError
 from hf_speech_tl.languages import NORMALISER_VERSION, Language, Unspeakable, transcript
 
 # Decoding runs at some 800 times real time on a processor: 20 h take a minute on two. Beyond that a bad clip is found
 # when a training batch first needs it, and another one taken instead; validation and test are always decoded.
 _DECODED_HOURS = 20
+# Unicode's category Cc, but for tab and the ends of lines.
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _TOGETHER = 64  # clips held in memory at once while they are decoded
 
 _Fault = tuple[str, str]  # reason, detail
@@ -46,7 +49,7 @@ def screen(
     half of a split is bad.
     """
     splits: dict[str, datasets.Dataset] = {name: getattr(corpus, name) for name in SPLITS}
-    seconds = {name: rows["seconds"][:] for name, rows in splits.items()}
+    seconds = {name: column(rows, "seconds") for name, rows in splits.items()}
     texts = {name: _transcripts(rows, language, units, simplify) for name, rows in splits.items()}
     faults = {name: _by_header(seconds[name], texts[name], max_seconds, min_seconds, frames_of) for name in SPLITS}
     notes = corpus.notes
@@ -70,20 +73,20 @@ def screen(
     kept = {name: _kept(rows, texts[name], faults[name]) for name, rows in splits.items()}
     content = [
         (corpus.fingerprint, NORMALISER_VERSION, units, simplify),
-        *((name, rows["id"][:], rows["transcript"][:]) for name, rows in kept.items()),
+        *((name, column(rows, "id"), column(rows, "transcript")) for name, rows in kept.items()),
     ]
     return replace(corpus, **kept, skipped=(*corpus.skipped, *skipped), fingerprint=digest(content), notes=notes)
 
 
 def _transcripts(rows: datasets.Dataset, language: Language, units: str, simplify: bool) -> list[str | _Fault]:
     read = functools.cache(lambda text: _transcript(text or "", language, units, simplify))
-    return [read(text) for text in rows["text"][:]]
+    return [read(text) for text in column(rows, "text")]
 
 
 def _transcript(text: str, language: Language, units: str, simplify: bool) -> str | _Fault:
     if not text.strip():
         return "no transcript", ""
-    if damaged := sorted({letter for letter in text if unicodedata.category(letter) == "Cc"} - set("\t\n\r")):
+    if damaged := sorted(set(_CONTROL.findall(text))):
         return "control characters", f"{', '.join(f'U+{ord(letter):04X}' for letter in damaged)} in the transcript"
     try:
         words = transcript(text, language, units, simplify=simplify)
@@ -108,11 +111,15 @@ def _by_header(
         elif length < min_seconds:
             faults[index] = "too short", f"{length:.3f} s of at least {min_seconds:g}"
         else:
-            # CTC puts a blank between two equal labels (Graves et al. 2006), so that each repeat costs a frame more.
-            needed = len(text) + sum(one == other for one, other in pairwise(text))
-            if needed > (frames := frames_of(length)):
+            frames = frames_of(length)
+            if 2 * len(text) > frames and (needed := _frames_needed(text)) > frames:
                 faults[index] = "more labels than frames", f"{needed} frames needed, {length:.2f} s give {frames}"
     return faults
+
+
+def _frames_needed(text: str) -> int:
+    """CTC puts a blank between two equal labels (Graves et al. 2006), so that each repeat costs a frame more."""
+    return len(text) + sum(one == other for one, other in pairwise(text))
 
 
 def _by_decoding(rows: datasets.Dataset, pool: ThreadPoolExecutor) -> Iterator[_Fault | None]:
@@ -146,4 +153,4 @@ def _listed(rows: datasets.Dataset, split: str, faults: dict[int, _Fault]) -> li
 def _kept(rows: datasets.Dataset, texts: list[str | _Fault], faults: dict[int, _Fault]) -> datasets.Dataset:
     good = [index for index in range(len(rows)) if index not in faults]
     spoken = with_columns(rows, {"transcript": [text if isinstance(text, str) else None for text in texts]})
-    return spoken.select(good, keep_in_memory=True)
+    return select(spoken, np.array(good, dtype=np.int64))

@@ -15,12 +15,14 @@ _NAMES = {
     "validation": ("validation", "valid", "val", "dev"),
     "test": ("test", "testing", "eval", "evaluation"),
 }
+_BY_NAME = {name: split for split, names in _NAMES.items() for name in names}
 _SHARE = 0.1  # of the rows, for each split that is made: the custom of the field
 _SPEAKERS = 10  # fewer would leave a test of one or two voices
 _FEW_TEXTS = 30
+_NO_ASCII_LETTERS = re.compile("[^a-z0-9]+")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SplitRow:
     """What decides where a row goes: the split it came with (or None), its source, speaker, text, and audio's hash."""
 
@@ -33,7 +35,7 @@ class SplitRow:
 
 def split_named(word: str) -> str | None:
     """The split that `word` names, exactly: dev -> validation."""
-    return next((split for split, names in _NAMES.items() if word.strip().lower() in names), None)
+    return _BY_NAME.get(word.strip().lower())
 
 
 def split_of_file(path: PurePath) -> str | None:
@@ -50,6 +52,8 @@ def text_key(text: str) -> str:
 
     It stays the same when the normalisers of languages/ improve: a clip once in the test must not move to the training.
     """
+    if text.isascii():
+        return _NO_ASCII_LETTERS.sub("", text.lower()) or text
     letters = unicodedata.normalize("NFKC", text).casefold()
     return "".join(letter for letter in letters if unicodedata.category(letter)[0] in "LMN") or text
 

@@ -93,6 +93,8 @@ def is_phonetic(language: Language) -> bool:
 
 
 def _drop_formats(text: str, meant: re.Pattern[str] | None) -> str:
+    if text.isascii():
+        return text
     keep = {match.start() for match in meant.finditer(text)} if meant else set()
     return "".join(
         character for place, character in enumerate(text) if place in keep or unicodedata.category(character) != "Cf"

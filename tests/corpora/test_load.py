@@ -30,7 +30,7 @@ def test_the_one_table(folder_of: FolderOf) -> None:
     expected = {"id", "audio", "text", "speaker", "seconds", "source", "lang"}
     for split in (corpus.train, corpus.validation, corpus.test):
         assert set(split.column_names) == expected
-        assert set(split.features["audio"]) == {"bytes", "path", "offset", "length"}
+        assert set(split.features["audio"]) == {"bytes", "path", "offset", "length", "start", "size", "group", "row"}
     assert len(_ids(corpus)) == 5
     assert corpus.names == ("corpus/m.csv",)
     assert corpus.license is None

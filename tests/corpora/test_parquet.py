@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from hf_speech_tl.audio import decode
+from hf_speech_tl.audio import BadAudio, decode
 from hf_speech_tl.corpora import load_corpus, samples
 from hf_speech_tl.corpora.parquet import read_parquet
 from hf_speech_tl.errors import DataError
@@ -39,7 +39,6 @@ def test_splits_by_file_name_and_audio_as_it_was(tmp_path: Path, voice: Voice) -
     assert corpus.validation["id"][:] == ["clip2", "clip3"]
     assert corpus.test["speaker"][:] == ["1", "2"]
     assert corpus.test["seconds"][:] == [0.5, 0.5]
-    assert corpus.train[1]["audio"]["bytes"] == voice(1, 0.5)
     np.testing.assert_array_equal(samples(corpus.train[1]["audio"]), decode(voice(1, 0.5)))
 
 
@@ -64,9 +63,60 @@ def test_the_rows_are_mapped_from_a_cache_that_is_written_once(tmp_path: Path, v
 
 
 def test_seconds_are_trusted_where_given_and_read_where_not(tmp_path: Path, voice: Voice) -> None:
-    columns = {"audio": _cells(voice, [0, 1, 2, 3]), "text": list("abcd"), "seconds": [0.7, None, 0.0, float("nan")]}
+    columns = {"audio": _cells(voice, [0, 1, 2, 3]), "text": list("abcd"), "seconds": [0.52, None, 0.0, float("nan")]}
     rows = read_parquet(_write(tmp_path / "c.parquet", columns), None).rows
-    assert rows["seconds"][:] == [0.7, 0.5, 0.5, 0.5]
+    assert rows["seconds"][:] == [0.52, 0.5, 0.5, 0.5]
+
+
+def test_a_column_of_seconds_that_headers_belie_is_not_believed(tmp_path: Path, voice: Voice) -> None:
+    columns = {"audio": _cells(voice, [0, 1, 2]), "text": list("abc"), "seconds": [0.5, 0.7, 0.5]}
+    rows = read_parquet(_write(tmp_path / "c.parquet", columns), None).rows
+    assert rows["seconds"][:] == [0.5, 0.5, 0.5]
+
+
+@pytest.mark.parametrize("compression", ["none", "snappy", "zstd"])
+@pytest.mark.parametrize("file_format", ["WAV", "FLAC", "OGG"])
+@pytest.mark.parametrize("dictionary", [False, True])
+def test_audio_stays_in_the_parquet_file_where_it_stands_there(
+    tmp_path: Path, voice: Voice, compression: str, file_format: str, dictionary: bool
+) -> None:
+    cells = [{"bytes": voice(seed, 0.3, file_format=file_format), "path": None} for seed in range(9)]
+    cells[2] = cells[1]
+    cells[4] = None
+    cells[7] = {"bytes": b"no audio", "path": None}
+    table = pa.table({"audio": cells, "text": list("abcdefghi")})
+    pq.write_table(table, tmp_path / "c.parquet", compression=compression, use_dictionary=dictionary, row_group_size=5)
+    rows = read_parquet(tmp_path / "c.parquet", None).rows
+    good = [index for index, reason in enumerate(rows["reason"][:]) if reason is None]
+    assert good == [0, 1, 2, 3, 5, 6, 8]
+    file = (tmp_path / "c.parquet").read_bytes()
+    stood = 0
+    for index in good:
+        audio = rows[index]["audio"]
+        np.testing.assert_array_equal(samples(audio), decode(cells[index]["bytes"]))
+        assert audio["bytes"] is None
+        if audio["start"] is not None:
+            stood += 1
+            assert file[audio["start"] : audio["start"] + audio["size"]] == cells[index]["bytes"]
+    if compression == "none":
+        assert stood == len(good) - dictionary  # which has the recording that stands there twice only once
+
+
+def test_a_parquet_file_that_went_away_is_told(tmp_path: Path, voice: Voice) -> None:
+    file = tmp_path / "c.parquet"
+    pq.write_table(pa.table({"audio": _cells(voice, [0]), "text": ["a"]}), file, compression="none")
+    audio = read_parquet(file, None).rows[0]["audio"]
+    file.unlink()
+    with pytest.raises(BadAudio, match="missing file"):
+        samples(audio)
+
+
+def test_much_audio_that_is_copied_is_told(tmp_path: Path, voice: Voice, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hf_speech_tl.corpora.parquet._WORTH_A_NOTE", 0.001)
+    table = pa.table({"audio": [{"bytes": voice(0), "path": None}] * 2, "text": ["a", "b"]})
+    monkeypatch.setattr("hf_speech_tl.corpora.parquet.SMALL_GROUP", 0)
+    pq.write_table(table, tmp_path / "c.parquet", compression="gzip")
+    assert "MB of audio that is compressed" in (read_parquet(tmp_path / "c.parquet", None).note or "")
 
 
 def test_audio_beside_the_parquet_file(tmp_path: Path, voice: Voice) -> None:

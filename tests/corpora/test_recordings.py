@@ -8,7 +8,8 @@ import pytest
 
 from hf_speech_tl.audio import BadAudio
 from hf_speech_tl.corpora import samples
-from hf_speech_tl.corpora.recordings import Row, inside, read_rows
+from hf_speech_tl.corpora.files import inside
+from hf_speech_tl.corpora.recordings import Row, read_rows
 
 Voice = Callable[..., bytes]
 
