@@ -19,6 +19,7 @@ _HANN = np.hanning(_WINDOW).astype(np.float32)
 _HERTZ = RATE / _WINDOW  # between two bins
 _LOWEST = 2  # bins below 62 Hz hold offset and rumble, no speech
 _TINY = 1e-12  # of full scale, as a power: -120 dBFS
+_SMOOTH = 5  # frames: noise comes and goes from one to the next
 _PAUSE = 30  # frames: shorter gaps are stop consonants and weak syllables, not pauses
 _SLOPE = 10  # frames over which a rise or fall is fitted: 100 ms
 # Bins of twelve bands of equal width in mel, from 100 Hz up: where a room answers differently, and noise lies unevenly.
@@ -70,12 +71,14 @@ def power_spectrum(samples: np.ndarray) -> np.ndarray:
 def find_speech(energy: np.ndarray) -> np.ndarray:
     """Which frames `(frames,)` belong to speech, from their energies: all between two pauses of 0.3 s or more.
 
-    A frame is loud within 25 dB of the loudest twentieth, and above the quietest tenth by three tenths of what lies
-    between the two: in noise the second is the higher bar. Gaps shorter than a pause count as speech.
+    Energies are smoothed over 50 ms. A frame is loud within 25 dB of the loudest twentieth, and above the quietest
+    tenth by two fifths of what lies between the two: in noise the second is the higher bar. Gaps shorter than a pause
+    count as speech.
     """
-    level = 10 * np.log10(energy + _TINY)
+    smooth = np.convolve(np.pad(energy, _SMOOTH // 2, mode="edge"), np.full(_SMOOTH, 1 / _SMOOTH), mode="valid")
+    level = 10 * np.log10(smooth + _TINY)
     quiet, loud = np.quantile(level, (0.1, 0.95))
-    speaking = level >= max(loud - 25, quiet + 0.3 * (loud - quiet))
+    speaking = level >= max(loud - 25, quiet + 0.4 * (loud - quiet))
     heard = np.flatnonzero(speaking)
     for before, after in pairwise(heard):
         if 1 < after - before <= _PAUSE:

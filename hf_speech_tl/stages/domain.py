@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+import math
+from collections.abc import Callable, Sequence
 
 import datasets
 import numpy as np
 
-from hf_speech_tl.audio import RATE
+from hf_speech_tl.audio import RATE, BadAudio
 from hf_speech_tl.audio.measure import measure
-from hf_speech_tl.corpora import Corpus, load_corpus, samples, screen
+from hf_speech_tl.corpora import load_corpus, samples
 from hf_speech_tl.errors import DataError
-from hf_speech_tl.languages import Language, find_language
+from hf_speech_tl.languages import Language, Unspeakable, find_language, is_mandarin, transcript
 from hf_speech_tl.stages.gap import MEASURES, Pair, find_gaps
 
 _SHORTEST = 0.1  # seconds, as in finetune
@@ -35,74 +35,66 @@ def compare_domains(
 
     data: what --data of finetune takes, one corpus all together; sources: a corpus each. `clips` are drawn from each
     split by `seed`; `noise` and `rir` are the folders that remedies name. Raises SettingsError and DataError as
-    load_corpus and screen do, and DataError for a split without clips.
+    load_corpus, and DataError for a split of which less than half can be used.
     """
-    # All tags and sources are looked at before the first clip is heard.
     language = find_language(lang)
-    others = [(find_language(tag), source) for tag, source in sources]
-    target = _drawn(load_corpus(data, language.tag, text_column=text_column, tier=tier), clips, seed)
-    drawn = [_drawn(load_corpus([source], other.tag), clips, seed, only="train") for other, source in others]
-    target = _heard(target, language)
-    train, test = _values(target, "train"), _values(target, "test")
-    name = "+".join(target.names)
-    pairs = [Pair(f"{name} train", f"{name} test", find_gaps(train, test, noise=noise, rir=rir))]
-    for (other, _), corpus in zip(others, drawn, strict=True):
-        corpus = _heard(corpus, other)
-        gaps = find_gaps(_values(corpus, "train"), train, noise=noise, rir=rir)
-        pairs.append(Pair(f"{'+'.join(corpus.names)} train", f"{name} train", gaps))
+    others = [find_language(tag) for tag, _ in sources]
+    # All sources are read before the first clip is heard.
+    target = load_corpus(data, language.tag, text_column=text_column, tier=tier)
+    corpora = [load_corpus([source], other.tag) for other, (_, source) in zip(others, sources, strict=True)]
+    latin = len({one.script for one in (language, *others)}) > 1 or is_mandarin(language)
+
+    def hear(rows: datasets.Dataset, name: str, spoken: Language) -> dict[str, list[float]]:
+        order = np.random.default_rng(seed).permutation(len(rows))[:clips]
+        return measure_rows(rows.select(np.sort(order)), name, lambda text: count_letters(text, spoken, latin=latin))
+
+    def compare(learnt: dict[str, list[float]], learnt_name: str, met: dict[str, list[float]], met_name: str) -> Pair:
+        return Pair(learnt_name, met_name, find_gaps(learnt, met, noise=noise, rir=rir))
+
+    train_name, test_name = (f"{'+'.join(target.names)} {split}" for split in ("train", "test"))
+    train, test = hear(target.train, train_name, language), hear(target.test, test_name, language)
+    pairs = [compare(train, train_name, test, test_name)]
+    for other, corpus in zip(others, corpora, strict=True):
+        name = f"{'+'.join(corpus.names)} train"
+        pairs.append(compare(hear(corpus.train, name, other), name, train, train_name))
     return pairs
 
 
-def measure_rows(rows: datasets.Dataset) -> dict[str, list[float]]:
-    """The measures of each row of a screened split, by the keys of MEASURES.
+def measure_rows(rows: datasets.Dataset, name: str, letters: Callable[[str], float]) -> dict[str, list[float]]:
+    """The measures of each row that can be used, by the keys of MEASURES; `letters` counts those of a transcript.
 
-    Letters are those of the romanised transcript, so that scripts can be compared; a second is one of speech.
+    The rate of speech is in letters a second of speech. Raises DataError, which calls the rows `name`, where less than
+    half of them can be used.
     """
     values: dict[str, list[float]] = {key: [] for key in MEASURES}
     for row in rows:
-        heard = samples(row["audio"])
+        try:
+            heard = samples(row["audio"])
+        except BadAudio:
+            continue
+        if len(heard) < _SHORTEST * RATE:
+            continue
         share = min(1.0, _HEARD / len(heard))
         sound = measure(heard[:_HEARD])
-        letters = share * sum(map(str.isalpha, row["transcript"]))
         values["bandwidth"].append(sound.bandwidth)
         values["snr"].append(sound.snr)
         values["tail"].append(sound.tail)
         values["level"].append(sound.level)
         values["clipped"].append(100 * sound.clipped)
-        values["rate"].append(letters / sound.speech)
+        values["rate"].append(share * letters(row["text"] or "") / sound.speech)
         values["silence"].append(100 * sound.silence)
-        values["seconds"].append(row["seconds"])
+        values["seconds"].append(len(heard) / RATE)
+    if not len(rows) or 2 * len(values["seconds"]) < len(rows):
+        raise DataError(
+            f"{name}: {len(values['seconds'])} of {len(rows)} recordings can be used; a comparison needs some of each"
+        )
     return values
 
 
-def _drawn(corpus: Corpus, clips: int, seed: int, only: str | None = None) -> Corpus:
-    """`corpus` with so many clips of training and test at most, and none of what is not asked for."""
-    chosen = {}
-    for split in ("train", "validation", "test"):
-        rows = getattr(corpus, split)
-        wanted = split != "validation" and only in (None, split)
-        if wanted and not len(rows):
-            raise DataError(f"{' '.join(corpus.names)}: there is no recording in its {split} split. Add some.")
-        order = np.random.default_rng(seed).permutation(len(rows))
-        chosen[split] = rows.select(sorted(order[: clips if wanted else 0].tolist()))
-    return replace(corpus, **chosen)
-
-
-def _heard(corpus: Corpus, language: Language) -> Corpus:
-    """`corpus` without what cannot be used; clips of any length stay, for length is one of the measures."""
-    return screen(
-        corpus,
-        language,
-        "romanized",
-        max_seconds=float("inf"),
-        min_seconds=_SHORTEST,
-        frames_of=lambda seconds: round(seconds * RATE),
-        threads=1,
-    )
-
-
-def _values(corpus: Corpus, split: str) -> Mapping[str, Sequence[float]]:
-    rows = getattr(corpus, split)
-    if not len(rows):
-        raise DataError(f"{' '.join(corpus.names)}: no recording of its {split} split can be used.")
-    return measure_rows(rows)
+def count_letters(text: str, language: Language, *, latin: bool) -> float:
+    """Letters of a transcript, those of its romanisation where scripts are to be compared; NaN where it has none."""
+    try:
+        words = transcript(text, language, "romanized" if latin else "char")
+    except Unspeakable:
+        return math.nan
+    return sum(not (character.isspace() or character.isdigit()) for character in words) or math.nan

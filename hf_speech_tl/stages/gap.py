@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import yaml
 
 _OUTSIDE = 0.2  # of the clips met beyond what 95 % of those learnt from have; by chance it is 0.05
+_NARROW = 5000  # Hz: below, a recording has little more than the band of a telephone
 _FACTORS = (0.8, 1.25)  # of --augment speed, and no further: another language's rate is not reached by playing faster
 
 
@@ -108,7 +109,11 @@ def find_gaps(
     gaps = [_gap(key, *pair) for key, pair in pairs.items()]
     standing = {gap.measure: gap for gap in gaps if gap.outside >= _OUTSIDE and gap.steps >= 1}
     room = "tail" in standing and standing["tail"].more
-    told = [_told(gap, noise, rir, room) if gap.measure in standing else gap for gap in gaps]
+    noisy = "snr" in standing and not standing["snr"].more
+    told = [
+        replace(gap, remedy=_remedy(gap, noise, rir, room=room, noisy=noisy)) if gap.measure in standing else gap
+        for gap in gaps
+    ]
     return sorted(told, key=lambda gap: (gap.remedy is None, -gap.steps))
 
 
@@ -185,17 +190,17 @@ def _steps(key: str, more: float, less: float) -> float:
     return (more - less) / measure.step
 
 
-def _told(gap: Gap, noise: str, rir: str, room: bool) -> Gap:
-    remedy = _remedy(gap, noise, rir, room)
-    return Gap(gap.measure, gap.learnt, gap.met, gap.more, gap.outside, gap.steps, remedy)
-
-
-def _remedy(gap: Gap, noise: str, rir: str, room: bool) -> Remedy | None:
+def _remedy(gap: Gap, noise: str, rir: str, *, room: bool, noisy: bool) -> Remedy | None:
     """None where what is met is easier than what is learnt from."""
     learnt, met = gap.learnt, gap.met
     match gap.measure, gap.more:
-        case "bandwidth", False:
+        case "bandwidth", False if met.low < _NARROW:
             return Remedy("telephone", "narrower band: --augment telephone")
+        case "bandwidth", False:
+            words = f"narrower band, {met.low:.0f} Hz: --augment telephone would go much further, to 3,400 Hz"
+            return Remedy(None, words)
+        case "bandwidth", True if noisy:
+            return None  # noise fills the band
         case "bandwidth", True:
             return Remedy(None, "wider band: nothing adds what a recording lacks; look for recordings of this band")
         case "snr", False if room:
@@ -215,6 +220,8 @@ def _remedy(gap: Gap, noise: str, rir: str, room: bool) -> Remedy | None:
             return Remedy({"gain": {"decibels": [low, high]}}, words + "that normalises each clip (do_normalize)")
         case "clipped", True:
             return Remedy(None, "clipped more often: no augmentation does that; record at a lower level")
+        case "rate", _ if noisy:
+            return Remedy(None, "another rate of speech, whose pauses are hard to tell in noise: see the SNR first")
         case "rate", _:
             factor = met.high / learnt.high if gap.more else met.low / learnt.low
             factor = round(min(max(factor, _FACTORS[0]), _FACTORS[1]), 2)
