@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import yaml
 
-_OUTSIDE = 0.2  # of the clips met beyond what 95 % of those learnt from have; by chance it is 0.05
+_CHANCE = 0.1  # of the clips met beyond the 10th or 90th percentile of those learnt from, where both are alike
+_OUTSIDE = 0.3  # of them: no longer a few
 _NARROW = 5000  # Hz: below, a recording has little more than the band of a telephone
 _FACTORS = (0.8, 1.25)  # of --augment speed, and no further: another language's rate is not reached by playing faster
 
@@ -64,9 +65,9 @@ class Remedy:
 class Gap:
     """How the clips met differ from those learnt from, in one measure.
 
-    more: whether those met reach up or down. outside: the share of them beyond what 95 % of those learnt from have, on
-    that side (0.05 by chance). steps: how much further their 10th or 90th percentile goes, in steps of the measure.
-    remedy: where the gap stands out and what is met is harder: noisier, say, not cleaner.
+    more: whether those met reach up or down. outside: the share of them beyond the 90th or 10th percentile of those
+    learnt from (0.1 by chance). steps: how much further their own goes, in steps of the measure. remedy: where the gap
+    stands out and what is met is harder: noisier, say, not cleaner.
     """
 
     measure: str
@@ -98,8 +99,9 @@ def find_gaps(
     """The gap of each measure, largest first; those with a remedy before the others.
 
     `learnt` and `met` hold a value a clip by the keys of MEASURES; NaN stands for a clip that was too short to say. A
-    gap stands out where at least a fifth of the clips met lie beyond 95 % of those learnt from, and their percentile a
-    step or more beyond the other's. `noise` and `rir` are the folders that remedies name.
+    gap stands out where at least three tenths of the clips met lie beyond the 10th or 90th percentile of those learnt
+    from, of few clips more, and their own percentile a step or more beyond it. `noise` and `rir` are the folders that
+    remedies name.
     """
     pairs = {
         key: (values, others)
@@ -107,7 +109,7 @@ def find_gaps(
         if len(values := _finite(learnt[key])) and len(others := _finite(met[key]))
     }
     gaps = [_gap(key, *pair) for key, pair in pairs.items()]
-    standing = {gap.measure: gap for gap in gaps if gap.outside >= _OUTSIDE and gap.steps >= 1}
+    standing = {gap.measure: gap for gap in gaps if _stands_out(gap)}
     room = "tail" in standing and standing["tail"].more
     noisy = "snr" in standing and not standing["snr"].more
     told = [
@@ -120,7 +122,7 @@ def find_gaps(
 def describe(pair: Pair) -> str:
     """A table of the gaps, then the remedies, and what they come to as YAML."""
     clips = [max((getattr(gap, side).clips for gap in pair.gaps), default=0) for side in ("learnt", "met")]
-    rows = [("median (10 to 90 %) of", "learnt from", "met", "of these outside")]
+    rows = [("median (10 to 90 %) of", "learnt from", "met", "of these beyond")]
     rows += [
         (_heading(gap.measure), _words(gap.measure, gap.learnt), _words(gap.measure, gap.met), _beyond(gap))
         for gap in pair.gaps
@@ -171,11 +173,15 @@ def _finite(values: Sequence[float]) -> np.ndarray:
 
 def _gap(key: str, learnt: np.ndarray, met: np.ndarray) -> Gap:
     mine, theirs = _spread(learnt), _spread(met)
-    below, above = np.quantile(learnt, (0.05, 0.95))
-    down = _steps(key, mine.low, theirs.low), float(np.mean(met < below))
-    up = _steps(key, theirs.high, mine.high), float(np.mean(met > above))
-    steps, outside = max(down, up)
-    return Gap(key, mine, theirs, up > down, outside, steps)
+    down = Gap(key, mine, theirs, False, float(np.mean(met < mine.low)), _steps(key, mine.low, theirs.low))
+    up = Gap(key, mine, theirs, True, float(np.mean(met > mine.high)), _steps(key, theirs.high, mine.high))
+    return max(down, up, key=lambda gap: (_stands_out(gap), gap.steps))
+
+
+def _stands_out(gap: Gap) -> bool:
+    # Of few clips more lie there by accident: three standard errors.
+    error = math.sqrt(_CHANCE * (1 - _CHANCE) * (1 / gap.met.clips + 1 / gap.learnt.clips))
+    return gap.steps >= 1 and gap.outside >= max(_OUTSIDE, _CHANCE + 3 * error)
 
 
 def _spread(values: np.ndarray) -> Spread:
