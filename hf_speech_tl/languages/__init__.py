@@ -8,6 +8,7 @@ from __future__ import annotations
 from hf_speech_tl.languages.characters import Unspeakable
 from hf_speech_tl.languages.ipa import find_reader
 from hf_speech_tl.languages.normalise import NORMALISER_VERSION, check_units, transcript
+from hf_speech_tl.languages.pinyin import is_mandarin
 from hf_speech_tl.languages.tags import Language, find_language
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "check_units",
     "find_language",
     "find_reader",
+    "is_mandarin",
     "transcript",
 ]

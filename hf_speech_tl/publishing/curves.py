@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 
@@ -12,21 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from hf_speech_tl.errors import DataError, SettingsError
+from hf_speech_tl.publishing.style import BLUE, ORANGE, STYLE, write_svg
 
-# Told apart by the colour-blind too: Okabe and Ito (2008), Color Universal Design.
-_BLUE, _ORANGE = "#0072B2", "#D55E00"
-_STYLE = {
-    "font.size": 10,
-    "axes.titlesize": 10,
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#E5E5E5",
-    "legend.frameon": False,
-    "svg.fonttype": "path",  # the same picture wherever it is looked at
-    "svg.hashsalt": "hf_speech_tl",  # else names inside the file are random
-}
 _LARGEST = 1e18  # what still can be drawn
 _FEW = 30  # points: fewer are marked, so that a single one is seen
 
@@ -38,7 +24,7 @@ def draw_curves(log: Path, picture: Path) -> None:
     """
     curves = read_curves(log)
     # No style of the user's own, and no window: a Figure by itself needs neither.
-    with style.context(["default", _STYLE]):
+    with style.context(["default", STYLE]):
         figure = Figure(figsize=(8, 5.2), layout="constrained", facecolor="white")
         (loss, error), (blank, rate) = figure.subplots(2, 2, sharex=True)
         loss.set(title="training loss", yscale="log")
@@ -47,19 +33,17 @@ def draw_curves(log: Path, picture: Path) -> None:
             major_formatter=StrMethodFormatter("{x:g}"),
             minor_locator=NullLocator(),
         )
-        _line(loss, curves.get("loss", {}), _BLUE)
+        _line(loss, curves.get("loss", {}), BLUE)
         _error(error, curves)
         blank.set(title="blank frames of the validation clips", ylim=(0, 1.02), xlabel="step")
-        _line(blank, curves.get("eval_blank_share", {}), _BLUE)
+        _line(blank, curves.get("eval_blank_share", {}), BLUE)
         rate.set(title="learning rate", xlabel="step")
-        _line(rate, curves.get("learning_rate", {}), _BLUE, label="encoder")
-        _line(rate, curves.get("head_learning_rate", {}), _ORANGE, label="head", linestyle="--")
+        _line(rate, curves.get("learning_rate", {}), BLUE, label="encoder")
+        _line(rate, curves.get("head_learning_rate", {}), ORANGE, label="head", linestyle="--")
         if len(rate.lines) > 1:
             rate.legend()
         rate.set(xlim=(0, None), ylim=(0, None))
-        drawn = io.BytesIO()
-        figure.savefig(drawn, format="svg", metadata={"Creator": None, "Date": None})
-    picture.write_bytes(drawn.getvalue())
+        write_svg(figure, picture)
 
 
 def read_curves(log: Path) -> dict[str, dict[int, float]]:
@@ -93,12 +77,12 @@ def _error(axes: Axes, curves: dict[str, dict[int, float]]) -> None:
     points, low, high = (curves.get(name, {}) for name in ("eval_cer", "eval_cer_low", "eval_cer_high"))
     known = [step for step in points if step in low and step in high]
     axes.set_title("validation CER, 95 % interval" if known else "validation CER")
-    _line(axes, points, _BLUE)
+    _line(axes, points, BLUE)
     if not points:
         return
-    axes.fill_between(known, [low[at] for at in known], [high[at] for at in known], color=_BLUE, alpha=0.2, linewidth=0)
+    axes.fill_between(known, [low[at] for at in known], [high[at] for at in known], color=BLUE, alpha=0.2, linewidth=0)
     best = min(points, key=lambda step: points[step])
-    axes.plot(best, points[best], "o", markersize=9, color=_ORANGE, fillstyle="none")
+    axes.plot(best, points[best], "o", markersize=9, color=ORANGE, fillstyle="none")
     axes.set_ylim(0, 1.05 * max(*points.values(), *high.values(), 1e-6))
 
 
