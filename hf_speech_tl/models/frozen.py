@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 from typing import Any
 
@@ -34,7 +33,7 @@ class _PassingModel(nn.Module):
     """A whole model below the head that passes on its own last layer's states `(batch, frames, width)`."""
 
     def forward(self, *inputs: Tensor, **named: Any) -> Any:
-        given = inputs[0] if inputs else named[self.main_input_name]
+        given = inputs[0] if inputs else named[str(self.main_input_name)]
         return BaseModelOutput(given.float()) if given.dtype == _MADE else super().forward(*inputs, **named)
 
 
@@ -117,6 +116,5 @@ def _passing(module: nn.Module, kind: type[nn.Module]) -> nn.Module:
     return module
 
 
-@functools.cache
 def _with(kind: type[nn.Module], own: type[nn.Module]) -> type[nn.Module]:
     return type(f"Passing{own.__name__}", (kind, own), {})
