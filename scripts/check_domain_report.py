@@ -23,7 +23,7 @@ import soundfile
 import soxr
 
 from hf_speech_tl.audio import RATE, decode
-from hf_speech_tl.audio.measure import find_speech, power_spectrum
+from hf_speech_tl.audio.measure import find_speech, measure, power_spectrum
 from hf_speech_tl.corpora import load_corpus, samples
 from hf_speech_tl.languages import find_language
 from hf_speech_tl.stages.domain import count_letters, measure_rows
@@ -45,8 +45,15 @@ def main() -> None:
         parser.add_argument(name, type=Path)
     parser.add_argument("--corpora", nargs="+", default=_CORPORA.split(), metavar="LANG=FOLDER")
     parser.add_argument("--clips", type=int, default=100)
+    parser.add_argument(
+        "--measures", action="store_true", help="print what SNR and tail read for known noise and rooms"
+    )
     parser.add_argument("--verbose", action="store_true", help="say what is named as soon as it is known")
     asked = parser.parse_args()
+    if asked.measures:
+        folders = {asked.speech / word.partition("=")[2]: word.partition("=")[0] for word in asked.corpora}
+        calibrate(folders, asked.noise, asked.rir, asked.clips)
+        return
     tried = changes(asked.noise, asked.rir)
     answers: dict[str, list[list[str]]] = {}
     for word in asked.corpora:
@@ -62,7 +69,7 @@ def main() -> None:
 
 def changes(noise: Path, rir: Path) -> dict[str, tuple[str | None, Change]]:
     """What is done to the clips, and the augmentation that should be named for it."""
-    noises = [decode(path) for path in sorted(noise.glob("*.flac")) if not path.name.startswith(_ANIMALS)]
+    noises = steady_noises(noise)
     rooms = [decode(path) for path in sorted(rir.glob("*.flac"))]
     made: dict[str, tuple[str | None, Change]] = {"none": (None, lambda clip, _: clip)}
     for snr in (5, 10, 20):
@@ -81,6 +88,33 @@ def changes(noise: Path, rir: Path) -> dict[str, tuple[str | None, Change]]:
         "1.2 times as fast": ("speed", lambda clip, _: at_rate(clip, 1.2 * RATE, RATE)),
         "0.8 times as fast": ("speed", lambda clip, _: at_rate(clip, 0.8 * RATE, RATE)),
     }
+
+
+def calibrate(folders: Mapping[Path, str], noise: Path, rir: Path, count: int) -> None:
+    """Print what is read of `count` training clips of each corpus under known noise, and in known rooms."""
+    clips = []
+    for folder, tag in folders.items():
+        rows = load_corpus([str(folder)], tag).train
+        drawn = np.random.default_rng(0).permutation(len(rows))[:count]
+        clips += [samples(audio) for audio in rows.select(np.sort(drawn))["audio"]]
+    noises, rooms = steady_noises(noise), {path.stem: decode(path) for path in sorted(rir.glob("*.flac"))}
+    random = np.random.default_rng(0)
+    conditions: dict[str, Callable[[np.ndarray], np.ndarray]] = {"as they are": lambda clip: clip}
+    for snr in (0, 5, 10, 15, 20, 30):
+        conditions[f"noise at {snr} dB"] = lambda clip, snr=snr: noisy(clip, noises, snr, random)
+    for name, room in rooms.items():
+        conditions[name] = lambda clip, room=room: echoing(clip, [room], random)
+    print("| clips | SNR read, dB | tail read, s |\n|---|---|---|")
+    for name, condition in conditions.items():
+        sounds = [measure(condition(clip)) for clip in clips]
+        snr = "{1:.0f} ({0:.0f} to {2:.0f})".format(*np.quantile([sound.snr for sound in sounds], (0.1, 0.5, 0.9)))
+        tail = "{1:.2f} ({0:.2f} to {2:.2f})".format(*np.nanquantile([sound.tail for sound in sounds], (0.1, 0.5, 0.9)))
+        print(f"| {name} | {snr} | {tail} |", flush=True)
+
+
+def steady_noises(folder: Path) -> list[np.ndarray]:
+    """The recordings that go on: not the cries of animals, which have pauses."""
+    return [decode(path) for path in sorted(folder.glob("*.flac")) if not path.name.startswith(_ANIMALS)]
 
 
 def try_corpus(

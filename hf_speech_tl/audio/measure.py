@@ -20,6 +20,7 @@ _HERTZ = RATE / _WINDOW  # between two bins
 _LOWEST = 2  # bins below 62 Hz hold offset and rumble, no speech
 _TINY = 1e-12  # of full scale, as a power: -120 dBFS
 _SMOOTH = 5  # frames: noise comes and goes from one to the next
+_NOISE = 2.0  # mean energy of noise over the 10th percentile of its frames: with 3 dB, 5 and 10 dB are read as they are
 _PAUSE = 30  # frames: shorter gaps are stop consonants and weak syllables, not pauses
 _SLOPE = 10  # frames over which a rise or fall is fitted: 100 ms
 # Bins of twelve bands of equal width in mel, from 100 Hz up: where a room answers differently, and noise lies unevenly.
@@ -99,13 +100,13 @@ def bandwidth(power: np.ndarray) -> float:
 
 
 def signal_to_noise(energy: np.ndarray, speaking: np.ndarray) -> float:
-    """SNR in dB: the mean energy of speech over that of the quietest tenth of the frames, which is taken for noise.
+    """SNR in dB: the mean energy of speech over that of noise, which is read from the quietest tenth of the frames.
 
     After the frame histograms of NIST's STNR. Kim and Stern's WADA (Interspeech 2008) was tried and is worse here: it
     expects speech without pauses, and reads 47 dB for 30 where words stand in silence, 14 for 20 in dense prompts.
     A room's tail counts as noise; sounds with pauses of their own are missed.
     """
-    noise = np.quantile(energy, 0.1) + _TINY
+    noise = _NOISE * np.quantile(energy, 0.1) + _TINY
     return _decibels(max(energy[speaking].mean() - noise, 1e-3 * noise) / noise)
 
 

@@ -233,6 +233,8 @@ def _remedy(gap: Gap, noise: str, rir: str, *, room: bool, noisy: bool) -> Remed
             factor = round(min(max(factor, _FACTORS[0]), _FACTORS[1]), 2)
             words = f"{'faster' if gap.more else 'slower'}: --augment speed, with {factor:g} among its factors"
             return Remedy({"speed": {"factors": sorted((1.0, factor))}}, words)
+        case "silence", True if noisy or room:
+            return None  # there pauses are hard to tell from weak speech
         case "silence", True:
             return Remedy("silence", "longer pauses: --augment silence")
         case "seconds", True:
