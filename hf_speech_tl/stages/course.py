@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, PrinterCallback, set_seed
 from transformers.utils import logging
 
-from hf_speech_tl.corpora import Corpus
+from hf_speech_tl.corpora import Corpus, inaudible, leave_out
 from hf_speech_tl.models import logits_of
 from hf_speech_tl.objectives import ctc_losses
 from hf_speech_tl.settings import FinetuneSettings
@@ -41,12 +42,16 @@ _VALIDATED = 200  # utterances: enough to choose a checkpoint by, few enough not
 
 @dataclass(frozen=True)
 class Course:
-    """A run laid out: what it feeds, in which batches, for how long."""
+    """A run laid out: what it feeds, in which batches, for how long; and of which corpus.
+
+    The corpus is without those validation rows that were chosen and could not be decoded.
+    """
 
     train: Clips
     validation: Clips
     batches: Batches
     length: Length
+    corpus: Corpus
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,11 @@ def lay_out(prepared: Prepared, settings: FinetuneSettings, output: Output, proc
     count = len(corpus.validation)
     chosen = random.Random(settings.seed).sample(range(count), k=min(_VALIDATED, count))
     rows = corpus.validation.select(sorted(chosen))
+    if "validation" not in corpus.heard:
+        skipped = inaudible(rows, "validation", threads=os.cpu_count() or 1)
+        bad = {row.id for row in skipped}
+        rows = rows.select([at for at, name in enumerate(rows["id"][:]) if name not in bad])
+        corpus = leave_out(corpus, "validation", skipped)
     validation = Clips(rows, [vocabulary.encode(text) for text in rows["transcript"][:]])
     batches = Batches(
         corpus.train["seconds"][:],
@@ -100,7 +110,7 @@ def lay_out(prepared: Prepared, settings: FinetuneSettings, output: Output, proc
         )
     length = broadcast_object_list([length])[0]  # processes measure differently; the first one's word counts
     batches.count = length.steps * recipe.accumulation
-    return Course(train, validation, batches, length)
+    return Course(train, validation, batches, length, corpus)
 
 
 def follow(

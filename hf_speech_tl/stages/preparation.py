@@ -28,7 +28,7 @@ from hf_speech_tl.models import (
 from hf_speech_tl.scoring import Scores
 from hf_speech_tl.settings import FinetuneSettings
 from hf_speech_tl.stages.judgement import judge
-from hf_speech_tl.stages.reading import is_spaced, read_corpus
+from hf_speech_tl.stages.reading import hear_split, is_spaced, read_corpus
 from hf_speech_tl.stages.recipe import Recipe, choose_augment, choose_masking, choose_recipe
 
 _DEFAULT_RANK = 16  # of LoRA, as in its paper's larger settings (Hu et al. 2021); not tuned here
@@ -100,6 +100,7 @@ def prepare(settings: FinetuneSettings, processes: PartialState) -> Prepared:
     before = None
     if len(carried) == len(vocabulary) and processes.is_main_process:
         checkpoint.model.to(processes.device)
+        corpus = hear_split(corpus, "test", quiet=settings.quiet)
         before = judge(checkpoint, vocabulary, corpus.test, split="test", spaced=spaced).scores
         checkpoint.model.cpu()
     rank = settings.lora_rank or _DEFAULT_RANK
