@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hf_speech_tl.corpora.load import load_corpus
-    from hf_speech_tl.corpora.screening import screen
+    from hf_speech_tl.corpora.screening import hear, inaudible, leave_out, screen
     from hf_speech_tl.corpora.skipped import Skipped, write_skipped
     from hf_speech_tl.corpora.sources import Place, find_source, has_starter_speech
     from hf_speech_tl.corpora.table import Corpus, samples
@@ -18,6 +18,9 @@ __all__ = [
     "Skipped",
     "find_source",
     "has_starter_speech",
+    "hear",
+    "inaudible",
+    "leave_out",
     "load_corpus",
     "samples",
     "screen",
@@ -30,6 +33,9 @@ _HOMES = {
     "Skipped": "skipped",
     "find_source": "sources",
     "has_starter_speech": "sources",
+    "hear": "screening",
+    "inaudible": "screening",
+    "leave_out": "screening",
     "load_corpus": "load",
     "samples": "table",
     "screen": "screening",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from hf_speech_tl.corpora import aishell, common_voice, kaldi, librispeech, mls, tiers
+from hf_speech_tl.corpora.files import Progress
 from hf_speech_tl.corpora.licence import licence_beside
 from hf_speech_tl.corpora.manifest import MANIFESTS, read_manifests
 from hf_speech_tl.corpora.recordings import Listing, Row, read_rows
@@ -35,7 +36,9 @@ _LAYOUTS: dict[str, _Layout] = {
 }
 
 
-def read_folder(folder: Path, language: Language, text_column: str | None, tier: str | None) -> Recordings:
+def read_folder(
+    folder: Path, language: Language, text_column: str | None, tier: str | None, progress: Progress | None = None
+) -> Recordings:
     """The recordings in `folder`: by the tier that is named, else by its metadata files, else in the layout that its
     files give away, else by manifests named for splits, else by .txt files, else by the only tier.
 
@@ -44,21 +47,21 @@ def read_folder(folder: Path, language: Language, text_column: str | None, tier:
     files = _files(folder)
     listing = Listing(folder, files, language, tier)
     if tier is not None and (marked := tiers.marks(listing)):
-        return _laid_out(tiers, marked, listing)
+        return _laid_out(tiers, marked, listing, progress)
     manifests = [file for file in files if file.suffix.lower() in MANIFESTS]
     if metadata := [file for file in manifests if file.stem.lower() == "metadata"]:
-        return read_manifests(metadata, folder, text_column)
+        return read_manifests(metadata, folder, text_column, progress)
     for layout in _LAYOUTS.values():
         if marked := layout.marks(listing):
-            return _laid_out(layout, marked, listing)
+            return _laid_out(layout, marked, listing, progress)
     if by_split := [file for file in manifests if file.parent == folder and split_of_file(Path(file.name))]:
-        return read_manifests(by_split, folder, text_column)
+        return read_manifests(by_split, folder, text_column, progress)
     texts = {file for file in files if file.suffix.lower() == ".txt"}
     rows = [_row(file, folder, texts) for file in files if file.suffix.lower() in AUDIO]
     if any(row.text for row in rows):
-        return Recordings(read_rows(rows, folder), licence_beside(folder))
+        return Recordings(read_rows(rows, folder, progress), licence_beside(folder))
     if marked := tiers.marks(listing):
-        return _laid_out(tiers, marked, listing)
+        return _laid_out(tiers, marked, listing, progress)
     if rows:
         raise DataError(
             f"{folder} holds {len(rows)} recordings and no transcripts: put a metadata.csv with the columns file_name "
@@ -71,14 +74,14 @@ def read_folder(folder: Path, language: Language, text_column: str | None, tier:
     )
 
 
-def read_annotation(file: Path, language: Language, tier: str | None) -> Recordings:
+def read_annotation(file: Path, language: Language, tier: str | None, progress: Progress | None = None) -> Recordings:
     """The recording that one ELAN or Praat file is of."""
-    return _laid_out(tiers, [file], Listing(file.parent, sorted(file.parent.iterdir()), language, tier))
+    return _laid_out(tiers, [file], Listing(file.parent, sorted(file.parent.iterdir()), language, tier), progress)
 
 
-def _laid_out(layout: _Layout, marked: Sequence[Path], listing: Listing) -> Recordings:
+def _laid_out(layout: _Layout, marked: Sequence[Path], listing: Listing, progress: Progress | None) -> Recordings:
     rows, note = layout.read(marked, listing)
-    return Recordings(read_rows(rows, listing.folder), licence_beside(listing.folder), note, layout is tiers)
+    return Recordings(read_rows(rows, listing.folder, progress), licence_beside(listing.folder), note, layout is tiers)
 
 
 def _files(folder: Path) -> list[Path]:

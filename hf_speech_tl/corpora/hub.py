@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from huggingface_hub import get_cached_repo_tree, snapshot_download
 from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
+from hf_speech_tl.corpora.files import Progress
 from hf_speech_tl.corpora.licence import licence_beside
 from hf_speech_tl.corpora.parquet import copied_note, read_parquet_files
 from hf_speech_tl.corpora.splits import split_of_file
@@ -18,10 +19,10 @@ from hf_speech_tl.errors import DataError, SettingsError
 _REVISIONS = ("main", "refs/convert/parquet")  # the second holds what the Hub made of scripts, folders and archives
 
 
-def read_hub(repo: str, config: str | None, text_column: str | None) -> Recordings:
+def read_hub(repo: str, config: str | None, text_column: str | None, progress: Progress | None = None) -> Recordings:
     """The recordings of the dataset `repo`; what was downloaded once is read from the Hub's cache, offline too."""
     folder, files = _download(repo, config)
-    rows = read_parquet_files([folder / name for name in files], folder, text_column)
+    rows = read_parquet_files([folder / name for name in files], folder, text_column, progress)
     return Recordings(rows, licence_beside(_fetched(repo, "main", ["README.md"])), copied_note(rows))
 
 

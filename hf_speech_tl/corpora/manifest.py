@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from hf_speech_tl.corpora.columns import Columns, find_columns
+from hf_speech_tl.corpora.files import Progress
 from hf_speech_tl.corpora.licence import licence_beside
 from hf_speech_tl.corpora.lines import Line, read_lines
 from hf_speech_tl.corpora.recordings import Row, is_unicode, read_rows
@@ -24,13 +25,15 @@ MANIFESTS = {
 }
 
 
-def read_manifests(files: Sequence[Path], folder: Path, text_column: str | None) -> Recordings:
+def read_manifests(
+    files: Sequence[Path], folder: Path, text_column: str | None, progress: Progress | None = None
+) -> Recordings:
     """The recordings that `files` name; the names are relative to where each file lies, and all stay in `folder`.
 
     Splits: a column `split`, else the manifest's own name or folder (dev.tsv), else the subfolder of the audio.
     """
     rows = [row for file in files for row in manifest_rows(file, folder, text_column)]
-    return Recordings(read_rows(rows, folder), licence_beside(folder))
+    return Recordings(read_rows(rows, folder, progress), licence_beside(folder))
 
 
 def manifest_rows(file: Path, folder: Path, text_column: str | None, clips: str = "") -> list[Row]:

@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from hf_speech_tl.audio import BadAudio, plain_header, read_header
 from hf_speech_tl.corpora.columns import Columns, find_columns
 from hf_speech_tl.corpora.embedded import SMALL_GROUP, bytes_of
-from hf_speech_tl.corpora.files import File, content_digest, look_at
+from hf_speech_tl.corpora.files import File, Progress, content_digest, look_at
 from hf_speech_tl.corpora.licence import licence_beside
 from hf_speech_tl.corpora.splits import split_named, split_of_file
 from hf_speech_tl.corpora.table import READ, ReadRow, Recordings, digest, read_table
@@ -41,19 +41,25 @@ _MISSES = 8  # recordings in a row that are not there as they are: then nor are 
 _WORTH_A_NOTE = 100  # MB
 
 
-def read_parquet(path: Path, text_column: str | None) -> Recordings:
+def read_parquet(path: Path, text_column: str | None, progress: Progress | None = None) -> Recordings:
     """The recordings of a Parquet file, or of all in a folder; splits by a column `split`, else by file name."""
     if path.is_file():
         files, folder = [path], path.parent
     else:
         files, folder = [file for file in sorted(path.rglob("*.parquet")) if not file.name.startswith(".")], path
-    rows = read_parquet_files(files, folder, text_column)
+    rows = read_parquet_files(files, folder, text_column, progress)
     return Recordings(rows, licence_beside(path), copied_note(rows))
 
 
-def read_parquet_files(files: Sequence[Path], folder: Path, text_column: str | None) -> datasets.Dataset:
+def read_parquet_files(
+    files: Sequence[Path], folder: Path, text_column: str | None, progress: Progress | None = None
+) -> datasets.Dataset:
     """The rows of `files`, with the columns of READ; below `folder` their names say which split they are."""
-    laid_out = [datasets.Dataset.from_file(str(_arrow_of(file, folder, text_column))) for file in files]
+    laid_out = []
+    for done, file in enumerate(files, start=1):
+        laid_out.append(datasets.Dataset.from_file(str(_arrow_of(file, folder, text_column))))
+        if progress:
+            progress(done, len(files))
     return datasets.concatenate_datasets(laid_out)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
@@ -13,14 +14,17 @@ import datasets
 import numpy as np
 
 from hf_speech_tl.audio import BadAudio
+from hf_speech_tl.corpora.files import Progress
 from hf_speech_tl.corpora.skipped import Skipped, reasons
 from hf_speech_tl.corpora.table import SPLITS, Corpus, column, digest, samples, select, with_columns
 from hf_speech_tl.errors import DataError
 from hf_speech_tl.languages import NORMALISER_VERSION, Language, Unspeakable, transcript
 
-# Decoding runs at some 800 times real time on a processor: 20 h take a minute on two. Beyond that a bad clip is found
-# when a training batch first needs it, and another one taken instead; validation and test are always decoded.
-_DECODED_HOURS = 20
+# Decoding runs at some 800 times real time on a processor. Beyond an hour in all, the wait for the first step would
+# grow with the data: then a bad clip is found when a training batch first needs it, and another one taken instead, and
+# `hear` finds those of the other splits before they are scored. A sample tells at once where most of a split is bad.
+_DECODED_HOURS = 1
+_SAMPLE = 50
 # Unicode's category Cc, but for tab and the ends of lines.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _TOGETHER = 64  # clips held in memory at once while they are decoded
@@ -38,15 +42,15 @@ def screen(
     frames_of: Callable[[float], int],
     threads: int,
     simplify: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Corpus:
     """`corpus` with a column `transcript` in `units`, without the rows that cannot be used; those join `skipped`.
 
     Left out are rows whose transcript is missing, damaged, unspeakable or empty, whose audio is longer than
     `max_seconds` or shorter than `min_seconds`, or gives fewer frames (`frames_of` seconds) than CTC needs for the
-    labels; and those that decoding in `threads` threads finds truncated, not finite, silent or empty, but in training
-    splits of over 20 h. `progress` hears how many recordings of how many are decoded. Raises DataError where more than
-    half of a split is bad.
+    labels; and those that decoding in `threads` threads finds truncated, not finite, silent or empty: all of them where
+    the corpus has up to an hour, else those of a sample, and `hear` finds the others. `progress` hears how many
+    recordings of how many are decoded. Raises DataError where more than half of a split, or of its sample, is bad.
     """
     splits: dict[str, datasets.Dataset] = {name: getattr(corpus, name) for name in SPLITS}
     seconds = {name: column(rows, "seconds") for name, rows in splits.items()}
@@ -54,28 +58,71 @@ def screen(
     faults = {name: _by_header(seconds[name], texts[name], max_seconds, min_seconds, frames_of) for name in SPLITS}
     notes = corpus.notes
     left = {name: [i for i in range(len(rows)) if i not in faults[name]] for name, rows in splits.items()}
-    hours = sum(seconds["train"][index] for index in left["train"]) / 3600
-    decoded = [name for name in SPLITS if name != "train" or hours <= _DECODED_HOURS]
-    total = sum(len(left[name]) for name in decoded)
+    hours = sum(seconds[name][index] for name in SPLITS for index in left[name]) / 3600
+    heard = SPLITS if hours <= _DECODED_HOURS else ()
+    if not heard:
+        notes += (f"{hours:.0f} h: checked by their headers, and decoded only when they are needed",)
+        left = {name: sorted(random.Random(0).sample(all_, min(_SAMPLE, len(all_)))) for name, all_ in left.items()}
+    total = sum(map(len, left.values()))
     done = 0
-    with ThreadPoolExecutor(threads) as pool:
-        for name in decoded:
-            rows = splits[name].select(left[name])
-            for index, fault in zip(left[name], _by_decoding(rows, pool), strict=True):
-                done += 1
-                if fault:
-                    faults[name][index] = fault
-                if progress:
-                    progress(done, total)
-    if "train" not in decoded:
-        notes += (f"{hours:.0f} h of training: checked by their headers, and decoded only when a batch needs them",)
-    skipped = [row for name, rows in splits.items() for row in _listed(rows, name, faults[name])]
+    for name, chosen in left.items():
+        found = {}
+        for index, fault in zip(chosen, _by_decoding(splits[name].select(chosen), threads), strict=True):
+            done += 1
+            if fault:
+                found[index] = fault
+            if progress:
+                progress(done, total)
+        if not heard:
+            _refuse(_listed(splits[name], name, found), name, len(chosen))
+        faults[name] |= found
+    skipped = []
+    for name, rows in splits.items():
+        bad = _listed(rows, name, faults[name])
+        _refuse(bad, name, len(rows))
+        skipped += bad
     kept = {name: _kept(rows, texts[name], faults[name]) for name, rows in splits.items()}
     content = [
         (corpus.fingerprint, NORMALISER_VERSION, units, simplify),
         *((name, column(rows, "id"), column(rows, "transcript")) for name, rows in kept.items()),
     ]
-    return replace(corpus, **kept, skipped=(*corpus.skipped, *skipped), fingerprint=digest(content), notes=notes)
+    return replace(
+        corpus, **kept, skipped=(*corpus.skipped, *skipped), fingerprint=digest(content), notes=notes, heard=heard
+    )
+
+
+def hear(corpus: Corpus, split: str, *, threads: int, progress: Progress | None = None) -> Corpus:
+    """`corpus` without the rows of `split` that decoding finds bad; those join `skipped`.
+
+    The fingerprint stays: what a run is trained on does not change. Raises DataError where of some rows none is left.
+    """
+    if split in corpus.heard:
+        return corpus
+    skipped = inaudible(getattr(corpus, split), split, threads=threads, progress=progress)
+    return replace(leave_out(corpus, split, skipped), heard=(*corpus.heard, split))
+
+
+def inaudible(rows: datasets.Dataset, split: str, *, threads: int, progress: Progress | None = None) -> list[Skipped]:
+    """Those of `rows` that cannot be decoded, with their reasons. Raises DataError where that is all of them."""
+    faults = {}
+    for index, fault in enumerate(_by_decoding(rows, threads)):
+        if fault:
+            faults[index] = fault
+        if progress:
+            progress(index + 1, len(rows))
+    skipped = _listed(rows, split, faults)
+    if skipped and len(skipped) == len(rows):
+        _refuse(skipped, split, len(rows))
+    return skipped
+
+
+def leave_out(corpus: Corpus, split: str, skipped: Sequence[Skipped]) -> Corpus:
+    """`corpus` without those rows of `split`, which join the others in `skipped`."""
+    rows: datasets.Dataset = getattr(corpus, split)
+    bad = {row.id for row in skipped}
+    if bad:
+        rows = select(rows, np.array([at for at, id_ in enumerate(column(rows, "id")) if id_ not in bad], np.int64))
+    return replace(corpus, **{split: rows}, skipped=(*corpus.skipped, *skipped))
 
 
 def _transcripts(rows: datasets.Dataset, language: Language, units: str, simplify: bool) -> list[str | _Fault]:
@@ -122,9 +169,10 @@ def _frames_needed(text: str) -> int:
     return len(text) + sum(one == other for one, other in pairwise(text))
 
 
-def _by_decoding(rows: datasets.Dataset, pool: ThreadPoolExecutor) -> Iterator[_Fault | None]:
-    for batch in rows.select_columns(["audio"]).iter(_TOGETHER):
-        yield from pool.map(_fault, batch["audio"])
+def _by_decoding(rows: datasets.Dataset, threads: int) -> Iterator[_Fault | None]:
+    with ThreadPoolExecutor(threads) as pool:
+        for batch in rows.select_columns(["audio"]).iter(_TOGETHER):
+            yield from pool.map(_fault, batch["audio"])
 
 
 def _fault(audio: dict[str, object]) -> _Fault | None:
@@ -136,18 +184,20 @@ def _fault(audio: dict[str, object]) -> _Fault | None:
 
 
 def _listed(rows: datasets.Dataset, split: str, faults: dict[int, _Fault]) -> list[Skipped]:
-    """The rows at fault. Raises DataError where they are more than half."""
     at_fault = rows.select(sorted(faults)).select_columns(["id", "source"])
-    skipped = [
+    return [
         Skipped(row["id"], split, row["source"], *faults[index])
         for index, row in zip(sorted(faults), at_fault, strict=True)
     ]
-    if 2 * len(skipped) > len(rows):
+
+
+def _refuse(skipped: list[Skipped], split: str, count: int) -> None:
+    """Raises DataError where more than half of `count` rows are bad."""
+    if 2 * len(skipped) > count:
         raise DataError(
-            f"{len(skipped)} of {len(rows)} recordings of the {split} split cannot be used: {reasons(skipped)}. "
+            f"{len(skipped)} of {count} recordings of the {split} split cannot be used: {reasons(skipped)}. "
             f"The first is {skipped[0].id} of {skipped[0].source} ({skipped[0].detail or skipped[0].reason})."
         )
-    return skipped
 
 
 def _kept(rows: datasets.Dataset, texts: list[str | _Fault], faults: dict[int, _Fault]) -> datasets.Dataset:

@@ -91,7 +91,7 @@ class Corpus:
     Columns: id, audio {bytes, path, offset (seconds), length (seconds), start (bytes), size (bytes), group, row}, text,
     speaker, seconds, source, lang; after `screen` also transcript. `names` are those of the sources and `weights` how
     often an epoch holds a training row of each. `fingerprint` is a hash of the content, the same wherever the files
-    lie; `notes` say what was done about splits.
+    lie; `notes` say what was done about splits. `heard` are the splits of which every recording has been decoded.
     """
 
     train: datasets.Dataset
@@ -103,6 +103,7 @@ class Corpus:
     weights: tuple[float, ...]
     fingerprint: str
     notes: tuple[str, ...]
+    heard: tuple[str, ...] = ()
 
     @property
     def weighted(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import random
 import time
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from peft import PeftModel
 from transformers import PreTrainedModel, PrinterCallback, set_seed
 from transformers.utils import logging
 
-from hf_speech_tl.corpora import Corpus
+from hf_speech_tl.corpora import Corpus, inaudible, leave_out
 from hf_speech_tl.models import Frozen, frame_count, frozen_part
 from hf_speech_tl.settings import FinetuneSettings
 from hf_speech_tl.stages.length import Length, asked_length, choose_length, stored_length
@@ -49,12 +50,16 @@ _VALIDATED = 200  # utterances: enough to choose a checkpoint by, few enough not
 
 @dataclass(frozen=True)
 class Course:
-    """A run laid out: what it feeds, in which batches, for how long."""
+    """A run laid out: what it feeds, in which batches, for how long; and of which corpus.
+
+    The corpus is without those validation rows that were chosen and could not be decoded.
+    """
 
     train: Clips
     validation: Clips
     batches: Batches
     length: Length
+    corpus: Corpus
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,11 @@ def lay_out(prepared: Prepared, settings: FinetuneSettings, output: Output, proc
     count = len(corpus.validation)
     chosen = random.Random(settings.seed).sample(range(count), k=min(_VALIDATED, count))
     rows = corpus.validation.select(sorted(chosen))
+    if "validation" not in corpus.heard:
+        skipped = inaudible(rows, "validation", threads=os.cpu_count() or 1)
+        bad = {row.id for row in skipped}
+        rows = rows.select([at for at, name in enumerate(rows["id"][:]) if name not in bad])
+        corpus = leave_out(corpus, "validation", skipped)
     validation = Clips(rows, Labels(rows, vocabulary.encode))
     batches = Batches(
         longest_seconds(train.seconds, recipe.augment),
@@ -120,7 +130,7 @@ def lay_out(prepared: Prepared, settings: FinetuneSettings, output: Output, proc
             ),
         )
     batches.count = length.steps * length.accumulation
-    return Course(train, validation, batches, length)
+    return Course(train, validation, batches, length, corpus)
 
 
 def follow(

@@ -14,7 +14,7 @@ from hf_speech_tl.languages import check_units, find_language
 from hf_speech_tl.scoring import compare
 from hf_speech_tl.settings import STARTER, EvaluateSettings
 from hf_speech_tl.stages.judgement import judge, load_recogniser
-from hf_speech_tl.stages.reading import is_spaced, read_corpus
+from hf_speech_tl.stages.reading import hear_split, is_spaced, read_corpus
 
 
 def run(settings: EvaluateSettings) -> dict[str, object]:
@@ -47,6 +47,8 @@ def run(settings: EvaluateSettings) -> dict[str, object]:
         quiet=settings.quiet,
         only=None if settings.split == "all" else settings.split,
     )
+    for split in ("train", "validation", "test") if settings.split == "all" else (settings.split,):
+        corpus = hear_split(corpus, split, quiet=settings.quiet)
     rows = datasets.concatenate_datasets([corpus.train, corpus.validation, corpus.test])  # the unwanted ones are empty
     if not len(rows):
         raise DataError(f"--split {settings.split}: there is no utterance in it. Choose another split or other data.")

@@ -25,6 +25,7 @@ from hf_speech_tl.stages.plan import clock, show_plan, size
 from hf_speech_tl.stages.preparation import Prepared, prepare
 from hf_speech_tl.stages.preset import choose_preset
 from hf_speech_tl.stages.processes import agree, check_launch, has_lost_another, join_processes
+from hf_speech_tl.stages.reading import hear_split
 from hf_speech_tl.stages.recipe import Recipe
 from hf_speech_tl.stages.results import gather_results, write_results
 from hf_speech_tl.training import Clips, latest
@@ -71,6 +72,7 @@ def _run(settings: FinetuneSettings, output: Output, processes: PartialState) ->
     prepared = prepare(settings, processes)
     agree(processes, lambda: check_space(output, prepared.cost.disk))
     course = lay_out(prepared, settings, output, processes)
+    prepared = replace(prepared, corpus=course.corpus)
     if processes.is_main_process:
         # Only now is it known that there is something to put there; what an earlier run left goes first.
         claim_output(output, settings)
@@ -85,9 +87,12 @@ def _run(settings: FinetuneSettings, output: Output, processes: PartialState) ->
     if not processes.is_main_process:
         return {}
 
-    directory, test = output.directory, prepared.corpus.test
+    directory = output.directory
     base = None if prepared.checkpoint.fresh or Path(settings.model).exists() else settings.model
     save_model(trained.model.cpu(), prepared.vocabulary, prepared.checkpoint.feature_extractor, directory, base=base)
+    prepared = replace(prepared, corpus=hear_split(prepared.corpus, "test", quiet=settings.quiet))
+    write_skipped(prepared.corpus.skipped, directory / "skipped.csv")
+    test = prepared.corpus.test
     # From here on everything is said of the files that others will load, in float32.
     saved, vocabulary = load_recogniser(str(directory))
     after = judge(saved, vocabulary, test, split="test", spaced=prepared.spaced)

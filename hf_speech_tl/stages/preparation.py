@@ -34,7 +34,7 @@ from hf_speech_tl.stages.judgement import judge
 from hf_speech_tl.stages.length import asked_length
 from hf_speech_tl.stages.memory import Fit, fit_memory
 from hf_speech_tl.stages.processes import agree, first_then_others, is_sharded
-from hf_speech_tl.stages.reading import is_spaced, read_corpus
+from hf_speech_tl.stages.reading import hear_split, is_spaced, read_corpus
 from hf_speech_tl.stages.recipe import Recipe, choose_augment, choose_masking, choose_recipe
 from hf_speech_tl.training import shortest_seconds
 
@@ -103,6 +103,7 @@ def prepare(settings: FinetuneSettings, processes: PartialState) -> Prepared:
     before = None
     if len(carried) == len(vocabulary) and processes.is_main_process:
         checkpoint.model.to(processes.device)
+        corpus = hear_split(corpus, "test", quiet=settings.quiet)
         before = judge(checkpoint, vocabulary, corpus.test, split="test", spaced=spaced).scores
         checkpoint.model.cpu()
     rank = settings.lora_rank or _DEFAULT_RANK

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from transformers import PreTrainedConfig
 
 from hf_speech_tl.audio import RATE
-from hf_speech_tl.corpora import Corpus, load_corpus, screen
+from hf_speech_tl.corpora import Corpus, hear, load_corpus, screen
 from hf_speech_tl.languages import Language
 from hf_speech_tl.models import frame_count
 from hf_speech_tl.settings import Source
 
+_EVERY = 30.0  # seconds
 _SHORTEST = 0.1  # seconds: a click, not an utterance
 
 
@@ -39,12 +42,12 @@ def read_corpus(
     screen do.
     """
     # No seed here: with another one, a model would be judged by rows that an earlier one has learnt.
-    corpus = load_corpus(sources, language.tag, text_column=text_column, tier=tier)
+    with progress_of("looking at every recording", quiet=quiet) as progress:
+        corpus = load_corpus(sources, language.tag, text_column=text_column, tier=tier, progress=progress)
     if only is not None:
         empty = {name: getattr(corpus, name).select([]) for name in {"train", "validation", "test"} - {only}}
         corpus = replace(corpus, **empty)
-    with Progress(console=Console(stderr=True), transient=True, disable=quiet or not sys.stderr.isatty()) as bar:
-        task = bar.add_task("listening to every recording once")
+    with progress_of("listening to recordings", quiet=quiet) as progress:
         return screen(
             corpus,
             language,
@@ -54,8 +57,36 @@ def read_corpus(
             frames_of=lambda seconds: frame_count(config, round(seconds * RATE)),
             threads=os.cpu_count() or 1,
             simplify=simplify,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            progress=progress,
         )
+
+
+def hear_split(corpus: Corpus, split: str, *, quiet: bool) -> Corpus:
+    """`corpus` with every recording of `split` decoded once, and without those that cannot be. Raises DataError."""
+    with progress_of(f"listening to the {split} split", quiet=quiet) as progress:
+        return hear(corpus, split, threads=os.cpu_count() or 1, progress=progress)
+
+
+@contextmanager
+def progress_of(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A function that is told how many of how many are done, and shows it: a bar, or a line every half minute."""
+    began = told = time.monotonic()
+    on_terminal = sys.stderr.isatty()
+    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), "{task.fields[rate]}", TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet or not on_terminal) as bar:
+        task = bar.add_task(what, rate="")
+
+        def show(done: int, total: int) -> None:
+            nonlocal told
+            now = time.monotonic()
+            rate = done / max(now - began, 1e-9)
+            bar.update(task, completed=done, total=total, rate=f"{rate:.0f}/s")
+            if not quiet and not on_terminal and now - told > _EVERY:
+                told = now
+                left = (total - done) / rate if rate else 0.0
+                print(f"{what}: {done} of {total}, {rate:.0f}/s, {left:.0f} s left", file=sys.stderr, flush=True)
+
+        yield show
 
 
 def is_spaced(language: Language, units: str) -> bool:

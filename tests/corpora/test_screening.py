@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from hf_speech_tl.corpora import Corpus, load_corpus, samples, screen, write_skipped
+from hf_speech_tl.corpora import Corpus, hear, load_corpus, samples, screen, write_skipped
 from hf_speech_tl.errors import DataError
 from hf_speech_tl.languages import find_language
 
@@ -212,20 +212,56 @@ def test_half_bad_goes_on(folder_of: FolderOf) -> None:
     ]
 
 
-def test_beyond_twenty_hours_training_is_checked_by_headers_only(
-    folder_of: FolderOf, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def _silent_in_six(folder_of: FolderOf, silent: tuple[int, ...], splits: tuple[str, ...]) -> str:
     folder = folder_of(6)
-    for name in ("a0.wav", "a5.wav"):
-        (folder / name).write_bytes(_wav(np.zeros(8_000)))
-    splits = ("train", "train", "train", "dev", "test", "test")
+    for number in silent:
+        (folder / f"a{number}.wav").write_bytes(_wav(np.zeros(8_000)))
     rows = ["path,text,split", *(f"a{n}.wav,text {'a' * n},{split}" for n, split in enumerate(splits))]
     (folder / "m.csv").write_text("\n".join(rows))
+    return str(folder / "m.csv")
+
+
+def test_beyond_an_hour_recordings_are_decoded_when_they_are_needed(
+    folder_of: FolderOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = _silent_in_six(folder_of, (0, 5), ("train", "train", "train", "dev", "test", "test"))
     monkeypatch.setattr("hf_speech_tl.corpora.screening._DECODED_HOURS", 1 / 3600)
-    screened = _screened(load_corpus([str(folder / "m.csv")], "en"), "en")
-    assert len(screened.train) == 3
-    assert [row.id for row in screened.skipped] == ["a5"]
+    monkeypatch.setattr("hf_speech_tl.corpora.screening._SAMPLE", 0)
+    screened = _screened(load_corpus([source], "en"), "en")
+    assert (len(screened.train), len(screened.test)) == (3, 2)
+    assert screened.skipped == ()
     assert "checked by their headers" in screened.notes[-1]
+    heard = hear(screened, "test", threads=2)
+    assert heard.test["id"][:] == ["a4"]
+    assert [(row.id, row.split, row.reason) for row in heard.skipped] == [("a5", "test", "silent")]
+    assert heard.fingerprint == screened.fingerprint
+    assert hear(heard, "test", threads=2) is heard
+    assert len(heard.train) == 3
+
+
+def test_all_of_a_small_corpus_is_heard(folder_of: FolderOf) -> None:
+    source = _silent_in_six(folder_of, (0, 5), ("train", "train", "train", "dev", "test", "test"))
+    screened = _screened(load_corpus([source], "en"), "en")
+    assert [row.id for row in screened.skipped] == ["a0", "a5"]
+    assert hear(screened, "test", threads=2) is screened
+
+
+def test_a_sample_tells_that_most_of_a_large_split_is_bad(folder_of: FolderOf, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = _silent_in_six(folder_of, (0, 1, 2), ("train", "train", "train", "train", "dev", "test"))
+    monkeypatch.setattr("hf_speech_tl.corpora.screening._DECODED_HOURS", 1 / 3600)
+    with pytest.raises(DataError, match="3 of 4 recordings of the train split cannot be used: 3 silent"):
+        _screened(load_corpus([source], "en"), "en")
+
+
+def test_a_test_split_of_which_nothing_can_be_heard_is_told(
+    folder_of: FolderOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = _silent_in_six(folder_of, (4, 5), ("train", "train", "train", "dev", "test", "test"))
+    monkeypatch.setattr("hf_speech_tl.corpora.screening._DECODED_HOURS", 1 / 3600)
+    monkeypatch.setattr("hf_speech_tl.corpora.screening._SAMPLE", 0)
+    screened = _screened(load_corpus([source], "en"), "en")
+    with pytest.raises(DataError, match="2 of 2 recordings of the test split cannot be used"):
+        hear(screened, "test", threads=2)
 
 
 def test_the_fingerprint_knows_the_transcripts_and_what_was_left_out(folder_of: FolderOf) -> None:
