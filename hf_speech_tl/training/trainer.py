@@ -68,7 +68,7 @@ class SpeechTrainer(Trainer):
         )
         if self.is_fsdp_enabled:
             # accelerate asks for them, and transformers raises for models that have none.
-            model.get_input_embeddings = lambda: None  # type: ignore[method-assign]
+            model.__dict__["get_input_embeddings"] = lambda: None
         # compute_loss divides by the utterances of the whole step; nothing may divide or multiply after it.
         self.model_accepts_loss_kwargs = False
         self.loss_is_scaled_for_ga = True
@@ -81,7 +81,7 @@ class SpeechTrainer(Trainer):
         self.interruption = Interruption()
         self.add_callback(self.interruption)
         self.add_callback(_AtBegin(self._restore))
-        self._checkpoints = Path(arguments.output_dir)
+        self._checkpoints = Path(str(arguments.output_dir))
         self._began = time.monotonic()
         self._resumed: Path | None = None
         self._writes_beside = False
