@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -16,6 +17,18 @@ from transformers import PreTrainedModel
 _TOGETHER = 32_000
 
 
+@dataclass(frozen=True)
+class _Layer:
+    """A convolution as a product of matrices, and what follows it. matrix: `(kernel x channels in, channels out)`."""
+
+    kernel: int
+    stride: int
+    matrix: Tensor
+    bias: Tensor | None
+    norm: nn.Module
+    activation: nn.Module
+
+
 def for_inference(model: PreTrainedModel, dtype: torch.dtype) -> PreTrainedModel:
     """A copy of `model` for inference in `dtype` that shares its weights; the model itself stays as it is.
 
@@ -25,41 +38,39 @@ def for_inference(model: PreTrainedModel, dtype: torch.dtype) -> PreTrainedModel
     shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
     copied = copy.deepcopy(model, shared).eval()
     for module in list(copied.modules()):
+        layers = getattr(module, "conv_layers", None)
         if isinstance(module, nn.Conv1d) and parametrize.is_parametrized(module, "weight"):
             # torch would take the parametrization from the class, which the original has too.
-            module.forward = partial(module._conv_forward, weight=module.weight.detach(), bias=module.bias)
-        layers = getattr(module, "conv_layers", None)
-        if model.device.type == "cpu" and dtype == torch.float32 and layers and _is_plain(layers):
-            module.forward = partial(_encode, list(layers), [_matrix(layer.conv) for layer in layers])
+            multiplied = partial(module._conv_forward, weight=module.weight.detach(), bias=module.bias)
+            setattr(module, "forward", multiplied)  # noqa: B010 (mypy would not have it otherwise)
+        elif model.device.type == "cpu" and dtype == torch.float32 and isinstance(layers, nn.ModuleList):
+            read = [_read(layer) for layer in layers]
+            plain = [layer for layer in read if layer is not None]
+            if len(plain) == len(read):
+                setattr(module, "forward", partial(_encode, plain))  # noqa: B010
     return copied
 
 
-def _is_plain(layers: Sequence[nn.Module]) -> bool:
-    """Whether each layer is a convolution, perhaps a norm over the channels of each frame, and an activation."""
-    return all(
-        isinstance(getattr(layer, "conv", None), nn.Conv1d)
-        and layer.conv.padding == (0,)
-        and layer.conv.dilation == (1,)
-        and layer.conv.groups == 1
-        and isinstance(getattr(layer, "layer_norm", None), nn.LayerNorm | None)
-        for layer in layers
-    )
+def _read(layer: nn.Module) -> _Layer | None:
+    """None for anything but a convolution without padding, perhaps a norm of each frame, and an activation."""
+    conv, norm = getattr(layer, "conv", None), getattr(layer, "layer_norm", nn.Identity())
+    if not isinstance(conv, nn.Conv1d) or not isinstance(norm, nn.LayerNorm | nn.Identity):
+        return None
+    if conv.padding != (0,) or conv.dilation != (1,) or conv.groups != 1:
+        return None
+    matrix = conv.weight.detach().permute(2, 1, 0).reshape(-1, conv.out_channels).contiguous()
+    activation = layer.get_submodule("activation")
+    return _Layer(conv.kernel_size[0], conv.stride[0], matrix, conv.bias, norm, activation)
 
 
-def _matrix(conv: nn.Conv1d) -> Tensor:
-    """The kernels as `(kernel x channels in, channels out)`."""
-    return conv.weight.detach().permute(2, 1, 0).reshape(-1, conv.out_channels).contiguous()
-
-
-def _encode(layers: Sequence[nn.Module], matrices: Sequence[Tensor], waveform: Tensor) -> Tensor:
+def _encode(layers: Sequence[_Layer], waveform: Tensor) -> Tensor:
     """As a feature encoder of transformers: `(batch, samples)` to `(batch, channels, frames)`.
 
     A few seconds at a time, which overlap by what the last frame of one piece hears of the next.
     """
     stride, field = 1, 1
     for layer in reversed(layers):
-        field = (field - 1) * layer.conv.stride[0] + layer.conv.kernel_size[0]
-        stride *= layer.conv.stride[0]
+        stride, field = stride * layer.stride, (field - 1) * layer.stride + layer.kernel
     samples = waveform.shape[1]
     frames, step = (samples - field) // stride + 1, max(1, _TOGETHER // stride)
     encoded = []
@@ -67,24 +78,20 @@ def _encode(layers: Sequence[nn.Module], matrices: Sequence[Tensor], waveform: T
         pieces = []
         for begin in range(0, frames, step):
             end = min(begin + step, frames)
-            pieces.append(_convolve(layers, matrices, clips[:, begin * stride : (end - 1) * stride + field]))
+            pieces.append(_convolve(layers, clips[:, begin * stride : (end - 1) * stride + field]))
         encoded.append(torch.cat(pieces, 1))
     return torch.cat(encoded).transpose(1, 2)
 
 
-def _convolve(layers: Sequence[nn.Module], matrices: Sequence[Tensor], waveform: Tensor) -> Tensor:
+def _convolve(layers: Iterable[_Layer], waveform: Tensor) -> Tensor:
     """`(batch, samples)` to `(batch, frames, channels)`: channels last, so that all of a window lie side by side."""
     hidden = waveform.contiguous().unsqueeze(-1)
-    for layer, matrix in zip(layers, matrices, strict=True):
-        (kernel,), (stride,) = layer.conv.kernel_size, layer.conv.stride
+    for layer in layers:
         batch, length, channels = hidden.shape
-        frames = (length - kernel) // stride + 1
-        shape, steps = (batch, frames, kernel * channels), (length * channels, stride * channels, 1)
-        windows = hidden.as_strided(shape, steps).reshape(batch * frames, kernel * channels)
-        bias = layer.conv.bias
-        hidden = windows @ matrix if bias is None else torch.addmm(bias, windows, matrix)
-        hidden = hidden.view(batch, frames, -1)
-        if hasattr(layer, "layer_norm"):
-            hidden = layer.layer_norm(hidden)
-        hidden = layer.activation(hidden)
+        frames = (length - layer.kernel) // layer.stride + 1
+        shape = (batch, frames, layer.kernel * channels)
+        windows = hidden.as_strided(shape, (length * channels, layer.stride * channels, 1)).reshape(-1, shape[-1])
+        bias, matrix = layer.bias, layer.matrix
+        product = windows @ matrix if bias is None else torch.addmm(bias, windows, matrix)
+        hidden = layer.activation(layer.norm(product.view(batch, frames, -1)))
     return hidden
