@@ -43,12 +43,12 @@ def clips(augmentations: list[Augmentation], views: int = 1, seed: int = 3) -> C
 
 def test_seed_epoch_and_utterance_decide(everything: list[Augmentation]) -> None:
     first, again = clips(everything), clips(everything)
-    backwards = {(row, epoch): again[row, epoch]["samples"] for epoch in (2, 1, 0) for row in range(5)}
+    backwards = {(row, epoch): again[row, epoch]["inputs"] for epoch in (2, 1, 0) for row in range(5)}
     for (row, epoch), samples in backwards.items():
-        np.testing.assert_array_equal(first[row, epoch]["samples"], samples)
+        np.testing.assert_array_equal(first[row, epoch]["inputs"], samples)
     assert len({samples.tobytes() for samples in backwards.values()}) == 15
-    assert len({clips(everything, seed=seed)[3, 0]["samples"].tobytes() for seed in range(5)}) == 5
-    np.testing.assert_array_equal(first[3]["samples"], first[3, 0]["samples"])
+    assert len({clips(everything, seed=seed)[3, 0]["inputs"].tobytes() for seed in range(5)}) == 5
+    np.testing.assert_array_equal(first[3]["inputs"], first[3, 0]["inputs"])
 
 
 def test_workers_and_a_resumed_run_make_the_same_batches(everything: list[Augmentation]) -> None:
@@ -77,9 +77,9 @@ def test_an_epoch_of_its_own_for_each_pass() -> None:
 def test_two_views_are_as_long_and_differ(everything: list[Augmentation]) -> None:
     for row in range(5):
         clip = clips(everything, 2)[row, 0]
-        assert clip["other"] is not None and len(clip["samples"]) == len(clip["other"])
+        assert clip["other"] is not None and len(clip["inputs"]) == len(clip["other"])
     noisy = clips([Augmentation("gain", 1.0, (-10.0, 0.0))], 2)[0, 0]
-    assert noisy["other"] is not None and not np.array_equal(noisy["samples"], noisy["other"])
+    assert noisy["other"] is not None and not np.array_equal(noisy["inputs"], noisy["other"])
 
 
 def test_a_batch_has_the_first_views_and_then_the_second() -> None:
@@ -87,7 +87,7 @@ def test_a_batch_has_the_first_views_and_then_the_second() -> None:
     batch = collator(EXTRACTOR)([two[0, 0], two[3, 0]])
     assert len(batch["inputs"]) == 4 and len(batch["labels"]) == len(batch["ids"]) == 2
     lengths = batch["attention_mask"].sum(-1).tolist()
-    assert lengths[:2] == lengths[2:] == [len(two[0, 0]["samples"]), len(two[3, 0]["samples"])]
+    assert lengths[:2] == lengths[2:] == [len(two[0, 0]["inputs"]), len(two[3, 0]["inputs"])]
 
 
 def test_speed_stays_off_where_it_would_leave_too_few_frames() -> None:
