@@ -102,6 +102,6 @@ def test_what_was_done_to_real_recordings_is_named(shared: Path) -> None:
     tried = check["changes"](shared / "noise", shared / "rir")
     answers = check["try_corpus"](shared / "speech" / "de-kerstin", "de", tried, 30)
     rights = {"halves of training": None} | {name: right for name, (right, _) in tried.items()}
-    wrong = [name for name, words in answers.items() if words[:1] != [rights[name]] * bool(rights[name])]
-    # Its own recordings have little more than 20 dB; and what is clipped is said before what is loud.
-    assert set(wrong) <= {"noise at 20 dB", "12 dB louder, clipped"}
+    augmentations = {name: [word for word in words if word[0] != "("] for name, words in answers.items()}
+    wrong = [name for name, words in augmentations.items() if words[:1] != [rights[name]] * bool(rights[name])]
+    assert set(wrong) <= {"noise at 20 dB"}  # its own recordings have little more
