@@ -73,6 +73,8 @@ def _targets(model: PreTrainedModel) -> list[str]:
     return [
         name
         for name, module in model.named_modules()
-        if isinstance(module, nn.Linear) and "encoder.layer" in name and name.rsplit(".", 1)[-1] in names
+        if isinstance(module, nn.Linear)
+        and "encoder.layer" in name
+        and name.rsplit(".", 1)[-1] in names
         and module.weight.requires_grad
     ]

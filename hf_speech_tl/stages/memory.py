@@ -24,7 +24,7 @@ _RECOGNISED = 60.0  # seconds of audio that validation recognises at once
 class Fit:
     """recipe: cut into micro-batches that fit; cost: with checkpointing, where that is used.
 
-    needed: bytes that a process, or on a GPU its model, holds at the peak; free: bytes it may take, the former included.
+    needed: bytes that a process, or on a GPU its model, holds at the peak; free: bytes that it may hold.
     """
 
     recipe: Recipe
