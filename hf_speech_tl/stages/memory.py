@@ -17,7 +17,7 @@ from hf_speech_tl.models import Cost, cost_of
 from hf_speech_tl.stages.recipe import Recipe
 from hf_speech_tl.training import state_bytes
 
-_USED = 0.8  # of what is free: estimates were up to a fifth too low, and other programs want some
+_USED = 0.8  # of what is free: estimates were up to 15 % too low, and other programs want some
 _RECOGNISED = 60.0  # seconds of audio that validation recognises at once
 
 
@@ -46,18 +46,17 @@ def fit_memory(
     processes: PartialState,
     *,
     checkpointing: str,
-    measured: bool,
 ) -> Fit:
     """Cut the steps as small as memory wants it; then, where `checkpointing` is auto, switch that on.
 
-    seconds: of the training clips. measured: whether a copy of the model will be trained first, to see how fast it is.
+    seconds: of the training clips.
     """
-    fit = _cut(model, recipe, cost_of(model), seconds, processes, measured)
+    fit = _cut(model, recipe, cost_of(model), seconds, processes)
     if checkpointing == "always" or (checkpointing == "auto" and not fit.fits):
         # Adapters may have wrapped the model; peft's own way would ask for gradients of frozen layers' inputs.
         inner = cast("PreTrainedModel", model.get_base_model() if isinstance(model, PeftModel) else model)
         inner.activation_checkpointing_enable()
-        fit = replace(_cut(model, recipe, cost_of(model), seconds, processes, measured), checkpointed=True)
+        fit = replace(_cut(model, recipe, cost_of(model), seconds, processes), checkpointed=True)
     return fit
 
 
@@ -67,7 +66,6 @@ def _cut(
     cost: Cost,
     seconds: np.ndarray,
     processes: PartialState,
-    measured: bool,
 ) -> Fit:
     held, free = _memory(cost, processes)
     state = state_bytes(model, recipe.optimiser)
@@ -84,8 +82,8 @@ def _cut(
         activations *= 2 if recipe.consistency else 1  # views of each clip
         # What the backward pass frees makes room for the gradients, unless they are there already.
         training = max(activations + (cost.gradients if accumulation > 1 else 0), cost.gradients)
-        copy = cost.weights if measured else 0
-        return round(held + copy + state + max(training, _RECOGNISED * cost.recognising))
+        # The weights once more: of a copy that shows how fast a step is, later of the saved model that is scored.
+        return round(held + cost.weights + state + max(training, _RECOGNISED * cost.recognising))
 
     accumulation = recipe.accumulation
     while needed(accumulation) > free and any(clips(length, accumulation) > 1 for length in lengths):

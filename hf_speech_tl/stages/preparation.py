@@ -31,7 +31,6 @@ from hf_speech_tl.models import (
 from hf_speech_tl.scoring import Scores
 from hf_speech_tl.settings import FinetuneSettings
 from hf_speech_tl.stages.judgement import judge
-from hf_speech_tl.stages.length import asked_length
 from hf_speech_tl.stages.memory import Fit, fit_memory
 from hf_speech_tl.stages.processes import agree, first_then_others, is_sharded
 from hf_speech_tl.stages.reading import hear_split, is_spaced, read_corpus
@@ -130,7 +129,6 @@ def prepare(settings: FinetuneSettings, processes: PartialState) -> Prepared:
         np.asarray(corpus.train["seconds"][:], np.float32),
         processes,
         checkpointing=settings.gradient_checkpointing,
-        measured=asked_length(settings, on_gpu=processes.device.type == "cuda")[0] is not None,
     )
     fit = broadcast_object_list([fit])[0]  # processes have different room; all must cut alike
     return Prepared(language, spaced, corpus, vocabulary, checkpoint, model, carried, fit, before, rank)

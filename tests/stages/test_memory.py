@@ -19,9 +19,7 @@ def _fit(monkeypatch, free: float, checkpointing: str = "auto"):
     recipe = choose_recipe(settings, parameters=5_000_000, augment=(), processes=1)
     memory = psutil.virtual_memory()._replace(available=int(free))
     monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
-    return model, fit_memory(
-        model, recipe, _SECONDS, PartialState(cpu=True), checkpointing=checkpointing, measured=False
-    )
+    return model, fit_memory(model, recipe, _SECONDS, PartialState(cpu=True), checkpointing=checkpointing)
 
 
 def test_with_room_a_step_is_computed_at_once_and_without_in_pieces(monkeypatch) -> None:
