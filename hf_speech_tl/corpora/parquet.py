@@ -188,7 +188,7 @@ def _rows(
     contents, names = _audio(batch.column(columns.audio))
     beside = [name for content, name in zip(contents, names, strict=True) if content is None and name]
     files = look_at(file.parent, dict.fromkeys(beside))
-    rows: list[dict[str, object]] = []
+    rows: list[ReadRow] = []
     for content, name, id_, text, speaker, named, said in zip(
         contents,
         names,

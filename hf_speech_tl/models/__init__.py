@@ -6,7 +6,7 @@ from hf_speech_tl.models.cost import Cost, cost_of
 from hf_speech_tl.models.depth import check_depth, keep_lowest
 from hf_speech_tl.models.frames import frame_count, hears_padding, input_name, logits_of
 from hf_speech_tl.models.frontends import FeatureExtractor
-from hf_speech_tl.models.frozen import Frozen, frozen_part
+from hf_speech_tl.models.frozen import Frozen, frozen_part, is_random
 from hf_speech_tl.models.head import head_of, is_of_head, replace_head
 from hf_speech_tl.models.inference import for_inference
 from hf_speech_tl.models.padding import pad
@@ -31,6 +31,7 @@ __all__ = [
     "hears_padding",
     "input_name",
     "is_of_head",
+    "is_random",
     "keep_lowest",
     "load_checkpoint",
     "logits_of",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from transformers.modeling_outputs import BaseModelOutput
 from hf_speech_tl.models.families import FAMILIES
 from hf_speech_tl.models.frames import frame_count, input_name, mask_length
 from hf_speech_tl.models.frontends import FeatureExtractor, encoder_config
+from hf_speech_tl.models.inference import quick_encoder
 
 # What the part made of a clip before is handed to the model in half precision, which no model gets otherwise: weights
 # are float32 here, and precision is autocast's.
@@ -25,8 +27,12 @@ _BESIDE = ("vocab", "token", "ctc", "dropout", "mask", "dtype", "version", "arch
 class _PassingEncoder(nn.Module):
     """A feature encoder that passes on features `(batch, frames, channels)`, and encodes samples `(batch, samples)`."""
 
+    quick: Callable[[Tensor], Tensor] | None
+
     def forward(self, inputs: Tensor) -> Tensor:
-        return inputs.float().transpose(1, 2) if inputs.dtype == _MADE else super().forward(inputs)
+        if inputs.dtype == _MADE:
+            return inputs.float().transpose(1, 2)
+        return self.quick(inputs) if self.quick else super().forward(inputs)
 
 
 class _PassingModel(nn.Module):
@@ -37,18 +43,23 @@ class _PassingModel(nn.Module):
         return BaseModelOutput(given.float()) if given.dtype == _MADE else super().forward(*inputs, **named)
 
 
-def frozen_part(model: PreTrainedModel) -> nn.Module | None:
-    """The largest first part of `model` that has nothing to learn and nothing random, or None.
+def frozen_part(model: PreTrainedModel, device: torch.device, dtype: torch.dtype) -> nn.Module | None:
+    """The largest first part of `model` that has nothing to learn and nothing random, moved to `device`, or None.
 
     That is all below the head where the head alone is trained, without masking and dropout; or the feature encoder,
-    below which nothing is random. From now on the model takes what `Frozen` made of a clip in place of the clip.
+    below which nothing is random. From now on the model takes what `Frozen` made of a clip in place of the clip. A
+    feature encoder becomes as quick as it can be for a run on `device` that computes in `dtype`.
     """
     own_name = FAMILIES[model.config.model_type].encoder
     base = getattr(model, own_name) if own_name else model.base_model
-    if not _learns(base) and not _is_random(model):
-        return _passing(base, _PassingModel)
+    if not _learns(base) and not is_random(model):
+        return _passing(base, _PassingModel).to(device)
     encoder = getattr(base, "feature_extractor", None)
-    return None if encoder is None or _learns(encoder) else _passing(encoder, _PassingEncoder)
+    if encoder is None or _learns(encoder):
+        return None
+    passing = _passing(encoder, _PassingEncoder).to(device)
+    passing.quick = quick_encoder(passing, device, dtype)  # type: ignore[assignment]
+    return passing
 
 
 class Frozen:
@@ -65,7 +76,7 @@ class Frozen:
 
     def __call__(self, samples: Any) -> Tensor:
         """What the part makes of a clip `(samples,)` at 16 kHz: float16 `(frames, width)` on the CPU."""
-        config, device = self._model.config, self._model.device
+        config, device = self._model.config, next(self._part.parameters()).device
         inputs = self._feature_extractor(
             [samples],
             sampling_rate=self._feature_extractor.sampling_rate,
@@ -103,7 +114,8 @@ def _learns(module: nn.Module) -> bool:
     return any(parameter.requires_grad for parameter in module.parameters())
 
 
-def _is_random(model: PreTrainedModel) -> bool:
+def is_random(model: PreTrainedModel) -> bool:
+    """Whether chance has a part in a training step of the model: masking, or dropout."""
     encoder = encoder_config(model.config)
     masked = getattr(encoder, "mask_time_prob", 0) or getattr(encoder, "mask_feature_prob", 0)
     return bool(masked) or any(value for name, value in vars(encoder).items() if "dropout" in name)

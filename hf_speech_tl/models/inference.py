@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -38,17 +38,26 @@ def for_inference(model: PreTrainedModel, dtype: torch.dtype) -> PreTrainedModel
     shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
     copied = copy.deepcopy(model, shared).eval()
     for module in list(copied.modules()):
-        layers = getattr(module, "conv_layers", None)
         if isinstance(module, nn.Conv1d) and parametrize.is_parametrized(module, "weight"):
             # torch would take the parametrization from the class, which the original has too.
             multiplied = partial(module._conv_forward, weight=module.weight.detach(), bias=module.bias)
             setattr(module, "forward", multiplied)  # noqa: B010 (mypy would not have it otherwise)
-        elif model.device.type == "cpu" and dtype == torch.float32 and isinstance(layers, nn.ModuleList):
-            read = [_read(layer) for layer in layers]
-            plain = [layer for layer in read if layer is not None]
-            if len(plain) == len(read):
-                setattr(module, "forward", partial(_encode, plain))  # noqa: B010
+        elif quick := quick_encoder(module, model.device, dtype):
+            setattr(module, "forward", quick)  # noqa: B010
     return copied
+
+
+def quick_encoder(module: nn.Module, device: torch.device, dtype: torch.dtype) -> Callable[[Tensor], Tensor] | None:
+    """What does the same as a feature encoder, with the weights that it has now and no gradient, but sooner.
+
+    None for other modules, for convolutions of a shape that is not known, and where it would not be sooner.
+    """
+    layers = getattr(module, "conv_layers", None)
+    if device.type != "cpu" or dtype != torch.float32 or not isinstance(layers, nn.ModuleList):
+        return None
+    read = [_read(layer) for layer in layers]
+    plain = [layer for layer in read if layer is not None]
+    return partial(_encode, plain) if len(plain) == len(read) else None
 
 
 def _read(layer: nn.Module) -> _Layer | None:
@@ -63,6 +72,7 @@ def _read(layer: nn.Module) -> _Layer | None:
     return _Layer(conv.kernel_size[0], conv.stride[0], matrix, conv.bias, norm, activation)
 
 
+@torch.no_grad()
 def _encode(layers: Sequence[_Layer], waveform: Tensor) -> Tensor:
     """As a feature encoder of transformers: `(batch, samples)` to `(batch, channels, frames)`.
 

@@ -35,6 +35,11 @@ class Recipe:
         return tuple(one for one in self.augment if not one.masks)
 
 
+def is_small(parameters: int) -> bool:
+    """Whether a model is of the starter's size, or not much larger."""
+    return parameters < _SMALL
+
+
 def choose_recipe(
     settings: FinetuneSettings,
     *,
@@ -47,7 +52,7 @@ def choose_recipe(
 
     Raises SettingsError for Muon on a model that is cut up: it needs its matrices whole.
     """
-    small = parameters < _SMALL
+    small = is_small(parameters)
     # Small: many short steps, as docs/from-fresh-weights.md has them. Others: 32 clips of some four seconds, and below
     # a rate of 3e-4, as in Hugging Face's "Fine-Tune XLSR-Wav2Vec2"; neither was measured here.
     batch_seconds = settings.batch_seconds or (40.0 if small else 120.0)

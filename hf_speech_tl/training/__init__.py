@@ -4,6 +4,7 @@ from hf_speech_tl.training.augmented import Augmenter, Passes, longest_seconds, 
 from hf_speech_tl.training.batches import Batches
 from hf_speech_tl.training.checkpoints import how_launched, latest, steps_done
 from hf_speech_tl.training.clips import Batch, Clips, Labels, collator
+from hf_speech_tl.training.cores import Cores
 from hf_speech_tl.training.features import Features
 from hf_speech_tl.training.loader import Loader
 from hf_speech_tl.training.loss import utterance_losses
@@ -18,6 +19,7 @@ __all__ = [
     "Batch",
     "Batches",
     "Clips",
+    "Cores",
     "Features",
     "Labels",
     "Loader",

@@ -16,7 +16,7 @@ _PADDED: tuple[Literal["inputs"], Literal["attention_mask"]] = ("inputs", "atten
 def halves(batch: Batch) -> list[Batch]:
     """Two batches with the clips of one, each padded no further than it needs."""
     middle = len(batch["ids"]) // 2
-    return [_part(batch, slice(None, middle)), _part(batch, slice(middle, None))]
+    return [part_of(batch, slice(None, middle)), part_of(batch, slice(middle, None))]
 
 
 def in_fitting_parts(
@@ -41,7 +41,7 @@ def in_fitting_parts(
     return batch["inputs"].new_zeros(())
 
 
-def _part(batch: Batch, rows: slice) -> Batch:
+def part_of(batch: Batch, rows: slice) -> Batch:
     views = len(batch["inputs"]) // len(batch["labels"])
     inputs, mask = (batch[name].unflatten(0, (views, -1))[:, rows].flatten(0, 1) for name in _PADDED)
     labels = batch["labels"][rows]

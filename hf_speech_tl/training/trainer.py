@@ -23,6 +23,7 @@ from hf_speech_tl.scoring import character_edits, choose_units, interval
 from hf_speech_tl.training.batches import Batches
 from hf_speech_tl.training.checkpoints import REST, beside, best_of, finish, writing
 from hf_speech_tl.training.clips import Batch, Clips, collator
+from hf_speech_tl.training.cores import Cores
 from hf_speech_tl.training.guard import FiniteGradients, Interruption
 from hf_speech_tl.training.loader import Loader
 from hf_speech_tl.training.loss import utterance_losses
@@ -54,6 +55,7 @@ class SpeechTrainer(Trainer):
         rates: Rates,
         optimiser: str,
         consistency: float = 0.0,
+        cores: Cores | None = None,
     ) -> None:
         """references: the validation transcripts; spaced: whether their spaces count.
 
@@ -96,6 +98,7 @@ class SpeechTrainer(Trainer):
         self._rates = rates
         self._optimiser_name = optimiser
         self._consistency = consistency
+        self._cores = cores
 
     @property
     def seconds(self) -> float:
@@ -131,11 +134,14 @@ class SpeechTrainer(Trainer):
         return micro_batches, utterances
 
     def training_step(self, model: nn.Module, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
-        """As transformers', but on a GPU whose memory runs out in halves; a clip too long even alone is left out.
+        """As transformers', but on a CPU with `cores` in parts at once, and on a GPU whose memory runs out in
+        halves; a clip too long even alone is left out.
 
         The loss is a sum over clips, so that the gradient is the same. With several processes the others would wait
         for gradients that never come, and the run ends.
         """
+        if self._cores:
+            return self._step_in_parts(model, inputs, num_items_in_batch, self._cores)
         step = super().training_step
 
         def work(part: Batch) -> torch.Tensor:
@@ -162,6 +168,16 @@ class SpeechTrainer(Trainer):
         loss = in_fitting_parts(inputs, work, undo, left_out)
         self._train_clips.bad.update(dict.fromkeys(left_out, "does not fit into memory"))
         return loss
+
+    def _step_in_parts(self, model: nn.Module, inputs: Batch, num_items_in_batch: Any, cores: Cores) -> torch.Tensor:
+        model.train()
+
+        def loss_of(part: Batch) -> torch.Tensor:
+            with self.compute_loss_context_manager():
+                return self.compute_loss(model, part, num_items_in_batch=num_items_in_batch)
+
+        trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        return cores.backward(inputs, loss_of, trained)
 
     def compute_loss(
         self, model: nn.Module, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None

@@ -10,12 +10,13 @@ from hf_speech_tl.models import Frozen, frozen_part, logits_of, prepare_tuning
 from hf_speech_tl.training import Clips, Features, collator
 from hf_speech_tl.training import clips as clips_module
 
+_CPU = torch.device("cpu")
 _LENGTHS, _TEXTS = (0.6, 0.9, 0.75), ("ab", "d", "a")
 
 
 def _features(directory: Path | None = None, tuning: str = "full") -> Features:
     model = prepare_tuning(tiny_model(), tuning, fresh=False, rank=4)
-    part = frozen_part(model)
+    part = frozen_part(model, _CPU, torch.float32)
     assert part is not None
     return Features(Frozen(model, part, EXTRACTOR, torch.float32), directory)
 
