@@ -1,4 +1,4 @@
-"""A batch shared out over the cores of a CPU: small products of matrices use each core better alone than all together."""
+"""A batch shared out over the cores of a CPU, each of which small products of matrices use better than all together."""
 
 from __future__ import annotations
 

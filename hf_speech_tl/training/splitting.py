@@ -45,9 +45,12 @@ def part_of(batch: Batch, rows: slice) -> Batch:
     views = len(batch["inputs"]) // len(batch["labels"])
     inputs, mask = (batch[name].unflatten(0, (views, -1))[:, rows].flatten(0, 1) for name in _PADDED)
     labels = batch["labels"][rows]
-    heard = int(mask.sum(-1).max())
+    # What is padding for all of the part goes; what some feature extractors put behind every clip stays. Where inputs are
+    # frames and the mask is of samples, the frames stay as many as they are.
+    less = int(batch["attention_mask"].sum(-1).max() - mask.sum(-1).max())
+    if inputs.shape[1] >= mask.shape[1]:
+        inputs = inputs[:, : inputs.shape[1] - less]
     part: dict[str, Any] = dict(batch)
-    # Where inputs are frames and the mask is of samples, the frames stay as many as they are.
-    part |= {"inputs": inputs[:, :heard], "attention_mask": mask[:, :heard], "ids": batch["ids"][rows]}
+    part |= {"inputs": inputs, "attention_mask": mask[:, : mask.shape[1] - less], "ids": batch["ids"][rows]}
     part["labels"] = labels[:, : max(1, int((labels >= 0).sum(-1).max()))]
     return cast("Batch", part)
