@@ -87,7 +87,7 @@ def explain_import_error(error: BaseException) -> str | None:
                 return None
             return (
                 "the torchaudio installed here does not fit the installed torch and breaks transformers: run "
-                f"`{sys.executable} -m pip uninstall torchaudio` (only the extra `augment` needs it), or install the "
+                f"`{sys.executable} -m pip uninstall torchaudio` (nothing here needs it), or install the "
                 "build that goes with this torch"
             )
         cause = cause.__cause__ or cause.__context__

@@ -106,7 +106,7 @@ def _prepare(asked: argparse.Namespace, work: Path) -> float:
                 soundfile.write(sink, samples(row["audio"]), 16_000, format="FLAC")
                 audio.append({"bytes": sink.getvalue(), "path": None})
             table = {"id": chosen["id"][:], "audio": audio, "text": chosen["transcript"][:]}
-            pq.write_table(pa.table(table), data / f"{split}.parquet")
+            pq.write_table(pa.table(table), data / f"{split}.parquet", compression="none")  # as datasets does
             if split == "train":
                 mean = float(np.mean(chosen["seconds"][:]))
         set_seed(0)
@@ -140,9 +140,12 @@ def _run(side: str, asked: argparse.Namespace, work: Path, mean: float) -> dict[
             command += ["--cache", "memory" if side.endswith("kept") else "none", "--output", f"{place}/out"]
             command += ["--tuning", "lora"] if side.startswith("lora") else []
         begin = time.monotonic()
-        done = subprocess.run([sys.executable, *command], env=environment, stdout=subprocess.PIPE, text=True)
+        with (work / "errors.log").open("a") as errors:
+            done = subprocess.run(
+                [sys.executable, *command], env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
+            )
         if done.returncode:
-            sys.exit(f"{side} ended with {done.returncode}")
+            sys.exit(f"{side} ended with {done.returncode}: see {work / 'errors.log'}")
         told = json.loads(done.stdout.strip().splitlines()[-1])
         told["seconds"] = round(time.monotonic() - begin, 1)
         if side[0] not in "AB":

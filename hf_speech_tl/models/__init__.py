@@ -2,6 +2,7 @@
 
 from hf_speech_tl.models.adapters import check_adapter
 from hf_speech_tl.models.checkpoint import Checkpoint, Masking, can_mask, load_checkpoint, read_config
+from hf_speech_tl.models.convolutions import multiply_convolutions
 from hf_speech_tl.models.cost import Cost, cost_of
 from hf_speech_tl.models.depth import check_depth, keep_lowest
 from hf_speech_tl.models.frames import frame_count, hears_padding, input_name, logits_of
@@ -36,6 +37,7 @@ __all__ = [
     "load_checkpoint",
     "logits_of",
     "merge",
+    "multiply_convolutions",
     "pad",
     "prepare_tuning",
     "read_config",

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
 
+from hf_speech_tl.models.convolutions import quick_encoder
 from hf_speech_tl.models.families import FAMILIES
 from hf_speech_tl.models.frames import frame_count, input_name, mask_length
 from hf_speech_tl.models.frontends import FeatureExtractor, encoder_config
-from hf_speech_tl.models.inference import quick_encoder
 
 # What the part made of a clip before is handed to the model in half precision, which no model gets otherwise: weights
 # are float32 here, and precision is autocast's.

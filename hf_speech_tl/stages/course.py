@@ -228,7 +228,7 @@ def _features(prepared: Prepared, settings: FinetuneSettings, precision: str, de
 
 
 def _cores(prepared: Prepared, processes: PartialState) -> Cores | None:
-    """On a CPU, for small models: the starter trained 1.27 times as fast so on two cores, a base model 1.04 times."""
+    """On a CPU, for small models: the starter trained 1.12 times as fast so on two cores, a base model 1.04 times."""
     count = min(torch.get_num_threads(), _CORES)
     alone = processes.device.type == "cpu" and processes.num_processes == 1
     if not alone or count == 1 or not is_small(prepared.cost.parameters) or is_random(prepared.checkpoint.model):

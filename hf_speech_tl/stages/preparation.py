@@ -24,6 +24,7 @@ from hf_speech_tl.models import (
     frame_count,
     keep_lowest,
     load_checkpoint,
+    multiply_convolutions,
     prepare_tuning,
     read_config,
     replace_head,
@@ -113,6 +114,8 @@ def prepare(settings: FinetuneSettings, processes: PartialState) -> Prepared:
         rank=rank,
         freeze_layers=settings.freeze_layers,
     )
+    if checkpoint.fresh and processes.device.type == "cpu":
+        multiply_convolutions(checkpoint.model)
     recipe = agree(
         processes,
         lambda: choose_recipe(

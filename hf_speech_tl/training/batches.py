@@ -23,7 +23,7 @@ class Batches(torch.utils.data.Sampler):
     the processes, which so work equally long. What a step holds does not depend on how it is cut, unless it has fewer
     clips than pieces: one process and eight train alike, and a run may go on with other processes than it began with.
 
-    batch_seconds: padded seconds in a step, over all processes; at most so many, unless there is a clip a piece only.
+    batch_seconds: padded seconds in a step, over all processes; about so many, unless there is a clip a piece only.
     count: micro-batches of a process in all; start: how many of them a resumed run leaves out, without loading them.
     weights: how often an epoch holds each row, once each by default; of a fraction, rows are drawn anew every epoch.
     quadratic: the length in seconds at which attention, which grows with its square, costs as much as all else. Steps
@@ -64,7 +64,7 @@ class Batches(torch.utils.data.Sampler):
         """The rows of an epoch by length, int32, which `_bounds` cuts into steps, and the order of these."""
         generator = np.random.default_rng([self.seed, epoch])
         jitter = generator.random(len(self._lengths), np.float32)
-        rows = self._drawn(self._lengths * (1 + _JITTER * jitter), generator.random())
+        rows = self._drawn(self._lengths * (1 + _JITTER * (jitter - 0.5)), generator.random())
         return rows, generator.permutation(len(self._bounds) - 1)
 
     def _drawn(self, lengths: np.ndarray, offset: float) -> np.ndarray:
@@ -97,10 +97,8 @@ class Batches(torch.utils.data.Sampler):
     @cached_property
     def _bounds(self) -> np.ndarray:
         """Where steps begin in an epoch's rows, and the end: the same in every epoch, whatever its jitter."""
-        # The longest that jitter and drawing can put there: the n-th smallest of all lengths can become as much longer
-        # as each of them can.
-        longest = self._lengths[self._drawn(self._lengths, 1.0)] * (1 + _JITTER)
-        longest = np.minimum(longest, self._lengths.max())
+        # Without jitter, which leaves some steps a few per cent longer and others as much shorter.
+        longest = self._lengths[self._drawn(self._lengths, 1.0)]
         costs = longest * (1 + longest / self.quadratic)
         limit = self.batch_seconds * (1 + float(self._lengths.mean()) / self.quadratic)
         bounds = [0]

@@ -62,8 +62,36 @@ def orthogonal(matrices: Tensor) -> Tensor:
     wide = matrices.mT if tall else matrices
     # The largest singular value is at most the Frobenius norm.
     wide = wide / wide.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
+    near = _near_in_small(wide) if _is_cheaper_in_small(wide) else _near(wide)
+    return near.mT if tall else near
+
+
+def _near(wide: Tensor) -> Tensor:
     for _ in range(_ROUNDS):
-        gram = wide @ wide.mT
-        polynomial = torch.baddbmm(gram, gram, gram, beta=_B, alpha=_C)
-        wide = torch.baddbmm(wide, polynomial, wide, beta=_A)
-    return wide.mT if tall else wide
+        wide = torch.baddbmm(wide, _polynomial(wide @ wide.mT), wide, beta=_A)
+    return wide
+
+
+def _is_cheaper_in_small(wide: Tensor) -> bool:
+    """Where matrices are much wider than tall; in half precision what is left of the product is too little."""
+    return wide.dtype == torch.float32 and wide.shape[2] >= 2 * wide.shape[1]
+
+
+def _near_in_small(wide: Tensor) -> Tensor:
+    """As `_near`, by way of `wide @ wide.mT`: a polynomial of it times `wide` is what comes out of every round.
+
+    Two products of the wide matrix instead of two a round; all others are of `(rows, rows)`.
+    """
+    gram, factor = wide @ wide.mT, None
+    one = _A * torch.eye(wide.shape[1])
+    for left in reversed(range(_ROUNDS)):
+        step = one + _polynomial(gram)
+        factor = step if factor is None else step @ factor
+        if left:
+            gram = step @ gram @ step
+    assert factor is not None
+    return factor @ wide
+
+
+def _polynomial(gram: Tensor) -> Tensor:
+    return torch.baddbmm(gram, gram, gram, beta=_B, alpha=_C)

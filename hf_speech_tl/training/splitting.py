@@ -42,11 +42,12 @@ def in_fitting_parts(
 
 
 def part_of(batch: Batch, rows: slice) -> Batch:
+    """A batch with these clips of one, both views of them where it has two, padded no further than it needs."""
     views = len(batch["inputs"]) // len(batch["labels"])
     inputs, mask = (batch[name].unflatten(0, (views, -1))[:, rows].flatten(0, 1) for name in _PADDED)
     labels = batch["labels"][rows]
-    # What is padding for all of the part goes; what some feature extractors put behind every clip stays. Where inputs are
-    # frames and the mask is of samples, the frames stay as many as they are.
+    # What is padding for all of the part goes; what some feature extractors put behind every clip stays. Where inputs
+    # are frames and the mask is of samples, the frames stay as many as they are.
     less = int(batch["attention_mask"].sum(-1).max() - mask.sum(-1).max())
     if inputs.shape[1] >= mask.shape[1]:
         inputs = inputs[:, : inputs.shape[1] - less]

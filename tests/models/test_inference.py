@@ -13,7 +13,7 @@ def _clips(*lengths: int) -> list[np.ndarray]:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_answers_as_transformers_has_it(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hf_speech_tl.models.inference._TOGETHER", 5_000)  # pieces of clips, and clips together
+    monkeypatch.setattr("hf_speech_tl.models.convolutions._TOGETHER", 5_000)  # pieces of clips, and clips together
     model = tiny_model(family).eval()
     for lengths in ((16_000,), (12_345, 11_000), (2_000, 2_000, 1_900)):
         inputs, mask = pad(extractor_of(model), _clips(*lengths))

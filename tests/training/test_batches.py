@@ -15,7 +15,7 @@ def test_batches_hold_their_seconds_and_hardly_any_padding() -> None:
     batches.count = batches.per_epoch()
     found = list(batches)
     assert sorted(row for batch in found for row in batch) == list(range(500))
-    assert max(_padded(batch) for batch in found) <= 40.0
+    assert max(_padded(batch) for batch in found) <= 40.0 * 1.05  # jitter brings some longer clips in
     assert sum(_SECONDS) / sum(_padded(batch) for batch in found) > 0.85
 
 
@@ -91,7 +91,7 @@ def test_where_attention_weighs_steps_of_long_clips_hold_fewer_seconds() -> None
     def padded(quadratic: float) -> tuple[float, float, float]:
         steps = [step[0][0] for step in _steps(1, 1, 120.0, quadratic=quadratic)]
         by_length = sorted(steps, key=lambda step: max(_SECONDS[row] for row in step))
-        assert max(_cost(step, quadratic) for step in steps) <= 120 * (1 + np.mean(_SECONDS) / quadratic)
+        assert max(_cost(step, quadratic) for step in steps) <= 1.1 * 120 * (1 + np.mean(_SECONDS) / quadratic)
         return _padded(by_length[0]), _padded(by_length[len(steps) // 2]), _padded(by_length[-3])
 
     assert np.ptp(padded(np.inf)) < 30
