@@ -44,6 +44,9 @@ def main() -> None:
     parser.add_argument("--lang", required=True)
     parser.add_argument("--units", default="char")
     parser.add_argument("--model", choices=("base", "starter"), default="base")
+    parser.add_argument(
+        "--max-seconds", type=float, default=20.0, help="longest clip; the recipe's batches grow with it"
+    )
     parser.add_argument("--rows", type=int, default=60, help="training clips, and as many test clips")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sides", default="A,B,ours,kept")
@@ -87,7 +90,7 @@ def _prepare(asked: argparse.Namespace, work: Path) -> float:
             read_config("starter"),
             units=asked.units,
             simplify=False,
-            max_seconds=20.0,
+            max_seconds=asked.max_seconds,
             text_column=None,
             tier=None,
             quiet=True,

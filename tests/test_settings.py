@@ -29,7 +29,8 @@ EVERY_OPTION = (
     "--lang pt-BR --data a,b.csv --data hub:me/speech:pt --text-column words --max-seconds 12.5 --units romanized "
     "--model me/encoder --tuning lora --lora-rank 4 --max-minutes 8 --max-steps 1000 --epochs 2.5 --batch-seconds 40 "
     "--learning-rate 1e-3 --head-learning-rate 3e-3 --head-steps 10 --warmup 0.2 --weight-decay 0 --optimizer adamw "
-    "--augment mask --precision bfloat16 --seed 7 --simplify --target-lang por --consistency 0.2"
+    "--augment mask --precision bfloat16 --seed 7 --simplify --target-lang por --consistency 0.2 --dropout 0.1 "
+    "--keep-layers 6 --freeze-layers 2 --gradient-checkpointing always"
 )
 
 
@@ -173,6 +174,7 @@ def test_the_command_line_spelt_out_asks_for_the_same(line: str) -> None:
         ("--lang zh --from-scratch --tuning lora", ["--from-scratch", "--tuning lora", "drop"]),
         ("--lang zh --from-scratch --tuning head", ["--from-scratch", "--tuning head", "drop"]),
         ("--lang zh --lora-rank 8", ["--lora-rank 8", "--tuning lora"]),
+        ("--lang zh --cache memroy", ["--cache memroy", "memory, none, or a directory"]),
         ("--lang zh --resume --overwrite", ["--resume", "--overwrite", "drop one"]),
         ("--lang zh --resume no-such-run", ["no directory no-such-run"]),
         ("--lang zh --consistency 0.2 --augment none", ["--consistency 0.2", "the same", "drop --consistency"]),

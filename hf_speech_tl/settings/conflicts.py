@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from hf_speech_tl.errors import SettingsError
@@ -42,6 +43,10 @@ def refuse_conflicts(settings: FinetuneSettings) -> None:
         raise SettingsError(
             f"--head-steps {settings.head_steps} --max-steps {settings.max_steps}: no step is left after the head's; "
             f"allowed: below {settings.max_steps}; to train the head alone use --tuning head"
+        )
+    if settings.cache not in ("memory", "none") and not os.path.isdir(settings.cache) and os.sep not in settings.cache:
+        raise SettingsError(
+            f"--cache {settings.cache}: allowed: memory, none, or a directory; write ./{settings.cache} for a new one"
         )
     if settings.private and settings.push_to_hub is None:
         raise SettingsError("--private: nothing is uploaded; allowed with --push-to-hub; add it, or drop --private")

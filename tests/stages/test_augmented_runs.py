@@ -18,6 +18,8 @@ from hf_speech_tl.settings.yaml_file import read_values
 from hf_speech_tl.stages.finetune import run
 from hf_speech_tl.training import SpeechTrainer
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -45,7 +47,6 @@ def test_every_augmentation_at_once_and_again_from_its_file(settings, recordings
         assert torch.equal(value, _weights(tmp_path / "two")[key])
 
 
-@pytest.mark.slow
 def test_a_resumed_run_hears_what_it_would_have_heard(settings, tmp_path: Path, monkeypatch) -> None:
     changes = dict(augment="speed,pitch,gain,silence,mask", consistency=0.2, max_steps=6)
     run(settings(output=tmp_path / "whole", **changes))
@@ -83,7 +84,6 @@ def test_a_family_without_masking_wants_another_way_to_two_views(settings, tmp_p
         run(settings(model=base, augment=("bands",)))
 
 
-@pytest.mark.slow
 def test_waveforms_alone_make_two_views(settings, tmp_path: Path) -> None:
     base = str(save_tiny(tmp_path / "base", "parakeet_ctc"))
     results = run(settings(model=base, consistency=0.2, augment=(Augmentation("telephone", 0.5),), max_steps=1))

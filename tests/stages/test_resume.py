@@ -18,6 +18,8 @@ from hf_speech_tl.stages.finetune import run
 from hf_speech_tl.training import SpeechTrainer
 from hf_speech_tl.training.checkpoints import REST
 
+pytestmark = pytest.mark.slow
+
 _TIMED = ("seconds", "train_runtime", "train_samples_per_second", "train_steps_per_second", "train_loss")
 
 
