@@ -41,9 +41,6 @@ _FILES = {
     "training.svg",
 }
 
-# One of them always; all of them take a minute.
-_EACH = [pytest.param(family, marks=pytest.mark.slow if family != "wav2vec2" else ()) for family in FAMILIES]
-
 
 def _weights(directory) -> dict[str, torch.Tensor]:
     return load_file(directory / "model.safetensors")
