@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.distributed.fsdp import FSDPModule
 from transformers import PreTrainedModel
 
 from hf_speech_tl.audio import BadAudio
@@ -80,7 +81,10 @@ def recognise_each(
         batch_seconds = _CPU_SECONDS if on_cpu else _GPU_SECONDS
     threads = torch.get_num_threads()
     workers = min(threads, _WORKERS) if on_cpu else _GPU_WORKERS
-    quick = for_inference(model, dtype)
+    training, sharded = model.training, isinstance(model, FSDPModule)
+    if sharded:
+        workers = 1  # every forward pass is all processes' work, and they have to meet in the same one
+    quick = model.eval() if sharded else for_inference(model, dtype)
 
     def answer(indices: list[int]) -> list[tuple[int, Recognition | BadAudio]]:
         clips: list[np.ndarray] = []
@@ -108,6 +112,8 @@ def recognise_each(
         finally:
             for future in waiting:
                 future.cancel()
+            if sharded:
+                model.train(training)
             torch.set_num_threads(threads)  # else threads that start later would take the number of the workers
 
 

@@ -117,11 +117,11 @@ def lay_out(prepared: Prepared, settings: FinetuneSettings, output: Output, proc
         length = agree(processes, lambda: stored_length(output.checkpoints, corpus.fingerprint))
         batches.accumulation = length.accumulation
         batches.start = steps_done(output.checkpoint) * length.accumulation
-        train.features = _features(prepared, settings, length.precision, processes.device)
+        train.features = _features(prepared, settings, length.precision, processes)
     else:
         began = time.monotonic()
         on_gpu = processes.device.type == "cuda"
-        pace = _measure(prepared, train, batches, settings, processes.device, cores)
+        pace = _measure(prepared, train, batches, settings, processes, cores)
         # Processes measure differently; the first one's word counts.
         length = agree(
             processes,
@@ -217,10 +217,14 @@ def _weights(corpus: Corpus) -> np.ndarray | None:
     return np.fromiter((by_name[source] for source in sources), np.float32, len(sources))
 
 
-def _features(prepared: Prepared, settings: FinetuneSettings, precision: str, device: torch.device) -> Features | None:
+def _features(
+    prepared: Prepared, settings: FinetuneSettings, precision: str, processes: PartialState
+) -> Features | None:
     """What keeps the frozen part's work; None where there is none, or where it is not to be kept."""
+    if is_sharded(processes):  # a part of a model that FSDP has cut up cannot run by itself
+        return None
     model = prepared.checkpoint.model
-    part = frozen_part(model, device, getattr(torch, precision))
+    part = frozen_part(model, processes.device, getattr(torch, precision))
     if part is None or settings.cache == "none" or prepared.recipe.waveform:
         return None
     frozen = Frozen(model, part, prepared.checkpoint.feature_extractor, getattr(torch, precision))
@@ -241,11 +245,12 @@ def _measure(
     train: Clips,
     batches: Batches,
     settings: FinetuneSettings,
-    device: torch.device,
+    processes: PartialState,
     cores: Cores | None,
 ) -> Pace:
     """Find the precision and, where the run's length depends on it, the pace; `train` then has its features."""
     config, vocabulary, recipe = prepared.checkpoint.model.config, prepared.vocabulary, prepared.recipe
+    device = processes.device
 
     def loss_of(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
         return utterance_losses(model, config, batch, vocabulary.blank, recipe.consistency).sum()
@@ -253,7 +258,7 @@ def _measure(
     loader = Loader(train, first_batches(batches), prepared.checkpoint.feature_extractor, device)
     precision = settings.precision
     pace = Pace(precision) if precision != "auto" else choose_precision(prepared.model, loader, loss_of, device)
-    train.features = _features(prepared, settings, pace.precision, device)
+    train.features = _features(prepared, settings, pace.precision, processes)
     if asked_length(settings, on_gpu=device.type == "cuda")[0] is None:
         return pace
     seconds, tried = measure_steps(
