@@ -13,8 +13,9 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from hf_speech_tl.models.convolutions import quick_encoder
 from hf_speech_tl.models.families import FAMILIES
-from hf_speech_tl.models.frames import frame_count, input_name, mask_length
+from hf_speech_tl.models.frames import frame_count, mask_length
 from hf_speech_tl.models.frontends import FeatureExtractor, encoder_config
+from hf_speech_tl.models.padding import pad
 
 # What the part made of a clip before is handed to the model in half precision, which no model gets otherwise: weights
 # are float32 here, and precision is autocast's.
@@ -77,18 +78,13 @@ class Frozen:
     def __call__(self, samples: Any) -> Tensor:
         """What the part makes of a clip `(samples,)` at 16 kHz: float16 `(frames, width)` on the CPU."""
         config, device = self._model.config, next(self._part.parameters()).device
-        inputs = self._feature_extractor(
-            [samples],
-            sampling_rate=self._feature_extractor.sampling_rate,
-            return_attention_mask=True,
-            return_tensors="pt",
-        ).to(device)
+        inputs, mask = (tensor.to(device) for tensor in pad(self._feature_extractor, [samples]))
         precision = torch.autocast(device.type, self._dtype, enabled=self._dtype != torch.float32)
         with torch.no_grad(), precision:
             if isinstance(self._part, _PassingModel):
-                made = self._part(inputs[input_name(config)], attention_mask=inputs["attention_mask"])[0][0]
+                made = self._part(inputs, attention_mask=mask)[0][0]
             else:
-                made = self._part(inputs[input_name(config)])[0].T
+                made = self._part(inputs)[0].T
         return made[: frame_count(config, len(samples))].to("cpu", _MADE)
 
     def fingerprint(self) -> str:

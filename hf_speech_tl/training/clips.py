@@ -13,10 +13,10 @@ import numpy as np
 import psutil
 import torch
 
-from hf_speech_tl.audio import RATE, BadAudio
+from hf_speech_tl.audio import BadAudio
 from hf_speech_tl.corpora import samples
 from hf_speech_tl.errors import DataError
-from hf_speech_tl.models import FeatureExtractor
+from hf_speech_tl.models import FeatureExtractor, pad
 from hf_speech_tl.training.augmented import Augmenter
 from hf_speech_tl.training.features import Features
 
@@ -172,8 +172,11 @@ def collator(feature_extractor: FeatureExtractor) -> Callable[[list[Clip]], Batc
     """A function that pads clips into a batch."""
 
     def collate(clips: list[Clip]) -> Batch:
-        encoded = clips[0]["inputs"].dtype == np.float16
-        inputs, mask = _padded_features(clips) if encoded else _padded_samples(clips, feature_extractor)
+        if clips[0]["inputs"].dtype == np.float16:
+            inputs, mask = _padded_features(clips)
+        else:
+            others = [clip["other"] for clip in clips if clip["other"] is not None]
+            inputs, mask = pad(feature_extractor, [*(clip["inputs"] for clip in clips), *others])
         width = max(len(clip["labels"]) for clip in clips)
         labels = [clip["labels"] + [-100] * (width - len(clip["labels"])) for clip in clips]
         return Batch(
@@ -185,18 +188,6 @@ def collator(feature_extractor: FeatureExtractor) -> Callable[[list[Clip]], Batc
         )
 
     return collate
-
-
-def _padded_samples(clips: list[Clip], feature_extractor: FeatureExtractor) -> tuple[torch.Tensor, torch.Tensor]:
-    others = [clip["other"] for clip in clips if clip["other"] is not None]
-    inputs = feature_extractor(
-        [*(clip["inputs"] for clip in clips), *others],
-        sampling_rate=RATE,
-        padding="longest",
-        return_attention_mask=True,
-        return_tensors="pt",
-    )
-    return inputs[feature_extractor.model_input_names[0]], inputs["attention_mask"].long()
 
 
 def _padded_features(clips: list[Clip]) -> tuple[torch.Tensor, torch.Tensor]:
