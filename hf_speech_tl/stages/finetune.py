@@ -164,11 +164,10 @@ def _plan(prepared: Prepared, course: Course, settings: FinetuneSettings, direct
 
 
 def _kept(train: Clips, cache: str) -> str:
-    share = {0.0: "as many as there is room for", 1.0: "all"}.get(
-        train.kept_share(), f"{train.kept_share():.0%} of them"
-    )
+    share = train.kept_share()
+    much = f"{share:.0%} of them" if share else "as many as there is room for"
     place = "in memory" if cache == "memory" else f"in memory, and on disk in {cache}"
-    return f"what frozen layers make of the training clips, {share} {place} (--cache)"
+    return f"what frozen layers make of the training clips, {much} {place} (--cache)"
 
 
 def _augmentation(recipe: Recipe) -> str:

@@ -1,5 +1,6 @@
 """Batches in, a trained model out."""
 
+from hf_speech_tl.training.arguments import training_arguments
 from hf_speech_tl.training.augmented import Augmenter, Passes, longest_seconds, shortest_seconds
 from hf_speech_tl.training.batches import Batches
 from hf_speech_tl.training.checkpoints import how_launched, latest, steps_done
@@ -12,7 +13,7 @@ from hf_speech_tl.training.optimiser import Rates, build_optimiser, build_schedu
 from hf_speech_tl.training.pace import Pace, choose_precision, first_batches, measure_steps
 from hf_speech_tl.training.progress import Report
 from hf_speech_tl.training.reporters import reporting
-from hf_speech_tl.training.trainer import SpeechTrainer, training_arguments
+from hf_speech_tl.training.trainer import SpeechTrainer
 
 __all__ = [
     "Augmenter",

@@ -6,7 +6,7 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -316,55 +316,3 @@ class _AtBegin(TrainerCallback):
 
     def on_train_begin(self, *_: Any, **__: Any) -> None:
         self._restore()
-
-
-class _Arguments(TrainingArguments):
-    """As transformers', but reporters are not told where the run lies on this machine."""
-
-    def to_dict(self) -> dict[str, Any]:
-        told = super().to_dict()
-        told["output_dir"] = Path(told["output_dir"]).name
-        return told
-
-
-def training_arguments(
-    directory: Path,
-    *,
-    steps: int,
-    evaluations: int,
-    accumulation: int,
-    precision: str,
-    seed: int,
-    use_cpu: bool,
-    report_to: Sequence[str],
-    run_name: str,
-) -> TrainingArguments:
-    """What the Trainer is told: when to evaluate and save, and that batches, loss and schedule are ours.
-
-    report_to: transformers' names of reporters, which know the run as `run_name`.
-    """
-    every = max(1, -(-steps // evaluations))
-    return _Arguments(
-        output_dir=str(directory),
-        max_steps=steps,
-        gradient_accumulation_steps=accumulation,
-        logging_steps=max(1, min(10, steps // 10)),  # short runs have a course too
-        logging_nan_inf_filter=False,
-        eval_strategy="steps",
-        eval_steps=every,
-        save_strategy="steps",
-        save_steps=every,
-        load_best_model_at_end=True,
-        metric_for_best_model="cer",
-        greater_is_better=False,
-        max_grad_norm=1.0,
-        bf16=precision == "bfloat16",
-        seed=seed,
-        remove_unused_columns=False,
-        ignore_data_skip=True,  # the sampler itself starts where a resumed run left off
-        report_to=list(report_to),
-        run_name=run_name,
-        trackio_static_space_id=False,  # no public copy of what is followed
-        disable_tqdm=True,
-        use_cpu=use_cpu,
-    )
