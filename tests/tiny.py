@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import datasets
@@ -51,6 +54,25 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
+
+
+def in_pair(program: str, directory: Path) -> None:
+    """Run `program` in two processes on the CPU that train together, each with its rank and `directory` as arguments.
+
+    It finds the tests of training as modules.
+    """
+    here = Path(__file__).parent
+    environment = {"PYTHONPATH": f"{here / 'training'}:{here}:{os.environ.get('PYTHONPATH', '')}"}
+    environment |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "ACCELERATE_USE_CPU": "true"}
+    environment |= {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, str(rank), str(directory)],
+            env=os.environ | environment | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+        )
+        for rank in range(2)
+    ]
+    assert [process.wait(timeout=240) for process in running] == [0, 0]
 
 
 def extractor_of(model: PreTrainedModel) -> FeatureExtractor:

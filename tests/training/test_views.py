@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from test_trainer import LENGTHS, TEXTS, FixedBatches, assert_same, build
-from tiny import VOCABULARY, free_port, tiny_model, tiny_rows
+from tiny import VOCABULARY, in_pair, tiny_model, tiny_rows
 
 from hf_speech_tl.settings import Augmentation
 from hf_speech_tl.training import Augmenter, Clips, SpeechTrainer, utterance_losses
@@ -60,18 +57,7 @@ if rank == 0:
 @pytest.mark.slow
 def test_two_processes_are_one_large_batch(tmp_path: Path) -> None:
     whole, loss = one_step(tmp_path / "one", [[0, 1, 2, 3, 4, 5, 6, 7]])
-    here = Path(__file__).parent
-    environment = {"PYTHONPATH": f"{here}:{here.parent}:{os.environ.get('PYTHONPATH', '')}"}
-    environment |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "ACCELERATE_USE_CPU": "true"}
-    environment |= {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-c", _TWO_PROCESSES, str(rank), str(tmp_path)],
-            env=os.environ | environment | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
-        )
-        for rank in range(2)
-    ]
-    assert [process.wait(timeout=240) for process in running] == [0, 0]
+    in_pair(_TWO_PROCESSES, tmp_path)
     both, same_loss = torch.load(tmp_path / "two.pt")
     assert loss == pytest.approx(same_loss, rel=1e-5)
     assert_same(whole, both)
