@@ -11,7 +11,8 @@ DATA = Option(
     "recordings with transcripts, repeatable: a Parquet file or folder; a folder of audio with metadata.csv, .tsv "
     "or .jsonl, or a .txt beside each file; a manifest (.jsonl, .csv, .tsv); a Common Voice, AISHELL-1, "
     "LibriSpeech, MLS or Kaldi folder; ELAN .eaf or Praat .TextGrid files beside their recordings; starter; "
-    "fleurs; hub:OWNER/NAME[:CONFIG]; in YAML also {source: ..., weight: 2, text_column: ..., tier: ...}",
+    "fleurs; hub:OWNER/NAME[:CONFIG]; LANG=SOURCE for one in another language than --lang; in YAML also "
+    "{source: ..., lang: ..., weight: 2, text_column: ..., tier: ...}",
     kind=Source,
     many=True,
     metavar="SOURCE",
@@ -36,4 +37,13 @@ MAX_SECONDS = Option(
     kind=float,
     above=0,
     why="attention grows with the square of the length: one clip of 64 s in a batch of 8 took 19 GB",
+)
+TEMPERATURE = Option(
+    "Data",
+    "of several languages, balance the training: each gets a share in proportion to its hours to the power 1/T, which "
+    "for large T is the same for all",
+    kind=float,
+    at_least=1,
+    below=10**6,
+    why="as much as there is of each; XLS-R took 2 (Babu et al. 2021)",
 )

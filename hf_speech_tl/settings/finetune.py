@@ -27,18 +27,21 @@ class FinetuneSettings:
         "--lang zh --max-minutes 8",
         "--lang it --data recordings/ --max-minutes 60",
         "--lang zh --units romanized --data train.parquet --model facebook/wav2vec2-xls-r-300m",
+        "--lang mul --units romanized --data it=italiano/ --data es=espanol/ --temperature 2",
         "runs/first/run.yaml --seed 2",
     )
 
     lang: str = Option(
         "Data",
-        "language as BCP-47 or ISO 639-3 (zh, zh-TW, yue, pt-BR, swa); decides normalisation, units and metric",
+        "language as BCP-47 or ISO 639-3 (zh, zh-TW, yue, pt-BR, swa); decides normalisation, units and metric; mul "
+        "for a model of several languages, each --data with its own (docs/many-languages.md)",
         metavar="TAG",
     ).required()
     data: tuple[str | Source, ...] = data_rows.DATA.default((AUTO,))
     text_column: str | None = data_rows.TEXT_COLUMN.default(None)
     tier: str | None = data_rows.TIER.default(None)
     max_seconds: float = data_rows.MAX_SECONDS.default(20.0)
+    temperature: float = data_rows.TEMPERATURE.default(1.0)
     units: str = Option(
         "Data",
         "what is written: the script's characters, Latin letters (zh: pinyin with tone digits; elsewhere uroman), or "
@@ -200,6 +203,7 @@ class FinetuneSettings:
         for them.
         """
         details = [plain_augmentation(one) for one in self.augment or ()]
-        if any(isinstance(source, Source) for source in self.data) or not all(isinstance(x, str) for x in details):
+        own = any(isinstance(source, Source) and source.words is None for source in self.data)
+        if own or not all(isinstance(x, str) for x in details):
             return "hf-speech-tl finetune run.yaml"
         return spell(self)
