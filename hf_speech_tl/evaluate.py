@@ -7,10 +7,10 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
-from hf_speech_tl.corpora import find_source
-from hf_speech_tl.languages import find_language
+from hf_speech_tl.corpora import find_spoken
+from hf_speech_tl.languages import find_model_language
 from hf_speech_tl.settings import EvaluateSettings
-from hf_speech_tl.terminal import conclude, score_line
+from hf_speech_tl.terminal import conclude, language_lines, score_line
 
 if TYPE_CHECKING:
     from hf_speech_tl.scoring import Comparison, Scores
@@ -23,10 +23,8 @@ def evaluate(settings: EvaluateSettings) -> dict[str, object]:
         SpeechError: see hf_speech_tl.errors. An unknown language is refused before torch is loaded.
     """
     if settings.lang is not None:
-        find_language(settings.lang)
-    if settings.lang is not None:
-        for source in settings.data:
-            find_source(str(source), find_language(settings.lang))
+        find_model_language(settings.lang)
+        find_spoken(settings.data, settings.lang)
     from hf_speech_tl.stages.evaluation import run
 
     return run(settings)
@@ -42,7 +40,10 @@ def _evaluate(settings: EvaluateSettings) -> None:
     if settings.json:
         print(json.dumps(results, ensure_ascii=False))
         return
-    print(f"{settings.model}: {score_line(cast('Scores', results['after']))}")
+    after = cast("Scores", results["after"])
+    print(f"{settings.model}: {score_line(after)}")
+    for line in language_lines(after):
+        print(line)
     if "against" in results:
         other = cast("dict[str, object]", results["against"])
         print(f"{settings.against}: {score_line(cast('Scores', other['scores']))}")

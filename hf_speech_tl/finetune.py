@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, cast
 
-from hf_speech_tl.corpora import find_source
+from hf_speech_tl.corpora import find_spoken, refuse_for_languages
 from hf_speech_tl.errors import SettingsError
-from hf_speech_tl.languages import check_units, find_language
-from hf_speech_tl.settings import AUTO, FinetuneSettings
-from hf_speech_tl.terminal import conclude, score_line
+from hf_speech_tl.settings import FinetuneSettings
+from hf_speech_tl.terminal import conclude, language_lines, score_line
 
 if TYPE_CHECKING:
     from hf_speech_tl.scoring import Scores
@@ -24,11 +23,7 @@ def finetune(settings: FinetuneSettings) -> dict[str, object]:
     Raises:
         SpeechError: see hf_speech_tl.errors. Settings that do not fit the language are refused before torch is loaded.
     """
-    language = find_language(settings.lang)
-    check_units(settings.units, language)
-    for source in settings.data:
-        if source != AUTO:
-            find_source(str(source), language)
+    refuse_for_languages(settings, find_spoken(settings.data, settings.lang))
     for reporter in settings.report_to:
         found = find_spec(reporter)
         # A folder of that name here, such as wandb makes for its files, is found too, but has no origin.
@@ -41,11 +36,6 @@ def finetune(settings: FinetuneSettings) -> dict[str, object]:
         from hf_speech_tl.publishing import check_login
 
         check_login()  # before hours of training, not after
-    if settings.simplify and not language.script.startswith("Han"):
-        raise SettingsError(
-            f"--simplify --lang {settings.lang}: {language.name} has no traditional characters; allowed for Chinese; "
-            "drop --simplify"
-        )
     from hf_speech_tl.stages.finetune import run
 
     return run(settings)
@@ -66,6 +56,8 @@ def _finetune(settings: FinetuneSettings) -> None:
     before, after = cast("Scores | None", results["before"]), cast("Scores", results["after"])
     print(f"before: {score_line(before) if before else 'no score, since the model had no head for these symbols'}")
     print(f"after:  {score_line(after)}")
+    for line in language_lines(after):
+        print(line)
     for name in ("output", "pushed_to"):
         if name in results:
             print(f"{name.replace('_', ' ')}: {results[name]}")

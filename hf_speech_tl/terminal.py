@@ -22,7 +22,8 @@ from hf_speech_tl.errors import INTERRUPTED, SpeechError, ToldElsewhere
 from hf_speech_tl.settings import Settings, parse
 
 if TYPE_CHECKING:
-    from hf_speech_tl.scoring import Scores
+    from hf_speech_tl.scoring import LanguageScores, Scores
+    from hf_speech_tl.scoring.scores import Rate
 
 S = TypeVar("S", bound=Settings)
 
@@ -96,13 +97,29 @@ def explain_import_error(error: BaseException) -> str | None:
 
 def score_line(scores: Scores) -> str:
     """Error rates in per cent with their 95 % intervals, on one line."""
-    rates = [("CER", scores["cer"]), ("WER", scores["wer"])]
-    said = ", ".join(
-        f"{name} {100 * rate['value']:.1f} % ({100 * rate['low']:.1f} to {100 * rate['high']:.1f})"
-        for name, rate in rates
-        if rate
+    return (
+        f"{_rates(scores)}; {scores['utterances']} utterances of {scores['split']}, 95 % intervals over "
+        f"{scores['interval']}"
     )
-    return f"{said}; {scores['utterances']} utterances of {scores['split']}, 95 % intervals over {scores['interval']}"
+
+
+def language_lines(scores: Scores) -> list[str]:
+    """A table of the error rates by language, and their mean; nothing where there is but one language."""
+    if "languages" not in scores:
+        return []
+    by_tag = scores["languages"]
+    rows = [(tag, f"{_rates(own)}; {own['utterances']} utterances") for tag, own in by_tag.items()]
+    rows.append(("mean", f"{_rate('CER', scores['mean_cer'])}; {len(by_tag)} languages, each counting alike"))
+    width = max(len(name) for name, _ in rows)
+    return [f"  {name:{width}}  {said}" for name, said in rows]
+
+
+def _rates(scores: LanguageScores) -> str:
+    return ", ".join(_rate(name, rate) for name, rate in (("CER", scores["cer"]), ("WER", scores["wer"])) if rate)
+
+
+def _rate(name: str, rate: Rate) -> str:
+    return f"{name} {100 * rate['value']:.1f} % ({100 * rate['low']:.1f} to {100 * rate['high']:.1f})"
 
 
 def _keep_quiet(*, progress: bool) -> None:

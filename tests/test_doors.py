@@ -87,6 +87,23 @@ def test_finetune_says_what_the_model_is_worth_and_where_it_is(
     assert "runs/one" in said
 
 
+def test_several_languages_are_a_table(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    own = {key: SCORES[key] for key in ("cer", "wer", "utterances", "interval")}
+    rate = {"value": 0.5, "low": 0.4, "high": 0.6}
+    after = SCORES | {"languages": {"it": own | {"wer": rate}, "zh-TW": own}, "mean_cer": rate}
+    stage(lambda _: RESULTS | {"after": after})
+    assert finetune.main(["--lang", "mul", "--data", "zh=starter"]) == 0
+    table = [
+        "  it     CER 12.3 % (11.0 to 13.9), WER 50.0 % (40.0 to 60.0); 200 utterances",
+        "  zh-TW  CER 12.3 % (11.0 to 13.9); 200 utterances",
+        "  mean   CER 50.0 % (40.0 to 60.0); 2 languages, each counting alike",
+    ]
+    assert "\n".join(table) in capsys.readouterr().out
+    stage(lambda _: {"after": after})
+    assert evaluate.main(["--model", "m", "--data", "zh=starter", "--lang", "mul"]) == 0
+    assert "\n".join(table) in capsys.readouterr().out
+
+
 def test_the_last_line_for_programs_is_the_results(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
     stage(lambda _: RESULTS | {"name": "普通话"})
     assert finetune.main(["--lang", "zh", "--json"]) == 0
@@ -108,6 +125,8 @@ def test_other_processes_of_a_run_say_nothing(stage: Stage, capsys: pytest.Captu
         (["--lang", "pl", "--data", "fleurs", "--simplify"], "--simplify --lang pl"),
         (["--lang", "zh", "--data", "startr"], "Did you mean starter?"),
         (["--lang", "zz-nowhere"], "zz-nowhere"),
+        (["--lang", "mul"], "name recordings of each, such as --data it=DIR"),
+        (["--lang", "mul", "--data", "it=fleurs", "--temperature", "2"], "all recordings are in Italian"),
         (["--lang", "zh", "--units", "ipa"], "neither espeak-ng nor epitran reads Chinese (zh) rightly"),
         (["--lang", "zh", "--lng", "x"], "did you mean --lang?"),
     ],

@@ -30,7 +30,7 @@ EVERY_OPTION = (
     "--model me/encoder --tuning lora --lora-rank 4 --max-minutes 8 --max-steps 1000 --epochs 2.5 --batch-seconds 40 "
     "--learning-rate 1e-3 --head-learning-rate 3e-3 --head-steps 10 --warmup 0.2 --weight-decay 0 --optimizer adamw "
     "--augment mask --precision bfloat16 --seed 7 --simplify --target-lang por --consistency 0.2 --dropout 0.1 "
-    "--keep-layers 6 --freeze-layers 2 --gradient-checkpointing always"
+    "--keep-layers 6 --freeze-layers 2 --gradient-checkpointing always --temperature 2 --data it=d"
 )
 
 
@@ -55,7 +55,7 @@ def written(folder: Path, text: str) -> str:
 
 def test_values_have_the_types_of_their_fields() -> None:
     settings = finetune(EVERY_OPTION + " --output ~/out")
-    assert settings.data == ("a,b.csv", "hub:me/speech:pt")
+    assert settings.data == ("a,b.csv", "hub:me/speech:pt", Source("d", lang="it"))
     assert settings.augment == (Augmentation.plain("mask"),)
     assert (settings.max_seconds, settings.learning_rate, settings.seed, settings.lora_rank) == (12.5, 1e-3, 7, 4)
     assert settings.simplify is True
@@ -346,8 +346,30 @@ def test_a_source_may_have_a_weight_and_a_column_of_its_own(tmp_path: Path) -> N
         ("{source: a, weight: two}", "weight is 'two'"),
         ("{source: a, weight: .nan}", "weight is nan"),
         ("{source: a, tier: 1}", "tier is 1; allowed: text"),
+        ("{source: a, lang: no}", 'lang is False; allowed: text; write {source: fleurs, lang: "no"}'),
         ("1", "1 cannot be; allowed: text, or {source: fleurs, weight: 2}"),
     ],
 )
 def test_a_source_that_cannot_be_is_refused(source: str, said: str, tmp_path: Path) -> None:
     assert said in refusal(written(tmp_path, f"lang: it\ndata: [{source}]\n"))
+
+
+def test_a_source_may_have_a_language_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = finetune("--lang mul --data it=one/ --data zh-TW=hub:me/two:b --data three")
+    assert settings.data == (Source("one/", lang="it"), Source("hub:me/two:b", lang="zh-TW"), "three")
+    assert "--data it=one/ --data zh-TW=hub:me/two:b --data three" in settings.command_line()
+    write_yaml(settings, tmp_path / "again.yaml")
+    assert read_yaml(FinetuneSettings, tmp_path / "again.yaml") == settings
+    text = "lang: mul\ndata:\n- {source: one/, lang: it}\n- zh-TW=hub:me/two:b\n- three\n"
+    assert finetune(written(tmp_path, text)).data == settings.data
+    heavier = finetune(written(tmp_path, "lang: mul\ndata: {source: one/, lang: it, weight: 2}\n"))
+    assert heavier.data == (Source("one/", 2.0, lang="it"),)
+    assert heavier.command_line() == "hf-speech-tl finetune run.yaml"
+
+
+def test_a_path_that_is_there_names_no_language(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "de=speech").mkdir()
+    assert finetune("--lang de --data de=speech --data de=other").data == ("de=speech", Source("other", lang="de"))
+    assert finetune("--lang de --data runs/a=b --data four=c --data de=").data == ("runs/a=b", "four=c", "de=")

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from hf_speech_tl.corpora.screening import hear, inaudible, leave_out, screen
     from hf_speech_tl.corpora.skipped import Skipped, write_skipped
     from hf_speech_tl.corpora.sources import Place, find_source, has_starter_speech
+    from hf_speech_tl.corpora.spoken import find_spoken, refuse_for_languages
     from hf_speech_tl.corpora.table import Corpus, samples
 
 __all__ = [
@@ -17,11 +18,13 @@ __all__ = [
     "Place",
     "Skipped",
     "find_source",
+    "find_spoken",
     "has_starter_speech",
     "hear",
     "inaudible",
     "leave_out",
     "load_corpus",
+    "refuse_for_languages",
     "samples",
     "screen",
     "write_skipped",
@@ -32,11 +35,13 @@ _HOMES = {
     "Place": "sources",
     "Skipped": "skipped",
     "find_source": "sources",
+    "find_spoken": "spoken",
     "has_starter_speech": "sources",
     "hear": "screening",
     "inaudible": "screening",
     "leave_out": "screening",
     "load_corpus": "load",
+    "refuse_for_languages": "spoken",
     "samples": "table",
     "screen": "screening",
     "write_skipped": "skipped",

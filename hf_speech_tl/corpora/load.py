@@ -20,10 +20,11 @@ from hf_speech_tl.corpora.parquet import read_parquet
 from hf_speech_tl.corpora.skipped import Skipped, reasons
 from hf_speech_tl.corpora.sources import Place, find_source
 from hf_speech_tl.corpora.splits import SplitRow, assign_splits, shared_texts
+from hf_speech_tl.corpora.spoken import language_of
 from hf_speech_tl.corpora.starter import read_starter
 from hf_speech_tl.corpora.table import SPLITS, Corpus, ReadRow, Recordings, digest, select, with_columns
 from hf_speech_tl.errors import DataError, SettingsError
-from hf_speech_tl.languages import Language, find_language
+from hf_speech_tl.languages import Language
 from hf_speech_tl.settings import Source
 
 
@@ -45,20 +46,21 @@ def load_corpus(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Corpus:
-    """The recordings of all `sources` (what --data takes) as one corpus of the language `lang`; nothing is decoded.
+    """The recordings of all `sources` (what --data takes) as one corpus; nothing is decoded.
 
+    `lang` is the language of sources that have none of their own; mul where each has to have one.
     `tier` names the tier of annotated recordings that has the transcripts, `text_column` the column of tables, where
     a source has none of its own. `seed` decides which rows go where when a source has no splits of its own.
     `progress` hears how many recordings of how many of a source have been looked at. Raises
     SettingsError for a source that is not there, DataError for one that cannot be read, is more than half bad, or
     leaves nothing.
     """
-    language = find_language(lang)
     given = [source if isinstance(source, Source) else Source(source) for source in sources]
-    places = _named_apart([find_source(one.source, language) for one in given])
+    languages = [language_of(one, lang) for one in given]
+    places = _named_apart([find_source(one.source, spoken) for one, spoken in zip(given, languages, strict=True)])
     read = [
         _read(place, language, one.text_column or text_column, one.tier or tier, progress)
-        for place, one in zip(places, given, strict=True)
+        for place, language, one in zip(places, languages, given, strict=True)
     ]
     if tier is not None and not any(one.tiered for one in read):
         raise SettingsError(f"--tier {tier}: there are no ELAN or Praat files in --data. Leave --tier out.")
@@ -70,8 +72,9 @@ def load_corpus(
     rows: list[_Row] = []
     skipped: list[Skipped] = []
     start = 0
-    for place, recordings in zip(places, read, strict=True):
-        good, bad = _sorted_out(recordings.rows, place.name, start)
+    tags = tuple(language.tag for language in languages)
+    for place, tag, recordings in zip(places, tags, read, strict=True):
+        good, bad = _sorted_out(recordings.rows, place.name, tag, start)
         rows += good
         skipped += bad
         start += len(recordings.rows)
@@ -85,11 +88,11 @@ def load_corpus(
         notes += (f"{shared} of {splits.count('test')} test transcripts also stand in the training split",)
     if any(place.layout == "starter" for place in places):
         notes += ("the starter speech is made by a synthesiser: error rates on it say nothing about people",)
-    table = _one_table(places, read, rows, language.tag)
+    table = _one_table(places, tags, read, rows)
     numbers, homes = np.array([row.number for row in rows]), np.array(splits)
     train, validation, test = (select(table, numbers[homes == split]) for split in SPLITS)
     content = (
-        (split, row.id, row.key.digest, *row.piece, row.key.text, row.key.speaker, language.tag)
+        (split, row.id, row.key.digest, *row.piece, row.key.text, row.key.speaker, row.key.lang)
         for row, split in zip(rows, splits, strict=True)
     )
     return Corpus(
@@ -99,6 +102,7 @@ def load_corpus(
         skipped=(*skipped, *doubled),
         license=", ".join(dict.fromkeys(one.license for one in read if one.license)) or None,
         names=tuple(place.name for place in places),
+        languages=tags,
         weights=tuple(one.weight for one in given),
         fingerprint=digest(content),
         notes=notes,
@@ -131,14 +135,14 @@ def _read(
     return read_manifests([path], path.parent, text_column, progress)
 
 
-def _sorted_out(rows: datasets.Dataset, source: str, start: int) -> tuple[list[_Row], list[Skipped]]:
+def _sorted_out(rows: datasets.Dataset, source: str, tag: str, start: int) -> tuple[list[_Row], list[Skipped]]:
     """The good rows of a source, numbered from `start`, and the bad ones. Raises DataError where most are bad."""
     good, bad = [], []
     for number, row in enumerate(_plain(rows), start):
         if row.reason is not None:
             bad.append(Skipped(row.id, row.split or "", source, row.reason, row.detail or ""))
             continue
-        key = SplitRow(row.split, source, row.speaker, row.text, row.digest or "")
+        key = SplitRow(row.split, source, row.speaker, row.text, row.digest or "", tag)
         good.append(_Row(number, row.id, key, (row.offset, row.length)))
     if 2 * len(bad) > len(rows):
         raise DataError(
@@ -182,12 +186,14 @@ def _told_apart(rows: Iterable[_Row]) -> tuple[list[_Row], list[Skipped]]:
     return kept, doubled
 
 
-def _one_table(places: Sequence[Place], read: Sequence[Recordings], rows: Sequence[_Row], tag: str) -> datasets.Dataset:
+def _one_table(
+    places: Sequence[Place], tags: Sequence[str], read: Sequence[Recordings], rows: Sequence[_Row]
+) -> datasets.Dataset:
     """All rows of all sources with the columns of the one table, the bad ones still among them."""
     names = {row.number: row.id for row in rows}
     tables = []
     start = 0
-    for place, recordings in zip(places, read, strict=True):
+    for place, tag, recordings in zip(places, tags, read, strict=True):
         size = len(recordings.rows)
         strings: dict[str, list[str | None]] = {
             "id": [names.get(number) for number in range(start, start + size)],

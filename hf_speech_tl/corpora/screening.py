@@ -18,7 +18,7 @@ from hf_speech_tl.corpora.files import Progress
 from hf_speech_tl.corpora.skipped import Skipped, reasons
 from hf_speech_tl.corpora.table import SPLITS, Corpus, column, digest, samples, select, with_columns
 from hf_speech_tl.errors import DataError
-from hf_speech_tl.languages import NORMALISER_VERSION, Language, Unspeakable, transcript
+from hf_speech_tl.languages import NORMALISER_VERSION, Language, Unspeakable, find_language, is_chinese, transcript
 
 # Decoding runs at some 800 times real time on a processor. Beyond an hour in all, the wait for the first step would
 # grow with the data: then a bad clip is found when a training batch first needs it, and another one taken instead, and
@@ -34,7 +34,6 @@ _Fault = tuple[str, str]  # reason, detail
 
 def screen(
     corpus: Corpus,
-    language: Language,
     units: str,
     *,
     max_seconds: float,
@@ -46,6 +45,8 @@ def screen(
 ) -> Corpus:
     """`corpus` with a column `transcript` in `units`, without the rows that cannot be used; those join `skipped`.
 
+    Each transcript is normalised as its own language asks; `simplify` is for those in Chinese.
+
     Left out are rows whose transcript is missing, damaged, unspeakable or empty, whose audio is longer than
     `max_seconds` or shorter than `min_seconds`, or gives fewer frames (`frames_of` seconds) than CTC needs for the
     labels; and those that decoding in `threads` threads finds truncated, not finite, silent or empty: all of them where
@@ -54,7 +55,7 @@ def screen(
     """
     splits: dict[str, datasets.Dataset] = {name: getattr(corpus, name) for name in SPLITS}
     seconds = {name: column(rows, "seconds") for name, rows in splits.items()}
-    texts = {name: _transcripts(rows, language, units, simplify) for name, rows in splits.items()}
+    texts = {name: _transcripts(rows, units, simplify) for name, rows in splits.items()}
     faults = {name: _by_header(seconds[name], texts[name], max_seconds, min_seconds, frames_of) for name in SPLITS}
     notes = corpus.notes
     left = {name: [i for i in range(len(rows)) if i not in faults[name]] for name, rows in splits.items()}
@@ -125,9 +126,9 @@ def leave_out(corpus: Corpus, split: str, skipped: Sequence[Skipped]) -> Corpus:
     return replace(corpus, **{split: rows}, skipped=(*corpus.skipped, *skipped))
 
 
-def _transcripts(rows: datasets.Dataset, language: Language, units: str, simplify: bool) -> list[str | _Fault]:
-    read = functools.cache(lambda text: _transcript(text or "", language, units, simplify))
-    return [read(text) for text in column(rows, "text")]
+def _transcripts(rows: datasets.Dataset, units: str, simplify: bool) -> list[str | _Fault]:
+    read = functools.cache(lambda text, tag: _transcript(text or "", find_language(tag), units, simplify))
+    return [read(text, tag) for text, tag in zip(column(rows, "text"), column(rows, "lang"), strict=True)]
 
 
 def _transcript(text: str, language: Language, units: str, simplify: bool) -> str | _Fault:
@@ -136,7 +137,7 @@ def _transcript(text: str, language: Language, units: str, simplify: bool) -> st
     if damaged := sorted(set(_CONTROL.findall(text))):
         return "control characters", f"{', '.join(f'U+{ord(letter):04X}' for letter in damaged)} in the transcript"
     try:
-        words = transcript(text, language, units, simplify=simplify)
+        words = transcript(text, language, units, simplify=simplify and is_chinese(language))
     except Unspeakable as error:
         return "unspeakable transcript", str(error)
     return words or ("empty transcript", f"nothing is left of {text[:40]!r}")

@@ -24,13 +24,15 @@ _NO_ASCII_LETTERS = re.compile("[^a-z0-9]+")
 
 @dataclass(frozen=True, slots=True)
 class SplitRow:
-    """What decides where a row goes: the split it came with (or None), its source, speaker, text, and audio's hash."""
+    """What decides where a row goes: the split it came with (or None), its source, speaker, text, audio's hash, and the
+    language of its source."""
 
     split: str | None
     source: str
     speaker: str | None
     text: str | None
     digest: str
+    lang: str = ""
 
 
 def split_named(word: str) -> str | None:
@@ -63,14 +65,14 @@ def assign_splits(rows: Sequence[SplitRow], seed: int) -> tuple[list[str], tuple
 
     Splits that a source came with stay. Missing ones are cut from its training rows, about a tenth each, by whole
     speakers where ten or more are known for at least half of the rows, else by whole transcripts, over all such
-    sources together. The choice depends on the content and the seed alone. A source that has only a validation or
-    test split keeps just that.
+    sources of a language together. The choice depends on the content and the seed alone. A source that has only a
+    validation or test split keeps just that.
     """
     splits = [row.split or "train" for row in rows]
     by_source: dict[str, list[int]] = defaultdict(list)
     for index, row in enumerate(rows):
         by_source[row.source].append(index)
-    by_text: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    by_text: dict[tuple[tuple[str, ...], str], list[str]] = defaultdict(list)
     notes = []
     for source, members in by_source.items():
         present = {rows[index].split for index in members}
@@ -84,13 +86,13 @@ def assign_splits(rows: Sequence[SplitRow], seed: int) -> tuple[list[str], tuple
         voices = [rows[index].speaker for index in free]
         known = [voice for voice in voices if voice is not None]
         if len(set(known)) < _SPEAKERS or 2 * len(known) < len(free):
-            by_text[missing].append(source)
+            by_text[missing, rows[members[0]].lang].append(source)
             continue
         # Rows without a speaker may be anybody's: they are never held out.
         keys = [(index, f"speaker {voice}") for index, voice in zip(free, voices, strict=True) if voice is not None]
         _hold_out(splits, keys, missing, len(free), seed)
         notes.append(f"{source}: {_joined(missing)} made from its training rows, by speaker (no voice in two splits)")
-    for missing, sources in by_text.items():
+    for (missing, _), sources in by_text.items():
         free = [i for source in sources for i in by_source[source] if splits[i] == "train"]
         keys = [(i, f"text {text_key(rows[i].text or rows[i].digest)}") for i in free]
         texts = _hold_out(splits, keys, missing, len(free), seed)
@@ -104,10 +106,17 @@ def assign_splits(rows: Sequence[SplitRow], seed: int) -> tuple[list[str], tuple
 
 
 def shared_texts(rows: Sequence[SplitRow], splits: Sequence[str]) -> int:
-    """How many test rows have a transcript that also stands in the training split."""
-    heard = {text_key(row.text) for row, split in zip(rows, splits, strict=True) if split == "train" and row.text}
-    tests = [row.text for row, split in zip(rows, splits, strict=True) if split == "test" and row.text]
-    return sum(text_key(text) in heard for text in tests)
+    """How many test rows have a transcript that also stands in the training split of their language."""
+    said = {
+        name: [
+            (row.lang, text_key(row.text))
+            for row, split in zip(rows, splits, strict=True)
+            if split == name and row.text
+        ]
+        for name in ("train", "test")
+    }
+    heard = set(said["train"])
+    return sum(text in heard for text in said["test"])
 
 
 def _hold_out(splits: list[str], keys: Sequence[tuple[int, str]], missing: Sequence[str], total: int, seed: int) -> int:

@@ -89,9 +89,10 @@ class Corpus:
     """Three splits of the one table, and what a reader of the results must know about them.
 
     Columns: id, audio {bytes, path, offset (seconds), length (seconds), start (bytes), size (bytes), group, row}, text,
-    speaker, seconds, source, lang; after `screen` also transcript. `names` are those of the sources and `weights` how
-    often an epoch holds a training row of each. `fingerprint` is a hash of the content, the same wherever the files
-    lie; `notes` say what was done about splits. `heard` are the splits of which every recording has been decoded.
+    speaker, seconds, source, lang; after `screen` also transcript. `names` are those of the sources, `languages` the
+    tags of theirs, and `weights` how often an epoch holds a training row of each. `fingerprint` is a hash of the
+    content, the same wherever the files lie; `notes` say what was done about splits. `heard` are the splits of which
+    every recording has been decoded.
     """
 
     train: datasets.Dataset
@@ -100,6 +101,7 @@ class Corpus:
     skipped: tuple[Skipped, ...]
     license: str | None
     names: tuple[str, ...]
+    languages: tuple[str, ...]
     weights: tuple[float, ...]
     fingerprint: str
     notes: tuple[str, ...]

@@ -6,18 +6,22 @@ Nothing heavy is imported before a tag or a text asks for it.
 from __future__ import annotations
 
 from hf_speech_tl.languages.characters import Unspeakable
+from hf_speech_tl.languages.chinese import is_chinese
 from hf_speech_tl.languages.ipa import find_reader
 from hf_speech_tl.languages.normalise import NORMALISER_VERSION, check_units, transcript
 from hf_speech_tl.languages.pinyin import is_mandarin
-from hf_speech_tl.languages.tags import Language, find_language
+from hf_speech_tl.languages.tags import MANY, Language, find_language, find_model_language
 
 __all__ = [
+    "MANY",
     "NORMALISER_VERSION",
     "Language",
     "Unspeakable",
     "check_units",
     "find_language",
+    "find_model_language",
     "find_reader",
+    "is_chinese",
     "is_mandarin",
     "transcript",
 ]

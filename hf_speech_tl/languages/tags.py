@@ -17,6 +17,7 @@ _UNSPACED_SCRIPTS = frozenset({
 _CHARACTERS_COUNT = frozenset({"ko", "mis"})
 # Valid tags that name no language; mis, an uncoded language, does name one.
 _NO_LANGUAGE = frozenset({None, "und", "mul", "zxx"})
+MANY = "mul"  # of ISO 639-2: the language of a model that writes several
 _SUGGESTIONS = 3
 _MANY_SPEAKERS = 1_000_000
 
@@ -52,6 +53,16 @@ def find_language(tag: str) -> Language:
     spaced = script not in _UNSPACED_SCRIPTS
     metric = "wer" if spaced and found.language not in _CHARACTERS_COUNT else "cer"
     return Language(found.to_tag(), found.display_name("en"), script, spaced, metric)
+
+
+def find_model_language(tag: str) -> Language:
+    """What a model of this --lang writes: a language as find_language has it, or, for mul, several at once.
+
+    Several have no script of their own, and no words that all of them space; no transcript is normalised as mul.
+    """
+    if tag.strip().lower() == MANY:
+        return Language(MANY, "Multiple languages", "Zyyy", spaced=False, metric="cer")
+    return find_language(tag)
 
 
 def _unknown(tag: str) -> str:

@@ -14,6 +14,7 @@ from hf_speech_tl.publishing.redaction import redact_results
 
 _UNITS = {"char": "characters", "romanized": "romanised syllables", "ipa": "symbols of the IPA"}
 _METRICS = ("cer", "wer")
+_NAMED = 6  # languages that a heading names
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 # Those of the Hub's licence names (huggingface.co/docs/hub/repositories-licenses) that corpora of speech carry.
 _LICENCE = re.compile(r"apache-2\.0|mit|gpl-[23]\.0|cc0-1\.0|cc-by(-sa|-nc|-nc-sa|-nc-nd)?-[34]\.0|odbl")
@@ -49,9 +50,13 @@ def card(results: dict, *, model_id: str | None = None, curves: bool = False) ->
         keep_trailing_newline=True,
         undefined=StrictUndefined,
     )
+    spoken = public["data"].get("languages", {})
     return templates.get_template("card.md.j2").render(
         metadata=_metadata(public, model_id),
         language=public["language"],
+        names=_names(public),
+        spoken=spoken if len(spoken) > 1 else {},
+        by_language=list(_by_language(public)),
         units=_UNITS.get(public["language"]["units"], public["language"]["units"]),
         model=public["model"],
         parameters=_millions(public["model"]["parameters"]),
@@ -82,7 +87,8 @@ def hub_datasets(sources: list[str]) -> list[str]:
     """The Hub ids among names of data: `fleurs`, and `hub:OWNER/NAME` with or without `:CONFIG`."""
     ids = [
         "google/fleurs" if source == "fleurs" else source.removeprefix("hub:").partition(":")[0]
-        for source in sources
+        # The second and third of a name have a number: fleurs#2 is FLEURS in another language.
+        for source in (source.partition("#")[0] for source in sources)
         if source == "fleurs" or source.startswith("hub:")
     ]
     return list(dict.fromkeys(ids))
@@ -95,7 +101,8 @@ def _model_line(model_id: str | None) -> str:
 def _metadata(results: dict, model_id: str | None) -> str:
     language, data = results["language"], results["data"]
     datasets = hub_datasets(data["sources"])
-    main_tag = language["tag"].partition("-")[0]
+    tags = list(data.get("languages", {})) or [language["tag"]]
+    main_tags = list(dict.fromkeys(tag.partition("-")[0] for tag in tags))
     scored = [metric for metric in _ordered(results) if (results["after"] or {}).get(metric)]
     evaluations = [
         EvalResult(
@@ -112,7 +119,7 @@ def _metadata(results: dict, model_id: str | None) -> str:
         for metric in scored
     ]
     metadata = ModelCardData(
-        language=main_tag,
+        language=main_tags if len(main_tags) > 1 else main_tags[0],
         license=_licence(data.get("licenses", [])),
         library_name="transformers",
         pipeline_tag="automatic-speech-recognition",
@@ -123,8 +130,8 @@ def _metadata(results: dict, model_id: str | None) -> str:
         model_name=_name(results, model_id),
         eval_results=evaluations or None,
     )
-    if main_tag != language["tag"]:
-        metadata["language_bcp47"] = [language["tag"]]
+    if finer := [tag for tag in tags if tag not in main_tags]:
+        metadata["language_bcp47"] = finer
     return metadata.to_yaml()
 
 
@@ -153,6 +160,28 @@ def _figures(results: dict) -> Iterator[dict[str, str]]:
         if after:
             before = (results["before"] or {}).get(metric)
             yield {"name": metric.upper(), "after": _rate(after), "before": _rate(before) if before else "none"}
+
+
+def _names(results: dict) -> str:
+    """What is spoken, in words; of very many languages their number."""
+    names = [one["name"] for one in results["data"].get("languages", {}).values()]
+    if len(names) < 2:
+        return results["language"]["name"]
+    if len(names) > _NAMED:
+        return f"{len(names)} languages"
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _by_language(results: dict) -> Iterator[dict[str, object]]:
+    """A row of the card's table for each language with scores, and one for their mean."""
+    after = results["after"] or {}
+    spoken = results["data"].get("languages", {})
+    for tag, own in after.get("languages", {}).items():
+        name = f"{spoken[tag]['name']} (`{tag}`)"
+        wer = _rate(own["wer"]) if own["wer"] else ""
+        yield {"name": name, "cer": _rate(own["cer"]), "wer": wer, "utterances": own["utterances"]}
+    if "mean_cer" in after:
+        yield {"name": "mean of the languages", "cer": _rate(after["mean_cer"]), "wer": "", "utterances": ""}
 
 
 def _rate(rate: dict) -> str:

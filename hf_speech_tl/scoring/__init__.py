@@ -3,11 +3,12 @@
 from hf_speech_tl.scoring.edits import character_edits, rate, utterance_edits
 from hf_speech_tl.scoring.intervals import choose_units, interval
 from hf_speech_tl.scoring.metrics import CharacterErrorRate, WordErrorRate
-from hf_speech_tl.scoring.scores import Comparison, Scores, compare, score
+from hf_speech_tl.scoring.scores import Comparison, LanguageScores, Scores, compare, score
 
 __all__ = [
     "CharacterErrorRate",
     "Comparison",
+    "LanguageScores",
     "Scores",
     "WordErrorRate",
     "character_edits",

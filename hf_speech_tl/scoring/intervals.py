@@ -66,6 +66,19 @@ def interval(edits: np.ndarray, units: Units, *, seed: int = 0) -> Interval:
     return Interval(value, low, high)
 
 
+def mean_interval(parts: Sequence[tuple[np.ndarray, Units]], *, seed: int = 0) -> Interval:
+    """The mean of the error rates of several sets of utterances, each counting alike, and its 95 % interval.
+
+    parts: (utterances, 2) counts and units of each set, of which every one is resampled by itself. DataError where all
+    references of a set are empty.
+    """
+    value = float(np.mean([rate(edits) for edits, _ in parts]))
+    drawn = [_resample(edits, units, seed + at) for at, (edits, units) in enumerate(parts)]
+    full = np.all([counts[:, 1] > 0 for counts in drawn], axis=0)
+    low, high = _percentiles(np.mean([counts[full, 0] / counts[full, 1] for counts in drawn], axis=0))
+    return Interval(value, low, high)
+
+
 def gain(edits: np.ndarray, baseline: np.ndarray, units: Units, *, seed: int = 0) -> Gain:
     """Paired bootstrap of two systems' counts, each (utterances, 2), over the same utterances in the same order.
 

@@ -11,6 +11,7 @@ from typing import NoReturn, TypeVar
 
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings.option import Option, Settings, build, convert, flag, nearest, options, spelling
+from hf_speech_tl.settings.source import Source
 from hf_speech_tl.settings.yaml_file import read_values
 
 S = TypeVar("S", bound=Settings)
@@ -49,7 +50,8 @@ def spell(settings: Settings) -> str:
         if value == settings.__dataclass_fields__[key].default:
             continue
         if isinstance(value, tuple):
-            values = [",".join(map(str, value)) or "none"] if option.choices else list(value)
+            words_of = [source.words or "" if isinstance(source, Source) else source for source in value]
+            values = [",".join(map(str, value)) or "none"] if option.choices else words_of
         else:
             values = [option.unset if value is None else f"{value:.15g}" if option.kind is float else str(value)]
         if option.positional:

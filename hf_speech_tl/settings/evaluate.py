@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.settings import data_rows, run_rows
 from hf_speech_tl.settings.option import Option, check_values
 from hf_speech_tl.settings.source import Source
 
@@ -40,27 +41,13 @@ class EvaluateSettings:
         choices=("train", "validation", "test", "all"),
         why="the part that nothing was chosen by",
     ).default("test")
-    text_column: str | None = Option(
-        "Data",
-        "column that holds the transcripts",
-        unset="auto",
-        why="the column whose name says so: text, sentence, transcription",
-    ).default(None)
-    tier: str | None = Option(
-        "Data",
-        "tier of ELAN or Praat files that holds the transcripts, or a pattern such as 'tx@*' for one tier a speaker",
-        unset="auto",
-        why="the only one that has text",
-    ).default(None)
+    text_column: str | None = data_rows.TEXT_COLUMN.default(None)
+    tier: str | None = data_rows.TIER.default(None)
     max_seconds: float = Option(
         "Data", "longer recordings are skipped and counted", kind=float, above=0, why="as in finetune"
     ).default(20.0)
-    json: bool = Option(
-        "Result", "for programs: the last line is the results as JSON", kind=bool, why="for people", recorded=False
-    ).default(False)
-    quiet: bool = Option("Result", "no progress", kind=bool, why="long work shows where it is", recorded=False).default(
-        False
-    )
+    json: bool = run_rows.JSON.default(False)
+    quiet: bool = replace(run_rows.QUIET, help="no progress").default(False)
 
     def __post_init__(self) -> None:
         """Check each value; a weight is for training."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hf_speech_tl.errors import SettingsError
 
 _EXAMPLE = "{source: fleurs, weight: 2}"
+# The form of a BCP-47 tag; which tags there are, languages/ knows.
+_OF_LANGUAGE = re.compile(r"(?P<lang>[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*)=(?P<source>.+)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -18,26 +21,41 @@ class Source:
     """What one --data names. In a YAML file it may be a mapping with these keys.
 
     weight: how often an epoch holds each of its training rows; a fraction of them is drawn anew for each. text_column
-    and tier: as the options of these names, for this source alone.
+    and tier: as the options of these names, for this source alone. lang: its language, where it is not that of --lang.
     """
 
     source: str
     weight: float = 1.0
     text_column: str | None = None
     tier: str | None = None
+    lang: str | None = None
 
     def __str__(self) -> str:
         return self.source
 
+    @property
+    def words(self) -> str | None:
+        """As the command line takes it; None where it has no place for all of it."""
+        if self != Source(self.source, lang=self.lang):
+            return None
+        return self.source if self.lang is None else f"{self.lang}={self.source}"
+
 
 def read_source(value: object, name: str) -> str | Source:
-    """A source from the value of the setting `name`: a path or name, or a mapping; a mapping of nothing else is a name.
+    """A source from the value of the setting `name`: a path or name, LANG=SOURCE, or a mapping; a mapping of nothing
+    else is a name.
+
+    A path that is there is one, whatever it is called: de=speech may be a folder.
 
     Raises:
         SettingsError: a key or value that cannot be.
     """
     if isinstance(value, str | os.PathLike) and str(value).strip():
-        return str(value)
+        word = str(value)
+        named = _OF_LANGUAGE.fullmatch(word)
+        if named is None or os.path.exists(os.path.expanduser(word)):
+            return word
+        return Source(str(named["source"]), lang=named["lang"])
     if isinstance(value, Source):
         value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if not isinstance(value, Mapping):
@@ -47,16 +65,18 @@ def read_source(value: object, name: str) -> str | Source:
         raise SettingsError(
             f"{name}: unknown key {unknown[0]!r} of a source; allowed: {', '.join(keys)}; write {_EXAMPLE}"
         )
-    for key in ("source", "text_column", "tier"):
+    for key in ("source", "text_column", "tier", "lang"):
         text = value.get(key)
         if not (isinstance(text, str) and text.strip()) and (key == "source" or text is not None):
-            raise SettingsError(f"{name}: {key} is {text!r}; allowed: text; write {_EXAMPLE}")
+            # A bare `no` (Norwegian) is false in YAML 1.1.
+            example = '{source: fleurs, lang: "no"}' if key == "lang" else _EXAMPLE
+            raise SettingsError(f"{name}: {key} is {text!r}; allowed: text; write {example}")
     weight = _number(value.get("weight", 1.0))
     if not 0 < weight <= 1000:
         raise SettingsError(
             f"{name}: weight is {value['weight']!r}; allowed: a number above 0, 1000 at most; write {_EXAMPLE}"
         )
-    read = Source(str(value["source"]), weight, value.get("text_column"), value.get("tier"))
+    read = Source(str(value["source"]), weight, value.get("text_column"), value.get("tier"), value.get("lang"))
     return read.source if read == Source(read.source) else read
 
 

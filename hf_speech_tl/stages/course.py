@@ -9,7 +9,6 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from accelerate import PartialState
 from peft import PeftModel
@@ -42,6 +41,7 @@ from hf_speech_tl.training import (
     longest_seconds,
     measure_steps,
     reporting,
+    row_weights,
     steps_done,
     training_arguments,
     utterance_losses,
@@ -109,7 +109,7 @@ def lay_out(prepared: Prepared, settings: FinetuneSettings, output: Output, proc
         process=processes.process_index,
         processes=processes.num_processes,
         accumulation=recipe.accumulation,
-        weights=_weights(corpus),
+        weights=row_weights(corpus, settings.temperature),
         quadratic=prepared.cost.quadratic,
     )
     cores = _cores(prepared, processes)
@@ -206,15 +206,6 @@ def _augmenter(prepared: Prepared, settings: FinetuneSettings) -> Augmenter | No
         return None
     config = prepared.checkpoint.model.config
     return Augmenter(prepared.recipe.waveform, settings.seed, lambda samples: frame_count(config, samples))
-
-
-def _weights(corpus: Corpus) -> np.ndarray | None:
-    """How often an epoch holds each training row; None where it is once for all."""
-    if not corpus.weighted:
-        return None
-    by_name = dict(zip(corpus.names, corpus.weights, strict=True))
-    sources = corpus.train["source"]
-    return np.fromiter((by_name[source] for source in sources), np.float32, len(sources))
 
 
 def _features(

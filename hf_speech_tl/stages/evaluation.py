@@ -9,12 +9,13 @@ from pathlib import Path
 import datasets
 from transformers.utils import cached_file
 
+from hf_speech_tl.corpora import find_spoken
 from hf_speech_tl.errors import DataError, SettingsError
-from hf_speech_tl.languages import check_units, find_language
+from hf_speech_tl.languages import check_units, find_model_language
 from hf_speech_tl.scoring import compare
 from hf_speech_tl.settings import STARTER, EvaluateSettings
 from hf_speech_tl.stages.judgement import judge, load_recogniser
-from hf_speech_tl.stages.reading import hear_split, is_spaced, read_corpus
+from hf_speech_tl.stages.reading import hear_split, read_corpus
 
 
 def run(settings: EvaluateSettings) -> dict[str, object]:
@@ -32,8 +33,9 @@ def run(settings: EvaluateSettings) -> dict[str, object]:
             f"--against {settings.against}: writes {other.writes}, {settings.model} writes {known.writes}; their "
             "errors cannot be compared. Compare models that write the same."
         )
-    language = find_language(tag)
-    check_units(known.units, language)
+    language = find_model_language(tag)
+    for spoken in find_spoken(settings.data, tag):
+        check_units(known.units, spoken)
     checkpoint, vocabulary = load_recogniser(settings.model)
     corpus = read_corpus(
         settings.data,
@@ -52,8 +54,7 @@ def run(settings: EvaluateSettings) -> dict[str, object]:
     rows = datasets.concatenate_datasets([corpus.train, corpus.validation, corpus.test])  # the unwanted ones are empty
     if not len(rows):
         raise DataError(f"--split {settings.split}: there is no utterance in it. Choose another split or other data.")
-    spaced = is_spaced(language, known.units)
-    ours = judge(checkpoint, vocabulary, rows, split=settings.split, spaced=spaced)
+    ours = judge(checkpoint, vocabulary, rows, split=settings.split, units=known.units)
     results: dict[str, object] = {
         "command": "evaluate",
         "lang": language.tag,
@@ -63,11 +64,11 @@ def run(settings: EvaluateSettings) -> dict[str, object]:
     }
     if settings.against:
         other_checkpoint, other_vocabulary = load_recogniser(settings.against)
-        theirs = judge(other_checkpoint, other_vocabulary, rows, split=settings.split, spaced=spaced)
+        theirs = judge(other_checkpoint, other_vocabulary, rows, split=settings.split, units=known.units)
         results["against"] = {
             "model": settings.against,
             "scores": theirs.scores,
-            "gain": compare(ours.edits, theirs.edits, spaced, rows["speaker"][:]),
+            "gain": compare(ours.edits, theirs.edits, ours.spaced, rows["speaker"][:]),
         }
     return results
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import torch
 from accelerate import PartialState
 
-from hf_speech_tl.corpora import samples, write_skipped
+from hf_speech_tl.corpora import Corpus, samples, write_skipped
 from hf_speech_tl.errors import INTERRUPTED, RunError, SpeechError, ToldElsewhere
+from hf_speech_tl.languages import find_language
 from hf_speech_tl.models import hears_padding
 from hf_speech_tl.publishing import push, write_card
 from hf_speech_tl.publishing.curves import draw_curves
@@ -28,7 +29,7 @@ from hf_speech_tl.stages.processes import agree, check_launch, has_lost_another,
 from hf_speech_tl.stages.reading import hear_split
 from hf_speech_tl.stages.recipe import Recipe
 from hf_speech_tl.stages.results import gather_results, write_results
-from hf_speech_tl.training import Clips, latest
+from hf_speech_tl.training import Clips, language_shares, latest
 
 _VERIFIED = 8  # test clips
 
@@ -95,7 +96,7 @@ def _run(settings: FinetuneSettings, output: Output, processes: PartialState) ->
     test = prepared.corpus.test
     # From here on everything is said of the files that others will load, in float32.
     saved, vocabulary = load_recogniser(str(directory))
-    after = judge(saved, vocabulary, test, split="test", spaced=prepared.spaced)
+    after = judge(saved, vocabulary, test, split="test", units=settings.units)
     results = gather_results(settings, prepared, course, trained, after.scores, base=base)
     # The picture is not worth the run, should somebody have removed the log.
     with contextlib.suppress(SpeechError, OSError):
@@ -146,6 +147,7 @@ def _plan(prepared: Prepared, course: Course, settings: FinetuneSettings, direct
             ("", f"an epoch has {name} x {weight:g}" if name in sources else f"{name} has no training row of its own")
             for name, weight in weights
         ),
+        *(("", line) for line in _languages(corpus, settings)),
         *(("", note) for note in corpus.notes),
         *(("", note) for note in _warnings(prepared)),
         ("steps", f"{length.steps} of {recipe.batch_seconds:g} s (fixed by --{length.stopped_by.replace('_', '-')})"),
@@ -161,6 +163,27 @@ def _plan(prepared: Prepared, course: Course, settings: FinetuneSettings, direct
         ("disk", f"{size(cost.disk)} while training"),
         ("output", str(directory)),
     ]
+
+
+def _languages(corpus: Corpus, settings: FinetuneSettings) -> list[str]:
+    """What is trained of each language, where there are several; and where their scripts come together."""
+    spoken = {tag: find_language(tag) for tag in corpus.languages}
+    if len(spoken) == 1:
+        return []
+    shares = language_shares(corpus, settings.temperature)
+    told = [
+        f"{spoken[tag].name} ({tag}): {share.hours:.2f} h training, {share.share:.0%} of an epoch"
+        for tag, share in shares.items()
+    ]
+    told[-1] += f" (--temperature {settings.temperature:g})"
+    if silent := [tag for tag in spoken if tag not in shares]:
+        told.append(f"nothing to train on in {', '.join(silent)}")
+    if unjudged := [tag for tag in spoken if tag not in set(corpus.test["lang"][:])]:
+        told.append(f"nothing to test on in {', '.join(unjudged)}")
+    scripts = sorted({one.script for one in spoken.values()})
+    if settings.units == "char" and len(scripts) > 1:
+        told.append(f"the symbols of {' and '.join(scripts)} side by side; --units romanized has one set for all")
+    return told
 
 
 def _kept(train: Clips, cache: str) -> str:

@@ -12,23 +12,34 @@ from hf_speech_tl.audio import BadAudio
 from hf_speech_tl.corpora import samples
 from hf_speech_tl.decoding import recognise_each
 from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.languages import find_language
 from hf_speech_tl.models import Checkpoint, Vocabulary, load_checkpoint, read_config
 from hf_speech_tl.scoring import Scores, score, utterance_edits
+from hf_speech_tl.stages.reading import is_spaced
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """The edits of a split's rows, in their order, (rows, 4) as utterance_edits has them, and their scores."""
+    """The edits of a split's rows, in their order, (rows, 4) as utterance_edits has them, and their scores.
+
+    spaced: whether all of them are in languages that space words.
+    """
 
     edits: np.ndarray
+    spaced: bool
     scores: Scores
 
 
 def judge(
-    checkpoint: Checkpoint, vocabulary: Vocabulary, rows: datasets.Dataset, *, split: str, spaced: bool
+    checkpoint: Checkpoint, vocabulary: Vocabulary, rows: datasets.Dataset, *, split: str, units: str
 ) -> Judgement:
-    """Transcribe every row in float32 and score it against its `transcript`; of a row, four numbers are kept."""
+    """Transcribe every row in float32 and score it against its `transcript`, which is in `units`.
+
+    Of a row, four numbers are kept.
+    """
     edits = np.zeros((len(rows), 4), np.int64)
+    tags = rows["lang"][:]
+    spaced = {tag: is_spaced(find_language(tag), units) for tag in set(tags)}
     transcripts = rows["transcript"]
     for index, heard in recognise_each(
         checkpoint.model,
@@ -39,8 +50,10 @@ def judge(
     ):
         if isinstance(heard, BadAudio):
             raise heard
-        edits[index] = utterance_edits(transcripts[index], heard.text, spaced=spaced)
-    return Judgement(edits, score(edits, spaced, rows["speaker"][:], split=split))
+        edits[index] = utterance_edits(transcripts[index], heard.text, spaced=spaced[tags[index]])
+    everywhere = all(spaced.values())
+    scores = score(edits, everywhere, rows["speaker"][:], split=split, languages=tags)
+    return Judgement(edits, everywhere, scores)
 
 
 def load_recogniser(name: str) -> tuple[Checkpoint, Vocabulary]:

@@ -13,7 +13,7 @@ from transformers import PreTrainedConfig, PreTrainedModel, set_seed
 from hf_speech_tl.audio import RATE
 from hf_speech_tl.corpora import Corpus
 from hf_speech_tl.errors import DataError
-from hf_speech_tl.languages import Language, find_language
+from hf_speech_tl.languages import Language, find_model_language
 from hf_speech_tl.models import (
     Checkpoint,
     Cost,
@@ -34,7 +34,7 @@ from hf_speech_tl.settings import FinetuneSettings
 from hf_speech_tl.stages.judgement import judge
 from hf_speech_tl.stages.memory import Fit, fit_memory
 from hf_speech_tl.stages.processes import agree, first_then_others, is_sharded
-from hf_speech_tl.stages.reading import hear_split, is_spaced, read_corpus
+from hf_speech_tl.stages.reading import all_spaced, hear_split, read_corpus
 from hf_speech_tl.stages.recipe import Recipe, choose_augment, choose_masking, choose_recipe
 from hf_speech_tl.training import shortest_seconds
 
@@ -45,7 +45,7 @@ _DEFAULT_RANK = 16  # of LoRA, as in its paper's larger settings (Hu et al. 2021
 class Prepared:
     """model: the checkpoint's model with its new head, frozen and wrapped as --tuning asks.
 
-    spaced: whether the transcripts, in the units trained, have spaces between words. carried: symbols whose head rows
+    spaced: whether all transcripts, in the units trained, have spaces between words. carried: symbols whose head rows
     came from the checkpoint. before: the test scores without training, None where the checkpoint does not speak yet
     (and on processes other than the first). fit: how the run fits into memory. rank: of LoRA, where it is used.
     """
@@ -75,7 +75,7 @@ def prepare(settings: FinetuneSettings, processes: PartialState) -> Prepared:
 
     Raises SettingsError for a model that cannot be used, DataError for a corpus that cannot.
     """
-    language = find_language(settings.lang)
+    language = find_model_language(settings.lang)
     config = first_then_others(processes, lambda: _config(settings))
     augment = choose_augment(settings, maskable=can_mask(config))
     corpus = first_then_others(processes, lambda: _corpus(settings, language, config, told=processes.is_main_process))
@@ -99,12 +99,12 @@ def prepare(settings: FinetuneSettings, processes: PartialState) -> Prepared:
         ),
     )
     carried = replace_head(checkpoint, vocabulary)
-    spaced = is_spaced(language, settings.units)
+    spaced = all_spaced(corpus.languages, settings.units)
     before = None
     if len(carried) == len(vocabulary) and processes.is_main_process:
         checkpoint.model.to(processes.device)
         corpus = hear_split(corpus, "test", quiet=settings.quiet)
-        before = judge(checkpoint, vocabulary, corpus.test, split="test", spaced=spaced).scores
+        before = judge(checkpoint, vocabulary, corpus.test, split="test", units=settings.units).scores
         checkpoint.model.cpu()
     rank = settings.lora_rank or _DEFAULT_RANK
     model = prepare_tuning(

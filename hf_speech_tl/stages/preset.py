@@ -10,7 +10,7 @@ from huggingface_hub.file_download import repo_folder_name
 
 from hf_speech_tl.corpora import find_source, has_starter_speech
 from hf_speech_tl.errors import SettingsError
-from hf_speech_tl.languages import find_language
+from hf_speech_tl.languages import find_model_language
 from hf_speech_tl.settings import AUTO, PRESETS, STARTER, FinetuneSettings
 
 _PATIENCE = 5.0  # seconds for the Hub to answer
@@ -58,7 +58,7 @@ def _by_machine(settings: FinetuneSettings, gpu: bool) -> tuple[str, str]:
 
 def _data(settings: FinetuneSettings, model: str) -> tuple[str, str]:
     """A --data, and why."""
-    language = find_language(settings.lang)
+    language = find_model_language(settings.lang)
     spoken = has_starter_speech(language)
     if spoken and model == STARTER:
         return STARTER, "made speech in the package, for trying everything out"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ from transformers import PreTrainedConfig
 
 from hf_speech_tl.audio import RATE
 from hf_speech_tl.corpora import Corpus, hear, load_corpus, screen
-from hf_speech_tl.languages import Language
+from hf_speech_tl.languages import Language, find_language
 from hf_speech_tl.models import frame_count
 from hf_speech_tl.settings import Source
 
@@ -38,6 +38,7 @@ def read_corpus(
 ) -> Corpus:
     """The rows of `sources` that a model of this configuration can be trained on or judged by.
 
+    language: that of sources without one of their own.
     only: the split that is wanted; the others are left empty. Raises SettingsError and DataError as load_corpus and
     screen do.
     """
@@ -50,7 +51,6 @@ def read_corpus(
     with progress_of("listening to recordings", quiet=quiet) as progress:
         return screen(
             corpus,
-            language,
             units,
             max_seconds=max_seconds,
             min_seconds=_SHORTEST,
@@ -92,3 +92,8 @@ def progress_of(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None
 def is_spaced(language: Language, units: str) -> bool:
     """Whether transcripts in these units have spaces between words: pinyin has, characters of Chinese have not."""
     return language.spaced or units == "romanized"
+
+
+def all_spaced(tags: Iterable[str], units: str) -> bool:
+    """Whether that is so in every language of `tags`: only then words can be counted over all of them."""
+    return all(is_spaced(find_language(tag), units) for tag in set(tags))

@@ -7,12 +7,13 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from hf_speech_tl.languages import NORMALISER_VERSION, find_reader
+from hf_speech_tl.languages import NORMALISER_VERSION, find_language, find_reader
 from hf_speech_tl.scoring import Scores
 from hf_speech_tl.settings import FinetuneSettings, plain_augmentation
 from hf_speech_tl.stages.course import Course, Trained
 from hf_speech_tl.stages.environment import describe_environment, peak_memory_mb
 from hf_speech_tl.stages.preparation import Prepared
+from hf_speech_tl.training import Share, language_shares
 
 
 def gather_results(
@@ -23,7 +24,9 @@ def gather_results(
     splits = {"train": corpus.train, "validation": corpus.validation, "test": corpus.test}
     unseen = prepared.vocabulary.unknown(corpus.test["transcript"][:])
     characters = "".join(corpus.test["transcript"][:])
-    reader = find_reader(prepared.language) if settings.units == "ipa" else None
+    spoken = [find_language(tag) for tag in dict.fromkeys(corpus.languages)]
+    readers = [reader for one in spoken if settings.units == "ipa" and (reader := find_reader(one))]
+    shares = language_shares(corpus, settings.temperature)
     return {
         "command": settings.command_line(),
         "lang": settings.lang,
@@ -33,7 +36,7 @@ def gather_results(
             "units": settings.units,
             "simplify": settings.simplify,
             "normaliser": NORMALISER_VERSION,
-            "reader": reader.version() if reader else None,
+            "reader": "; ".join(reader.version() for reader in readers) or None,
             # Of phonetic transcription people count the symbols, and espeak-ng joins some words.
             "metric": "cer" if settings.units == "ipa" or not prepared.spaced else prepared.language.metric,
         },
@@ -54,6 +57,8 @@ def gather_results(
             "licenses": [corpus.license] if corpus.license else [],
             "hours": {name: round(sum(rows["seconds"][:]) / 3600, 4) for name, rows in splits.items()},
             "rows": {name: len(rows) for name, rows in splits.items()},
+            # What is trained of each: hours there are, and the share of an epoch.
+            "languages": {one.tag: {"name": one.name, **_share(shares.get(one.tag))} for one in spoken},
             "skipped": dict(Counter(skipped.reason for skipped in corpus.skipped)),
             "notes": list(corpus.notes),
             "test_characters_never_trained": {
@@ -74,6 +79,7 @@ def gather_results(
             "head_steps": recipe.rates.head_steps,
             "resumed_at_step": trained.resumed_at,
             "stopped_by": length.stopped_by,
+            "temperature": settings.temperature,
             "batch_seconds": recipe.batch_seconds,
             "accumulation": length.accumulation,
             "learning_rate": recipe.rates.encoder,
@@ -94,6 +100,10 @@ def gather_results(
         },
         "environment": describe_environment(),
     }
+
+
+def _share(share: Share | None) -> dict[str, float]:
+    return {"hours": round(share.hours, 4), "share": round(share.share, 4)} if share else {"hours": 0.0, "share": 0.0}
 
 
 def write_results(results: dict[str, object], path: Path) -> None:

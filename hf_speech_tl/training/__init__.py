@@ -2,6 +2,7 @@
 
 from hf_speech_tl.training.arguments import training_arguments
 from hf_speech_tl.training.augmented import Augmenter, Passes, longest_seconds, shortest_seconds
+from hf_speech_tl.training.balance import Share, language_shares, row_weights
 from hf_speech_tl.training.batches import Batches
 from hf_speech_tl.training.checkpoints import how_launched, latest, steps_done
 from hf_speech_tl.training.clips import Batch, Clips, Labels, collator
@@ -28,6 +29,7 @@ __all__ = [
     "Passes",
     "Rates",
     "Report",
+    "Share",
     "SpeechTrainer",
     "build_optimiser",
     "build_schedule",
@@ -35,10 +37,12 @@ __all__ = [
     "collator",
     "first_batches",
     "how_launched",
+    "language_shares",
     "latest",
     "longest_seconds",
     "measure_steps",
     "reporting",
+    "row_weights",
     "shortest_seconds",
     "state_bytes",
     "steps_done",

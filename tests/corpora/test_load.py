@@ -79,6 +79,24 @@ def test_the_fingerprint_is_of_the_content(folder_of: FolderOf, tmp_path: Path, 
     assert load_corpus([str(moved / "m.csv")], "en").fingerprint != first
 
 
+def test_each_row_has_the_language_of_its_source(folder_of: FolderOf) -> None:
+    folder = folder_of(24)
+    for tag, numbers in (("it", range(20)), ("es", range(20, 24))):
+        (folder / f"{tag}.csv").write_text("\n".join(["path,text", *(f"a{n}.wav,{tag} {n}" for n in numbers)]))
+    sources = [Source(str(folder / f"{tag}.csv"), lang=tag) for tag in ("it", "es")]
+    corpus = load_corpus(sources, "mul")
+    assert corpus.languages == ("it", "es")
+    splits = (corpus.train, corpus.validation, corpus.test)
+    for split in splits:
+        assert {row["text"].split()[0] == row["lang"] for row in split} == {True}
+        # A tenth of each language: over both together, the small one might have had no test at all.
+        assert set(split["lang"]) == {"it", "es"}
+    assert load_corpus([str(folder / "es.csv"), sources[0]], "es").fingerprint != corpus.fingerprint  # in their order
+    assert load_corpus([sources[0], str(folder / "es.csv")], "es").fingerprint == corpus.fingerprint
+    with pytest.raises(SettingsError, match="--lang mul leaves it open"):
+        load_corpus([str(folder / "es.csv")], "mul")
+
+
 def test_test_transcripts_that_were_trained_on_are_noted(folder_of: FolderOf) -> None:
     folder = folder_of(3)
     (folder / "m.csv").write_text("path,text,split\na0.wav,One,train\na1.wav,one!,test\na2.wav,two,dev\n")

@@ -16,7 +16,7 @@ import soundfile
 
 from hf_speech_tl.corpora import Corpus, hear, load_corpus, samples, screen, write_skipped
 from hf_speech_tl.errors import DataError
-from hf_speech_tl.languages import find_language
+from hf_speech_tl.settings import Source
 
 FolderOf = Callable[[int], Path]
 Voice = Callable[..., bytes]
@@ -26,9 +26,9 @@ def _frames(seconds: float) -> int:
     return int(49 * seconds)
 
 
-def _screened(corpus: Corpus, lang: str = "qu", **changes: object) -> Corpus:
+def _screened(corpus: Corpus, **changes: object) -> Corpus:
     limits: dict[str, object] = {"max_seconds": 10.0, "min_seconds": 0.1, "frames_of": _frames, "threads": 2}
-    return screen(corpus, find_language(lang), "char", **(limits | changes))
+    return screen(corpus, "char", **(limits | changes))
 
 
 def _rows(corpus: Corpus) -> list[dict[str, object]]:
@@ -176,7 +176,7 @@ def test_the_transcript_is_what_a_model_learns(folder_of: FolderOf) -> None:
 def test_labels_need_a_frame_each_and_a_blank_between_equal_ones(folder_of: FolderOf) -> None:
     rows = [("a0.wav", "abcdef"), ("a1.wav", "abccdd"), ("a2.wav", "abcde")]
     corpus = load_corpus([_manifest(folder_of(3), rows)], "en")
-    corpus = _screened(corpus, "en", frames_of=lambda seconds: int(12 * seconds))
+    corpus = _screened(corpus, frames_of=lambda seconds: int(12 * seconds))
     assert {row["transcript"] for row in _rows(corpus)} == {"abcdef", "abcde"}
     assert [(row.id, row.reason) for row in corpus.skipped] == [("a1", "more labels than frames")]
     assert corpus.skipped[0].detail == "8 frames needed, 0.50 s give 6"
@@ -205,7 +205,7 @@ def test_half_bad_goes_on(folder_of: FolderOf) -> None:
     (folder / "a0.wav").write_bytes(_wav(np.zeros(8_000)))
     rows = ["path,text,split", "a0.wav,one,train", "a1.wav,two,train", "a2.wav,three,test", "a3.wav,four,dev"]
     (folder / "m.csv").write_text("\n".join(rows))
-    corpus = _screened(load_corpus([str(folder / "m.csv")], "en"), "en")
+    corpus = _screened(load_corpus([str(folder / "m.csv")], "en"))
     assert corpus.train["id"][:] == ["a1"]
     assert [(row.id, row.split, row.source, row.reason) for row in corpus.skipped] == [
         ("a0", "train", "corpus/m.csv", "silent")
@@ -227,7 +227,7 @@ def test_beyond_an_hour_recordings_are_decoded_when_they_are_needed(
     source = _silent_in_six(folder_of, (0, 5), ("train", "train", "train", "dev", "test", "test"))
     monkeypatch.setattr("hf_speech_tl.corpora.screening._DECODED_HOURS", 1 / 3600)
     monkeypatch.setattr("hf_speech_tl.corpora.screening._SAMPLE", 0)
-    screened = _screened(load_corpus([source], "en"), "en")
+    screened = _screened(load_corpus([source], "en"))
     assert (len(screened.train), len(screened.test)) == (3, 2)
     assert screened.skipped == ()
     assert "checked by their headers" in screened.notes[-1]
@@ -241,7 +241,7 @@ def test_beyond_an_hour_recordings_are_decoded_when_they_are_needed(
 
 def test_all_of_a_small_corpus_is_heard(folder_of: FolderOf) -> None:
     source = _silent_in_six(folder_of, (0, 5), ("train", "train", "train", "dev", "test", "test"))
-    screened = _screened(load_corpus([source], "en"), "en")
+    screened = _screened(load_corpus([source], "en"))
     assert [row.id for row in screened.skipped] == ["a0", "a5"]
     assert hear(screened, "test", threads=2) is screened
 
@@ -250,7 +250,7 @@ def test_a_sample_tells_that_most_of_a_large_split_is_bad(folder_of: FolderOf, m
     source = _silent_in_six(folder_of, (0, 1, 2), ("train", "train", "train", "train", "dev", "test"))
     monkeypatch.setattr("hf_speech_tl.corpora.screening._DECODED_HOURS", 1 / 3600)
     with pytest.raises(DataError, match="3 of 4 recordings of the train split cannot be used: 3 silent"):
-        _screened(load_corpus([source], "en"), "en")
+        _screened(load_corpus([source], "en"))
 
 
 def test_a_test_split_of_which_nothing_can_be_heard_is_told(
@@ -259,7 +259,7 @@ def test_a_test_split_of_which_nothing_can_be_heard_is_told(
     source = _silent_in_six(folder_of, (4, 5), ("train", "train", "train", "dev", "test", "test"))
     monkeypatch.setattr("hf_speech_tl.corpora.screening._DECODED_HOURS", 1 / 3600)
     monkeypatch.setattr("hf_speech_tl.corpora.screening._SAMPLE", 0)
-    screened = _screened(load_corpus([source], "en"), "en")
+    screened = _screened(load_corpus([source], "en"))
     with pytest.raises(DataError, match="2 of 2 recordings of the test split cannot be used"):
         hear(screened, "test", threads=2)
 
@@ -269,17 +269,17 @@ def test_the_fingerprint_knows_the_transcripts_and_what_was_left_out(folder_of: 
     corpus = load_corpus([_manifest(folder, [(f"a{n}.wav", f"text {'a' * n}") for n in range(4)])], "en")
     prints = [
         corpus.fingerprint,
-        _screened(corpus, "en").fingerprint,
-        _screened(corpus, "en", frames_of=lambda _: 7).fingerprint,
+        _screened(corpus).fingerprint,
+        _screened(corpus, frames_of=lambda _: 7).fingerprint,
     ]
     assert len(set(prints)) == 3
-    assert _screened(corpus, "en").fingerprint == prints[1]
+    assert _screened(corpus).fingerprint == prints[1]
 
 
 def test_progress_is_told(folder_of: FolderOf) -> None:
     corpus = load_corpus([_manifest(folder_of(3), [(f"a{n}.wav", f"text {'a' * n}") for n in range(3)])], "en")
     heard: list[tuple[int, int]] = []
-    _screened(corpus, "en", progress=lambda done, total: heard.append((done, total)))
+    _screened(corpus, progress=lambda done, total: heard.append((done, total)))
     assert heard == [(1, 3), (2, 3), (3, 3)]
 
 
@@ -290,7 +290,7 @@ def test_audio_in_parquet_is_not_copied(tmp_path: Path, voice: Voice) -> None:
         {"id": list("abcdef"), "audio": cells, "text": ["aa", "bb", "cc", "dd", "ee", "ff"]}
     )
     rows.to_parquet(tmp_path / "c.parquet")
-    corpus = _screened(load_corpus([str(tmp_path / "c.parquet")], "en"), "en")
+    corpus = _screened(load_corpus([str(tmp_path / "c.parquet")], "en"))
     assert sorted(row["id"] for row in _rows(corpus)) == list("abdef")
     assert pickle.loads(pickle.dumps(corpus.train))[:] == corpus.train[:]  # as a loader's processes get it
     files = {file["filename"] for split in (corpus.train, corpus.test) for file in split.cache_files}
@@ -300,9 +300,17 @@ def test_audio_in_parquet_is_not_copied(tmp_path: Path, voice: Voice) -> None:
 
 def test_recordings_of_people_are_good(speech: Path) -> None:
     corpus = load_corpus([str(speech / "zh-hsk-words" / "test.parquet")], "zh")
-    corpus = screen(
-        corpus, find_language("zh"), "romanized", max_seconds=30, min_seconds=0.1, frames_of=_frames, threads=2
-    )
+    corpus = screen(corpus, "romanized", max_seconds=30, min_seconds=0.1, frames_of=_frames, threads=2)
     assert corpus.skipped == ()
     assert len(corpus.test) == 600
     assert set("".join(corpus.test["transcript"])) <= set("abcdefghijklmnopqrstuvwxyz12345 ")
+
+
+def test_each_transcript_is_normalised_in_its_own_language(folder_of: FolderOf) -> None:
+    folder = folder_of(4)
+    (folder / "zh.csv").write_text("path,text,split\na0.wav,你好， 3,train\na1.wav,再见！,train\n")
+    (folder / "tr.csv").write_text("path,text,split\na2.wav,ISI 3,train\na3.wav,Iyi!,train\n")
+    sources = [Source(str(folder / f"{tag}.csv"), lang=tag) for tag in ("zh", "tr")]
+    corpus = load_corpus(sources, "mul")
+    assert {row["transcript"] for row in _rows(_screened(corpus))} == {"你好三", "再见", "ısı üç", "ıyi"}
+    assert _screened(corpus, simplify=True).skipped == ()  # which Turkish has no use for

@@ -140,3 +140,5 @@ def test_one_speaker_with_nearly_everything_is_trained_on() -> None:
 def test_shared_texts_are_counted() -> None:
     rows = [SplitRow(None, "a", None, text, text) for text in ("one", "One.", "two", "three")]
     assert shared_texts(rows, ["train", "test", "test", "validation"]) == 1
+    other = [replace(rows[1], lang="fr")]  # written alike, and another word
+    assert shared_texts([*rows[:1], *other, *rows[2:]], ["train", "test", "test", "validation"]) == 0

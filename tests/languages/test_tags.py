@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from hf_speech_tl.errors import SettingsError
-from hf_speech_tl.languages import find_language
+from hf_speech_tl.languages import find_language, find_model_language
 
 
 @pytest.mark.parametrize(
@@ -71,3 +71,11 @@ def test_importing_the_room_imports_no_library() -> None:
     code = f"import sys, hf_speech_tl.languages; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_model_may_be_of_many_languages_and_a_text_may_not() -> None:
+    many = find_model_language("MUL")
+    assert (many.tag, many.spaced, many.metric) == ("mul", False, "cer")
+    assert find_model_language("swa") == find_language("swa")
+    with pytest.raises(SettingsError, match="'mul'"):
+        find_language("mul")

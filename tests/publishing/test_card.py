@@ -131,3 +131,25 @@ def test_the_picture_of_the_training_is_shown_where_there_is_one(results: dict, 
     assert section.startswith("![Training loss, ") and "](training.svg)\n" in section
     before, after = card(results).split("## How it was trained\n\n")
     assert text.startswith(before) and text.endswith(after)
+
+
+def test_a_model_of_many_languages_names_each(results: dict) -> None:
+    results["language"] |= {"tag": "mul", "name": "Multiple languages", "metric": "cer"}
+    names = {"it": "Italian", "pt-BR": "Portuguese (Brazil)", "zh": "Chinese"}
+    spoken = {tag: {"name": name, "hours": 1.5, "share": 0.25} for tag, name in names.items()}
+    own = {key: results["after"][key] for key in ("cer", "wer", "utterances", "interval")}
+    results["data"] |= {"languages": spoken, "sources": ["fleurs", "fleurs#2", "fleurs#3"]}
+    results["after"] |= {"languages": {"it": own, "zh": own | {"wer": None}}, "mean_cer": own["cer"]}
+    text = card(results)
+    data = ModelCard(text).data
+    assert (data.language, data["language_bcp47"]) == (["it", "pt", "zh"], ["pt-BR"])
+    assert data.datasets == ["google/fleurs"]
+    assert "# Italian, Portuguese (Brazil) and Chinese speech recognition\n" in text
+    assert "(`it`, `pt-BR`, `zh`) in characters" in text
+    assert "| Portuguese (Brazil) (`pt-BR`) | 1.50 | 25 % |\n" in text
+    assert "| Italian (`it`) | 240 | 0.082 (0.070 to 0.095) | 0.235 (0.200 to 0.270) |\n" in text
+    assert "| Chinese (`zh`) | 240 | 0.082 (0.070 to 0.095) |  |\n" in text
+    assert "| mean of the languages |  | 0.082 (0.070 to 0.095) |  |\n" in text
+    results["data"]["languages"] = {f"q{letter}": spoken["it"] for letter in "abcdefgh"}
+    results["after"]["languages"] = {}
+    assert "# 8 languages speech recognition\n" in card(results)

@@ -60,8 +60,31 @@ def test_a_comparison_is_of_the_same_utterances() -> None:
     assert compare(_edits(["你好"], ["你好"], False), _edits(["你好"], ["你"], False), False, [None])["wer"] is None
 
 
+def test_several_languages_are_scored_one_by_one_too() -> None:
+    chinese = _edits(["你好", "再见"] * 20, ["你好", "在见"] * 20, spaced=False)
+    edits, tags = np.concatenate([_EDITS, chinese]), ["en"] * 60 + ["zh"] * 40
+    speakers = [None] * 60 + [f"s{number % 10}" for number in range(40)]
+    scores = score(edits, False, speakers, split="test", languages=tags)
+    assert json.loads(json.dumps(scores)) == scores
+    assert list(scores["languages"]) == ["en", "zh"]
+    english = score(_EDITS, True, [None] * 60, split="test", languages=["en"] * 60)
+    assert "languages" not in english and "mean_cer" not in english
+    assert scores["languages"]["en"] == {key: value for key, value in english.items() if key != "split"}
+    assert scores["wer"] is None and scores["languages"]["zh"]["wer"] is None
+    assert (scores["languages"]["zh"]["interval"], scores["languages"]["zh"]["utterances"]) == ("speakers", 40)
+    assert scores["cer"]["value"] == pytest.approx((2 * 20 + 20) / (25 * 20 + 4 * 20))
+    mean = scores["mean_cer"]
+    assert mean["value"] == pytest.approx((2 / 25 + 1 / 4) / 2)
+    assert mean["low"] < mean["value"] < mean["high"]
+    # Drawn independently: narrower than the mean of the two intervals.
+    widths = [one["cer"]["high"] - one["cer"]["low"] for one in scores["languages"].values()]
+    assert mean["high"] - mean["low"] < sum(widths) / 2
+
+
 def test_lists_that_do_not_match_are_refused() -> None:
     with pytest.raises(ValueError, match="59 speakers stand against 60 utterances"):
         score(_EDITS, True, [None] * 59, split="test")
+    with pytest.raises(ValueError, match="59 languages stand against 60 utterances"):
+        score(_EDITS, True, [None] * 60, split="test", languages=["it"] * 59)
     with pytest.raises(ValueError, match="59 speakers stand against 60 utterances"):
         compare(_EDITS, _EDITS, True, [None] * 59)
