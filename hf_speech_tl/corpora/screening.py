@@ -17,6 +17,7 @@ from hf_speech_tl.audio import BadAudio
 from hf_speech_tl.corpora.files import Progress
 from hf_speech_tl.corpora.skipped import Skipped, reasons
 from hf_speech_tl.corpora.table import SPLITS, Corpus, column, digest, samples, select, with_columns
+from hf_speech_tl.corpora.verdicts import Fault, keep_verdicts, read_verdicts, verdicts_file
 from hf_speech_tl.errors import DataError
 from hf_speech_tl.languages import NORMALISER_VERSION, Language, Unspeakable, find_language, is_chinese, transcript
 
@@ -28,8 +29,6 @@ _SAMPLE = 50
 # Unicode's category Cc, but for tab and the ends of lines.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _TOGETHER = 64  # clips held in memory at once while they are decoded
-
-_Fault = tuple[str, str]  # reason, detail
 
 
 def screen(
@@ -126,12 +125,12 @@ def leave_out(corpus: Corpus, split: str, skipped: Sequence[Skipped]) -> Corpus:
     return replace(corpus, **{split: rows}, skipped=(*corpus.skipped, *skipped))
 
 
-def _transcripts(rows: datasets.Dataset, units: str, simplify: bool) -> list[str | _Fault]:
+def _transcripts(rows: datasets.Dataset, units: str, simplify: bool) -> list[str | Fault]:
     read = functools.cache(lambda text, tag: _transcript(text or "", find_language(tag), units, simplify))
     return [read(text, tag) for text, tag in zip(column(rows, "text"), column(rows, "lang"), strict=True)]
 
 
-def _transcript(text: str, language: Language, units: str, simplify: bool) -> str | _Fault:
+def _transcript(text: str, language: Language, units: str, simplify: bool) -> str | Fault:
     if not text.strip():
         return "no transcript", ""
     if damaged := sorted(set(_CONTROL.findall(text))):
@@ -145,11 +144,11 @@ def _transcript(text: str, language: Language, units: str, simplify: bool) -> st
 
 def _by_header(
     seconds: list[float],
-    texts: list[str | _Fault],
+    texts: list[str | Fault],
     max_seconds: float,
     min_seconds: float,
     frames_of: Callable[[float], int],
-) -> dict[int, _Fault]:
+) -> dict[int, Fault]:
     faults = {}
     for index, (length, text) in enumerate(zip(seconds, texts, strict=True)):
         if isinstance(text, tuple):
@@ -170,13 +169,25 @@ def _frames_needed(text: str) -> int:
     return len(text) + sum(one == other for one, other in pairwise(text))
 
 
-def _by_decoding(rows: datasets.Dataset, threads: int) -> Iterator[_Fault | None]:
+def _by_decoding(rows: datasets.Dataset, threads: int) -> Iterator[Fault | None]:
+    file = verdicts_file(rows)
+    known = read_verdicts(file)
+    if known is not None:
+        yield from map(known.get, range(len(rows)))
+        return
+    found: dict[int, Fault] = {}
+    recordings = rows.select_columns(["audio"])
     with ThreadPoolExecutor(threads) as pool:
-        for batch in rows.select_columns(["audio"]).iter(_TOGETHER):
-            yield from pool.map(_fault, batch["audio"])
+        for begin in range(0, len(rows), _TOGETHER):
+            batch = recordings[begin : begin + _TOGETHER]["audio"]
+            for index, fault in enumerate(pool.map(_fault, batch), begin):
+                if fault:
+                    found[index] = fault
+                yield fault
+    keep_verdicts(found, file)
 
 
-def _fault(audio: dict[str, object]) -> _Fault | None:
+def _fault(audio: dict[str, object]) -> Fault | None:
     try:
         samples(audio)
     except BadAudio as fault:
@@ -184,7 +195,7 @@ def _fault(audio: dict[str, object]) -> _Fault | None:
     return None
 
 
-def _listed(rows: datasets.Dataset, split: str, faults: dict[int, _Fault]) -> list[Skipped]:
+def _listed(rows: datasets.Dataset, split: str, faults: dict[int, Fault]) -> list[Skipped]:
     at_fault = rows.select(sorted(faults)).select_columns(["id", "source"])
     return [
         Skipped(row["id"], split, row["source"], *faults[index])
@@ -201,7 +212,7 @@ def _refuse(skipped: list[Skipped], split: str, count: int) -> None:
         )
 
 
-def _kept(rows: datasets.Dataset, texts: list[str | _Fault], faults: dict[int, _Fault]) -> datasets.Dataset:
+def _kept(rows: datasets.Dataset, texts: list[str | Fault], faults: dict[int, Fault]) -> datasets.Dataset:
     good = [index for index in range(len(rows)) if index not in faults]
     spoken = with_columns(rows, {"transcript": [text if isinstance(text, str) else None for text in texts]})
     return select(spoken, np.array(good, dtype=np.int64))

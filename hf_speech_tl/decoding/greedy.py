@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.distributed.fsdp import FSDPModule
-from transformers import PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from hf_speech_tl.audio import BadAudio
 from hf_speech_tl.models import FeatureExtractor, Vocabulary, for_inference, hears_padding, logits_of, pad
@@ -74,13 +74,10 @@ def recognise_each(
     Clips of similar length share a batch. Where a model hears its padding, text would depend on the neighbours: there,
     clips go one by one, as transformers' pipeline takes them.
     """
-    on_cpu = model.device.type == "cpu"
-    if hears_padding(model.config):
-        batch_seconds = 0.0
-    elif batch_seconds is None:
-        batch_seconds = _CPU_SECONDS if on_cpu else _GPU_SECONDS
+    workers, usual = at_once(model.config, on_cpu=model.device.type == "cpu")
+    if batch_seconds is None or usual == 0:
+        batch_seconds = usual
     threads = torch.get_num_threads()
-    workers = min(threads, _WORKERS) if on_cpu else _GPU_WORKERS
     training, sharded = model.training, isinstance(model, FSDPModule)
     if sharded:
         workers = 1  # every forward pass is all processes' work, and they have to meet in the same one
@@ -115,6 +112,15 @@ def recognise_each(
             if sharded:
                 model.train(training)
             torch.set_num_threads(threads)  # else threads that start later would take the number of the workers
+
+
+def at_once(config: PreTrainedConfig, *, on_cpu: bool) -> tuple[int, float]:
+    """How many batches are recognised at the same time, and seconds of padded audio in each; 0 where clips go alone.
+
+    A batch has one clip at least, however long that is.
+    """
+    workers = min(torch.get_num_threads(), _WORKERS) if on_cpu else _GPU_WORKERS
+    return workers, 0.0 if hears_padding(config) else _CPU_SECONDS if on_cpu else _GPU_SECONDS
 
 
 def _batches(seconds: Sequence[float], batch_seconds: float) -> Iterator[list[int]]:

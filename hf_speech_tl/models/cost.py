@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from peft import PeftModel
@@ -14,13 +15,24 @@ _LENGTHS = (10.0, 20.0)  # seconds of the clips by which is told how costs grow 
 
 
 @dataclass(frozen=True)
+class Growth:
+    """What a clip of s seconds takes: `linear * s + square * s**2`."""
+
+    linear: float
+    square: float
+
+    def of(self, seconds: float) -> float:
+        return self.linear * seconds + self.square * seconds**2
+
+
+@dataclass(frozen=True)
 class Cost:
     """Parameters in all and trained; bytes of all weights, of the gradients, and of the files of one run.
 
-    multiply_adds: of the forward pass, for a second of audio in clips of 10 s. linear, square: bytes that training
-    holds of a clip of s seconds beside these, `linear * s + square * s**2`. quadratic: the length in seconds at which
-    the part that grows with the square, of this memory or of the multiply-adds, is half of the whole; the shorter one.
-    recognising: bytes that recognising holds of a second of audio.
+    multiply_adds: of the forward pass, for a second of audio in clips of 10 s. training, recognising: bytes that each
+    holds of a clip beside weights, gradients and what the optimiser keeps. quadratic: the length in seconds at which
+    the part that grows with the square, of training's memory or of the multiply-adds, is half of the whole; the shorter
+    one.
     """
 
     parameters: int
@@ -29,28 +41,22 @@ class Cost:
     weights: int
     gradients: int
     disk: int
-    linear: float
-    square: float
+    training: Growth
+    recognising: Growth
     quadratic: float
-    recognising: float
-
-    def activations(self, seconds: float) -> float:
-        """Bytes that training holds of one clip, apart from weights, gradients and what the optimiser keeps."""
-        return self.linear * seconds + self.square * seconds**2
 
 
 def cost_of(model: nn.Module) -> Cost:
     """Count by a rehearsal of the model as it is: frozen, adapted, checkpointed or not."""
     parameters = sum(parameter.numel() for parameter in model.parameters())
     trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-    # Two checkpoints are kept while training (the last and the best), each with its optimiser state, and a third is
+    # Two checkpoints are kept while training, each with the optimiser's state and the best weights, and a third is
     # written beside them; when that is done with, the result.
     saved = trained if isinstance(model, PeftModel) else parameters
-    checkpoint = (saved + 2 * trained) * _WEIGHT_BYTES
+    checkpoint = (saved + 3 * trained) * _WEIGHT_BYTES
     passes = [rehearse(model, seconds) for seconds in _LENGTHS]
-    linear, square = _growth([float(one.bytes) for one in passes])
-    multiplied = _growth([one.multiply_adds for one in passes])
-    halves = [first / second for first, second in ((linear, square), multiplied) if second > 0]
+    training, multiplied = _growth([one.bytes for one in passes]), _growth([one.multiply_adds for one in passes])
+    halves = [growth.linear / growth.square for growth in (training, multiplied) if growth.square > 0]
     return Cost(
         parameters=parameters,
         trained=trained,
@@ -58,15 +64,14 @@ def cost_of(model: nn.Module) -> Cost:
         weights=parameters * _WEIGHT_BYTES,
         gradients=trained * _WEIGHT_BYTES,
         disk=2 * checkpoint + max(checkpoint, parameters * _WEIGHT_BYTES),
-        linear=linear,
-        square=square,
+        training=training,
+        recognising=_growth([rehearse(model, seconds, backward=False).bytes for seconds in _LENGTHS]),
         quadratic=min(halves, default=float("inf")),
-        recognising=rehearse(model, _LENGTHS[0], backward=False).bytes / _LENGTHS[0],
     )
 
 
-def _growth(values: list[float]) -> tuple[float, float]:
-    """a and b of `a * s + b * s**2`, which has these values at the two lengths; b is not below 0."""
+def _growth(values: Sequence[float]) -> Growth:
+    """That which has these values at the two lengths; its square part is not below 0."""
     (short, long), (at_short, at_long) = _LENGTHS, values
     square = max(0.0, (at_long / long - at_short / short) / (long - short))
-    return at_long / long - square * long, square
+    return Growth(at_long / long - square * long, square)

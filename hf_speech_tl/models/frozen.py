@@ -3,71 +3,52 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
-from transformers.modeling_outputs import BaseModelOutput
 
 from hf_speech_tl.models.convolutions import quick_encoder
 from hf_speech_tl.models.families import FAMILIES
 from hf_speech_tl.models.frames import frame_count, mask_length
 from hf_speech_tl.models.frontends import FeatureExtractor, encoder_config
+from hf_speech_tl.models.lower import lower_layers
 from hf_speech_tl.models.padding import pad
+from hf_speech_tl.models.passing import MADE, Part, PassingEncoder, PassingModel, passing
 
-# What the part made of a clip before is handed to the model in half precision, which no model gets otherwise: weights
-# are float32 here, and precision is autocast's.
-_MADE = torch.float16
 # Words in the names of settings that change nothing in what a frozen part makes of a clip: of the head, of what is
 # random, of where it came from.
 _BESIDE = ("vocab", "token", "ctc", "dropout", "mask", "dtype", "version", "architectures", "name_or_path", "label")
 
 
-class _PassingEncoder(nn.Module):
-    """A feature encoder that passes on features `(batch, frames, channels)`, and encodes samples `(batch, samples)`."""
-
-    quick: Callable[[Tensor], Tensor] | None
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        if inputs.dtype == _MADE:
-            return inputs.float().transpose(1, 2)
-        return self.quick(inputs) if self.quick else super().forward(inputs)
-
-
-class _PassingModel(nn.Module):
-    """A whole model below the head that passes on its own last layer's states `(batch, frames, width)`."""
-
-    def forward(self, *inputs: Tensor, **named: Any) -> Any:
-        given = inputs[0] if inputs else named[str(self.main_input_name)]
-        return BaseModelOutput(given.float()) if given.dtype == _MADE else super().forward(*inputs, **named)
-
-
-def frozen_part(model: PreTrainedModel, device: torch.device, dtype: torch.dtype) -> nn.Module | None:
+def frozen_part(model: PreTrainedModel, device: torch.device, dtype: torch.dtype) -> Part | None:
     """The largest first part of `model` that has nothing to learn and nothing random, moved to `device`, or None.
 
-    That is all below the head where the head alone is trained, without masking and dropout; or the feature encoder,
-    below which nothing is random. From now on the model takes what `Frozen` made of a clip in place of the clip. A
-    feature encoder becomes as quick as it can be for a run on `device` that computes in `dtype`.
+    That is all below the head where the head alone is trained, or all up to the highest frozen layer, both without
+    masking and dropout; else the feature encoder, below which nothing is random. From now on the model takes what
+    `Frozen` made of a clip in place of the clip. A feature encoder becomes as quick as it can be for a run on `device`
+    that computes in `dtype`.
     """
     own_name = FAMILIES[model.config.model_type].encoder
     base = getattr(model, own_name) if own_name else model.base_model
-    if not _learns(base) and not is_random(model):
-        return _passing(base, _PassingModel).to(device)
+    steady = not is_random(model)
+    if steady and not _learns(base):
+        return cast("Part", passing(base, PassingModel).to(device))
+    part: Part | None = None
     encoder = getattr(base, "feature_extractor", None)
-    if encoder is None or _learns(encoder):
-        return None
-    passing = _passing(encoder, _PassingEncoder).to(device)
-    passing.quick = quick_encoder(passing, device, dtype)  # type: ignore[assignment]
-    return passing
+    if encoder is not None and not _learns(encoder):
+        part = first = cast("PassingEncoder", passing(encoder, PassingEncoder).to(device))
+        first.quick, first.marked = quick_encoder(first, device, dtype), False
+    lower = lower_layers(model, base) if steady else None
+    return cast("Part", lower.to(device)) if lower else part
 
 
 class Frozen:
     """Runs the frozen part of a model on single clips, which no padding touches."""
 
     def __init__(
-        self, model: PreTrainedModel, part: nn.Module, feature_extractor: FeatureExtractor, dtype: torch.dtype
+        self, model: PreTrainedModel, part: Part, feature_extractor: FeatureExtractor, dtype: torch.dtype
     ) -> None:
         """part: what `frozen_part` found in `model`. dtype: what the run computes in."""
         self._model = model
@@ -81,11 +62,8 @@ class Frozen:
         inputs, mask = (tensor.to(device) for tensor in pad(self._feature_extractor, [samples]))
         precision = torch.autocast(device.type, self._dtype, enabled=self._dtype != torch.float32)
         with torch.no_grad(), precision:
-            if isinstance(self._part, _PassingModel):
-                made = self._part(inputs, attention_mask=mask)[0][0]
-            else:
-                made = self._part(inputs)[0].T
-        return made[: frame_count(config, len(samples))].to("cpu", _MADE)
+            made = self._part.make(inputs, mask)[0]
+        return made[: frame_count(config, len(samples))].to("cpu", MADE)
 
     def fingerprint(self) -> str:
         """A hash of all that decides what is made of a clip: weights, architecture, precision, and how it is heard."""
@@ -115,14 +93,3 @@ def is_random(model: PreTrainedModel) -> bool:
     encoder = encoder_config(model.config)
     masked = getattr(encoder, "mask_time_prob", 0) or getattr(encoder, "mask_feature_prob", 0)
     return bool(masked) or any(value for name, value in vars(encoder).items() if "dropout" in name)
-
-
-def _passing(module: nn.Module, kind: type[nn.Module]) -> nn.Module:
-    if not isinstance(module, kind):
-        # In place: the names of its weights stay, and so do the adapters and wrappers around it.
-        module.__class__ = _with(kind, type(module))
-    return module
-
-
-def _with(kind: type[nn.Module], own: type[nn.Module]) -> type[nn.Module]:
-    return type(f"Passing{own.__name__}", (kind, own), {})

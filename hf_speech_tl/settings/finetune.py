@@ -100,7 +100,8 @@ class FinetuneSettings:
     keep_layers: int | None = training_rows.KEEP_LAYERS.default(None)
     freeze_layers: int = Option(
         "Model",
-        "transformer layers that are not trained, the lowest so many, with all that comes before them",
+        "transformer layers that are not trained, the lowest so many, with all that comes before them; with --augment "
+        "none what they make of a clip is kept too (--cache)",
         kind=int,
         at_least=0,
         below=10_000,

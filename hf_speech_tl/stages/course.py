@@ -187,9 +187,8 @@ def follow(
     finally:
         report.close()
         trainer.interruption.restore()
-    weights = trainer.whole_weights()
-    if weights is not None and processes.is_main_process:
-        whole.load_state_dict(weights)
+    if trainer.best is not None and processes.is_main_process:
+        whole.load_state_dict(trainer.best, strict=False)
     return Trained(
         model=whole,
         seconds=trainer.seconds,

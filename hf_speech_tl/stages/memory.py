@@ -13,12 +13,12 @@ from accelerate import PartialState
 from peft import PeftModel
 from transformers import PreTrainedModel
 
+from hf_speech_tl.decoding import at_once
 from hf_speech_tl.models import Cost, cost_of
 from hf_speech_tl.stages.recipe import Recipe
 from hf_speech_tl.training import state_bytes
 
 _USED = 0.8  # of what is free: estimates were up to 15 % too low, and other programs want some
-_RECOGNISED = 60.0  # seconds of audio that validation recognises at once
 
 
 @dataclass(frozen=True)
@@ -45,18 +45,19 @@ def fit_memory(
     seconds: np.ndarray,
     processes: PartialState,
     *,
+    recognised: float,
     checkpointing: str,
 ) -> Fit:
     """Cut the steps as small as memory wants it; then, where `checkpointing` is auto, switch that on.
 
-    seconds: of the training clips.
+    seconds: of the training clips; recognised: of the longest clip of validation and test.
     """
-    fit = _cut(model, recipe, cost_of(model), seconds, processes)
+    fit = _cut(model, recipe, cost_of(model), seconds, recognised, processes)
     if checkpointing == "always" or (checkpointing == "auto" and not fit.fits):
         # Adapters may have wrapped the model; peft's own way would ask for gradients of frozen layers' inputs.
         inner = cast("PreTrainedModel", model.get_base_model() if isinstance(model, PeftModel) else model)
         inner.activation_checkpointing_enable()
-        fit = replace(_cut(model, recipe, cost_of(model), seconds, processes), checkpointed=True)
+        fit = replace(_cut(model, recipe, cost_of(model), seconds, recognised, processes), checkpointed=True)
     return fit
 
 
@@ -65,9 +66,11 @@ def _cut(
     recipe: Recipe,
     cost: Cost,
     seconds: np.ndarray,
+    recognised: float,
     processes: PartialState,
 ) -> Fit:
     held, free = _memory(cost, processes)
+    recognising = _recognising(model, cost, recognised, processes)
     state = state_bytes(model, recipe.optimiser)
     lengths = (float(seconds.min()), float(seconds.mean()), float(seconds.max()))
     limit = recipe.batch_seconds * (1 + lengths[1] / cost.quadratic)
@@ -78,17 +81,25 @@ def _cut(
         return max(1, math.ceil(math.floor(step) / processes.num_processes / accumulation))
 
     def needed(accumulation: int) -> int:
-        activations = max(clips(length, accumulation) * cost.activations(length) for length in lengths)
+        activations = max(clips(length, accumulation) * cost.training.of(length) for length in lengths)
         activations *= 2 if recipe.consistency else 1  # views of each clip
         # What the backward pass frees makes room for the gradients, unless they are there already.
         training = max(activations + (cost.gradients if accumulation > 1 else 0), cost.gradients)
-        # The weights once more: of a copy that shows how fast a step is, later of the saved model that is scored.
-        return round(held + cost.weights + state + max(training, _RECOGNISED * cost.recognising))
+        # The weights once more: of a copy that shows how fast a step is, then of the best ones so far, at last of the
+        # saved model that is scored.
+        return round(held + cost.weights + state + max(training, recognising))
 
     accumulation = recipe.accumulation
     while needed(accumulation) > free and any(clips(length, accumulation) > 1 for length in lengths):
         accumulation += 1
     return Fit(replace(recipe, accumulation=accumulation), cost, False, needed(accumulation), free)
+
+
+def _recognising(model: PreTrainedModel | PeftModel, cost: Cost, longest: float, processes: PartialState) -> float:
+    """Bytes that recognition holds: the longest clips come first, or as many as make up the batch of each worker."""
+    workers, batch = at_once(model.config, on_cpu=processes.device.type == "cpu")
+    lengths = (longest, min(longest, batch))
+    return workers * max(max(1, batch // length) * cost.recognising.of(length) for length in lengths if length)
 
 
 def _memory(cost: Cost, processes: PartialState) -> tuple[int, int]:

@@ -131,6 +131,7 @@ def prepare(settings: FinetuneSettings, processes: PartialState) -> Prepared:
         recipe,
         np.asarray(corpus.train["seconds"][:], np.float32),
         processes,
+        recognised=max(max(rows["seconds"][:]) for rows in (corpus.validation, corpus.test)),
         checkpointing=settings.gradient_checkpointing,
     )
     fit = broadcast_object_list([fit])[0]  # processes have different room; all must cut alike

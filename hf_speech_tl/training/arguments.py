@@ -45,7 +45,6 @@ def training_arguments(
         eval_steps=every,
         save_strategy="steps",
         save_steps=every,
-        load_best_model_at_end=True,
         metric_for_best_model="cer",
         greater_is_better=False,
         max_grad_norm=1.0,

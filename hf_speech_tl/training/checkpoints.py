@@ -18,6 +18,7 @@ _NAME = re.compile(r"checkpoint-(\d+)")
 _PARTS = "parts.json"  # every other file of a checkpoint, with its size in bytes
 _BESIDE = ".writing"
 REST = "rest.json"  # what transformers has no place for: the trainer's figures, by process where they differ
+BEST = "best.safetensors"  # the weights of the best evaluation, where that was an earlier step
 
 
 def beside(checkpoints: Path) -> Path:
@@ -25,10 +26,9 @@ def beside(checkpoints: Path) -> Path:
     return checkpoints / _BESIDE
 
 
-def finish(checkpoints: Path, step: int, best: int | None) -> None:
-    """Give the checkpoint of `step`, all of it written beside, its name, and remove those that it replaces.
+def finish(checkpoints: Path, step: int) -> None:
+    """Give the checkpoint of `step`, all of it written beside, its name, and remove all others but the one before.
 
-    best: the step of the best one so far. It is kept with the newest; where these are one, the one before is kept too.
     A power cut may lose what was not flushed to the disk, so files go there before the name does.
     """
     written, target = beside(checkpoints) / f"checkpoint-{step}", checkpoints / f"checkpoint-{step}"
@@ -41,7 +41,7 @@ def finish(checkpoints: Path, step: int, best: int | None) -> None:
         shutil.rmtree(target)
     os.replace(written, target)
     _flush(checkpoints)
-    _remove_others(checkpoints, step, best)
+    _remove_others(checkpoints, step)
 
 
 def is_whole(checkpoint: Path) -> bool:
@@ -67,12 +67,6 @@ def how_launched(checkpoint: Path) -> tuple[int, bool]:
 def latest(checkpoints: Path) -> Path | None:
     """The newest whole checkpoint; one that lost a file, or the end of one, is passed over."""
     return next((path for path in reversed(_all(checkpoints)) if is_whole(path)), None)
-
-
-def best_of(checkpoints: Path, step: int | None) -> Path | None:
-    """The checkpoint of the best step so far, None where it is gone or damaged."""
-    path = checkpoints / f"checkpoint-{step}"
-    return path if step is not None and is_whole(path) else None
 
 
 @contextmanager
@@ -102,10 +96,9 @@ def _all(checkpoints: Path) -> list[Path]:
     return sorted((path for path in checkpoints.glob("checkpoint-*") if _NAME.fullmatch(path.name)), key=steps_done)
 
 
-def _remove_others(checkpoints: Path, newest: int, best: int | None) -> None:
+def _remove_others(checkpoints: Path, newest: int) -> None:
     earlier = [path for path in _all(checkpoints) if steps_done(path) != newest]
-    whole = [path for path in earlier if is_whole(path)]
-    kept = [path for path in whole if steps_done(path) == best] or whole[-1:]
+    kept = [path for path in earlier if is_whole(path)][-1:]
     for path in earlier:
         if path not in kept:
             shutil.rmtree(path, ignore_errors=True)

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate.utils import gather_object
+from accelerate.utils import broadcast_object_list, gather_object
+from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainingArguments
@@ -21,7 +22,7 @@ from hf_speech_tl.errors import RunError
 from hf_speech_tl.models import FeatureExtractor, Vocabulary
 from hf_speech_tl.scoring import character_edits, choose_units, interval
 from hf_speech_tl.training.batches import Batches
-from hf_speech_tl.training.checkpoints import REST, beside, best_of, finish, writing
+from hf_speech_tl.training.checkpoints import BEST, REST, beside, finish, writing
 from hf_speech_tl.training.clips import Batch, Clips, collator
 from hf_speech_tl.training.cores import Cores
 from hf_speech_tl.training.guard import FiniteGradients, Interruption
@@ -30,6 +31,8 @@ from hf_speech_tl.training.loss import utterance_losses
 from hf_speech_tl.training.optimiser import Rates, build_optimiser, build_schedule
 from hf_speech_tl.training.splitting import in_fitting_parts
 from hf_speech_tl.training.watchdog import collapse_warning
+
+_SHARE = 0.02  # of a run's time, that writing checkpoints may take
 
 
 class SpeechTrainer(Trainer):
@@ -60,6 +63,9 @@ class SpeechTrainer(Trainer):
         """references: the validation transcripts; spaced: whether their spaces count.
 
         consistency: the weight with which two views of each utterance are to agree.
+
+        The trainer's `best` are the weights of the best validation error so far, those that training changes; under
+        FSDP all of them, on the first process.
         """
         super().__init__(
             model,
@@ -87,6 +93,8 @@ class SpeechTrainer(Trainer):
         self._began = time.monotonic()
         self._resumed: Path | None = None
         self._writes_beside = False
+        self._wrote: tuple[float, float] | None = None  # when the last checkpoint was done, and how long it took
+        self.best: dict[str, torch.Tensor] | None = None
         self._network = model
         self._train_clips = train
         self._validation_clips = validation
@@ -230,29 +238,60 @@ class SpeechTrainer(Trainer):
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
-    def whole_weights(self) -> dict[str, torch.Tensor] | None:
-        """The model's weights on the first process where FSDP has cut them up, else None; every process must ask."""
-        return self.accelerator.get_state_dict(self.model) if self.is_fsdp_enabled else None
+    def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
+        """As transformers', which finds the best weights in a checkpoint; here most evaluations leave none."""
+        is_better = super()._determine_best_metric(metrics, trial)
+        if is_better:
+            self.best = self._learnt()
+        return is_better
+
+    def _learnt(self) -> dict[str, torch.Tensor]:
+        if self.is_fsdp_enabled:  # every process has a part, and must be asked
+            weights = self.accelerator.get_state_dict(self.model)
+        else:
+            frozen = {name for name, weight in self._network.named_parameters() if not weight.requires_grad}
+            weights = {name: value for name, value in self._network.state_dict().items() if name not in frozen}
+        return {name: value.detach().to("cpu", copy=True).contiguous() for name, value in weights.items()}
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
-        """As transformers', but in a folder beside that gets its name when all of it is on the disk."""
+        """As transformers', but only when due, and in a folder beside that gets its name when all of it is on the disk.
+
+        It holds the best weights too, so that a run goes on with nothing but its newest checkpoint.
+        """
+        if not self._is_due():
+            return
+        began = time.monotonic()
         if self.args.should_save:
             shutil.rmtree(beside(self._checkpoints), ignore_errors=True)
         self.accelerator.wait_for_everyone()
-        step, best = self.state.global_step, self.state.best_global_step
+        step = self.state.global_step
         with writing(self._checkpoints, step):
             self._writes_beside = True
             try:
                 super()._save_checkpoint(model, trial)
             finally:
                 self._writes_beside = False
-            # Where it was written was not its place.
-            self.state.best_model_checkpoint = str(self._checkpoints / f"checkpoint-{best}") if best else None
+            self.state.best_model_checkpoint = None  # where it was written is not its place
             rest = gather_object([{"loss": self._tr_loss.item(), "bad": self._train_clips.bad}])
             if self.args.should_save:
-                self._write_rest(beside(self._checkpoints) / f"checkpoint-{step}", rest)
-                finish(self._checkpoints, step, best)
+                checkpoint = beside(self._checkpoints) / f"checkpoint-{step}"
+                if self.best is not None and self.state.best_global_step != step:
+                    save_file(self.best, checkpoint / BEST)
+                self._write_rest(checkpoint, rest)
+                finish(self._checkpoints, step)
         self.accelerator.wait_for_everyone()
+        self._wrote = time.monotonic(), time.monotonic() - began
+
+    def _is_due(self) -> bool:
+        """Whether a checkpoint now keeps the time that they take below its share; the first process says so to all.
+
+        What is lost without one is the time since the last: a run that goes on does those steps once more, alike.
+        """
+        due = self._wrote is None or self.interruption.agreed
+        if self._wrote is not None and not due:
+            done, took = self._wrote
+            due = time.monotonic() - done >= took / _SHARE
+        return broadcast_object_list([due])[0]
 
     def _get_output_dir(self, trial: Any) -> str:
         return str(beside(self._checkpoints)) if self._writes_beside else super()._get_output_dir(trial)
@@ -282,12 +321,10 @@ class SpeechTrainer(Trainer):
         mine = rest["by_process"][self.accelerator.process_index]
         self._tr_loss += mine["loss"]
         self._train_clips.bad.update(mine["bad"])
-        best = best_of(self._checkpoints, self.state.best_global_step)
-        # By step: the run's directory may have been moved. One that is gone was beaten right after this checkpoint, by
-        # one that is damaged; trained once more, it is the best again.
-        self.state.best_model_checkpoint = str(best) if best else None
-        if best is None:
-            self.state.best_global_step = self.state.best_metric = None
+        if (self._resumed / BEST).is_file():
+            self.best = load_file(self._resumed / BEST)
+        elif self.state.best_global_step:
+            self.best = self._learnt()
 
     def _recognise_validation(self) -> list[Recognition]:
         clips = self._validation_clips

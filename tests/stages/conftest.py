@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,12 @@ from tiny import save_tiny, tiny_rows
 from hf_speech_tl.settings import FinetuneSettings
 
 _TEXTS = ("ab", "abc d", "d", "a bad cab dab", "bb", "cab", "dad cab", "ada")
+
+
+@pytest.fixture(autouse=True)
+def _every_evaluation_is_saved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs are killed at steps, not at times."""
+    monkeypatch.setattr("hf_speech_tl.training.trainer._SHARE", math.inf)
 
 
 @pytest.fixture(scope="session")

@@ -13,13 +13,15 @@ from hf_speech_tl.stages.recipe import choose_recipe
 _SECONDS = np.asarray([2.0, 4.0, 8.0], np.float32)
 
 
-def _fit(monkeypatch, free: float, checkpointing: str = "auto"):
+def _fit(monkeypatch, free: float, checkpointing: str = "auto", recognised: float = 8.0):
     model = tiny_model().train()
     settings = FinetuneSettings(lang="it", batch_seconds=80.0)
     recipe = choose_recipe(settings, parameters=5_000_000, augment=(), processes=1)
     memory = psutil.virtual_memory()._replace(available=int(free))
     monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
-    return model, fit_memory(model, recipe, _SECONDS, PartialState(cpu=True), checkpointing=checkpointing)
+    return model, fit_memory(
+        model, recipe, _SECONDS, PartialState(cpu=True), recognised=recognised, checkpointing=checkpointing
+    )
 
 
 def test_with_room_a_step_is_computed_at_once_and_without_in_pieces(monkeypatch) -> None:
@@ -38,6 +40,16 @@ def test_layers_are_computed_again_where_not_even_one_clip_fits(
     model, fit = _fit(monkeypatch, 1e12 if checkpointing == "always" else 1e5, checkpointing)
     assert fit.checkpointed == model.is_activation_checkpointing == expected
     assert fit.fits == (checkpointing == "always")
+
+
+def test_recognition_counts_with_a_batch_or_a_long_clip_for_each_of_its_workers(monkeypatch) -> None:
+    monkeypatch.setattr("hf_speech_tl.stages.memory.at_once", lambda *_, **__: (3, 12.0))
+    needed = {seconds: _fit(monkeypatch, 1e12, recognised=seconds)[1] for seconds in (1.0, 200.0, 400.0)}
+    # Training takes more than three batches of 12 s, and less than three clips of 200 s.
+    assert needed[200.0].needed > needed[1.0].needed
+    growth = needed[200.0].cost.recognising
+    more = 3 * (growth.of(400.0) - growth.of(200.0))
+    assert needed[400.0].needed - needed[200.0].needed == pytest.approx(more, abs=50e6)  # held by this process changes
 
 
 @pytest.mark.slow

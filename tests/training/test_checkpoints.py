@@ -11,17 +11,17 @@ import torch
 
 from hf_speech_tl.errors import RunError
 from hf_speech_tl.training import guard, latest
-from hf_speech_tl.training.checkpoints import beside, best_of, finish, is_whole, writing
+from hf_speech_tl.training.checkpoints import beside, finish, is_whole, writing
 
 
-def write(checkpoints: Path, step: int, best: int | None = None) -> Path:
+def write(checkpoints: Path, step: int) -> Path:
     """A checkpoint of a few files, finished as the trainer does it."""
     folder = beside(checkpoints) / f"checkpoint-{step}"
     (folder / "shards").mkdir(parents=True)
     (folder / "model.safetensors").write_bytes(b"weights" * 100)
     (folder / "shards" / "0.distcp").write_bytes(b"part")
     (folder / "trainer_state.json").write_text(json.dumps({"global_step": step}))
-    finish(checkpoints, step, best)
+    finish(checkpoints, step)
     return checkpoints / f"checkpoint-{step}"
 
 
@@ -29,14 +29,10 @@ def names(checkpoints: Path) -> set[str]:
     return {path.name for path in checkpoints.glob("checkpoint-*")}
 
 
-def test_the_last_and_the_best_are_kept(tmp_path: Path) -> None:
-    for step, best in ((2, 2), (4, 2), (6, 2)):
-        write(tmp_path, step, best)
-    assert names(tmp_path) == {"checkpoint-2", "checkpoint-6"} and best_of(tmp_path, 2) == tmp_path / "checkpoint-2"
-    write(tmp_path, 8, 8)
-    assert names(tmp_path) == {"checkpoint-6", "checkpoint-8"}
-    assert latest(tmp_path) == tmp_path / "checkpoint-8"
-    assert best_of(tmp_path, 2) is None and best_of(tmp_path, None) is None
+def test_the_last_and_the_one_before_are_kept(tmp_path: Path) -> None:
+    for step in (2, 4, 10):
+        write(tmp_path, step)
+    assert names(tmp_path) == {"checkpoint-4", "checkpoint-10"} and latest(tmp_path) == tmp_path / "checkpoint-10"
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "shards/0.distcp", "trainer_state.json", "parts.json"])

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -149,29 +150,56 @@ def test_it_learns_eight_clips_by_heart(tmp_path) -> None:
     assert losses[-1] < 0.7 * losses[0]
 
 
-def test_a_resumed_run_ends_with_the_same_weights(tmp_path) -> None:
-    def run(directory: Path, stop: int | None, resume: str | None = None) -> SpeechTrainer:
-        batches = Batches(list(LENGTHS), 3.0, 0, count=8)
-        model = tiny_model(mask_time_prob=0.3, mask_time_length=2, hidden_dropout=0.1)
-        trainer = build(directory, batches, steps=8, evaluations=4, model=model, optimiser="muon")
-        torch.manual_seed(0), np.random.seed(0)
-        if stop:
-            step = trainer.training_step
-            trainer.training_step = lambda *a: (
-                (_ for _ in ()).throw(KeyboardInterrupt) if trainer.state.global_step == stop else step(*a)
-            )
-        if resume:
-            batches.start = json.loads(Path(resume, "trainer_state.json").read_text())["global_step"]
-        with contextlib.suppress(KeyboardInterrupt):
-            trainer.train(resume_from_checkpoint=resume)
-        return trainer
+def _run(
+    directory: Path, stop: int | None = None, resume: str | None = None, cers: dict[int, float] | None = None
+) -> SpeechTrainer:
+    """Eight steps with four evaluations, of which `cers` gives the result; without a word after `stop` of them."""
+    batches = Batches(list(LENGTHS), 3.0, 0, count=8)
+    model = tiny_model(mask_time_prob=0.3, mask_time_length=2, hidden_dropout=0.1)
+    trainer = build(directory, batches, steps=8, evaluations=4, model=model, optimiser="muon")
+    torch.manual_seed(0), np.random.seed(0)
+    if cers:
+        trainer.evaluate = lambda *_, **__: {"eval_cer": cers[trainer.state.global_step]}  # type: ignore[method-assign]
+    if stop:
+        step = trainer.training_step
+        trainer.training_step = lambda *a: (
+            (_ for _ in ()).throw(KeyboardInterrupt) if trainer.state.global_step == stop else step(*a)
+        )
+    if resume:
+        batches.start = json.loads(Path(resume, "trainer_state.json").read_text())["global_step"]
+    with contextlib.suppress(KeyboardInterrupt):
+        trainer.train(resume_from_checkpoint=resume)
+    return trainer
 
-    whole = run(tmp_path / "whole", None)
-    run(tmp_path / "cut", 5)
-    rest = run(tmp_path / "cut", None, str(tmp_path / "cut" / "checkpoint-4"))
+
+def test_a_resumed_run_ends_with_the_same_weights(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("hf_speech_tl.training.trainer._SHARE", math.inf)
+    whole = _run(tmp_path / "whole")
+    _run(tmp_path / "cut", 5)
+    rest = _run(tmp_path / "cut", None, str(tmp_path / "cut" / "checkpoint-4"))
     assert rest.state.global_step == 8
     for ours, theirs in zip(whole.model.parameters(), rest.model.parameters(), strict=True):
         assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize("best", [2, 4, 6])
+@pytest.mark.parametrize("share", [1e-9, math.inf])
+def test_the_best_weights_do_not_depend_on_which_evaluations_leave_a_checkpoint(
+    best: int, share: float, tmp_path, monkeypatch
+) -> None:
+    cers = {step: abs(step - best) / 10 for step in (2, 4, 6, 8)}
+    monkeypatch.setattr("hf_speech_tl.training.trainer._SHARE", math.inf)
+    expected = _run(tmp_path / "expected", best + 1, cers=cers)  # stopped before anything else is trained
+    monkeypatch.setattr("hf_speech_tl.training.trainer._SHARE", share)
+    _run(tmp_path / "cut", 7, cers=cers)
+    found = {path.name for path in (tmp_path / "cut").glob("checkpoint-*")}
+    assert found == ({"checkpoint-2"} if share < 1 else {"checkpoint-4", "checkpoint-6"})
+    rest = _run(tmp_path / "cut", None, str(tmp_path / "cut" / max(found)), cers)
+    assert rest.state.global_step == 8 and rest.state.best_global_step == best
+    assert rest.best and expected.best and rest.best.keys() == expected.best.keys()
+    for name, weight in expected.best.items():
+        assert torch.equal(weight, rest.best[name])
+    assert not torch.equal(rest.best["lm_head.weight"], rest.model.state_dict()["lm_head.weight"])
 
 
 @pytest.mark.parametrize("optimiser", ["adamw", "muon"])
