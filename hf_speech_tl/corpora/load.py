@@ -43,12 +43,14 @@ def load_corpus(
     text_column: str | None = None,
     tier: str | None = None,
     seed: int = 0,
+    labelled: bool = True,
     progress: Progress | None = None,
 ) -> Corpus:
     """The recordings of all `sources` (what --data takes) as one corpus of the language `lang`; nothing is decoded.
 
     `tier` names the tier of annotated recordings that has the transcripts, `text_column` the column of tables, where
     a source has none of its own. `seed` decides which rows go where when a source has no splits of its own.
+    Unless `labelled`, a source may be without transcripts.
     `progress` hears how many recordings of how many of a source have been looked at. Raises
     SettingsError for a source that is not there, DataError for one that cannot be read, is more than half bad, or
     leaves nothing.
@@ -57,7 +59,7 @@ def load_corpus(
     given = [source if isinstance(source, Source) else Source(source) for source in sources]
     places = _named_apart([find_source(one.source, language) for one in given])
     read = [
-        _read(place, language, one.text_column or text_column, one.tier or tier, progress)
+        _read(place, language, one.text_column or text_column, one.tier or tier, labelled, progress)
         for place, one in zip(places, given, strict=True)
     ]
     if tier is not None and not any(one.tiered for one in read):
@@ -115,20 +117,25 @@ def _named_apart(places: Sequence[Place]) -> list[Place]:
 
 
 def _read(
-    place: Place, language: Language, text_column: str | None, tier: str | None, progress: Progress | None
+    place: Place,
+    language: Language,
+    text_column: str | None,
+    tier: str | None,
+    labelled: bool,
+    progress: Progress | None,
 ) -> Recordings:
     if place.layout == "starter":
         return read_starter(text_column)
     if place.layout == "hub":
-        return read_hub(place.repo or "", place.config, text_column, progress)
+        return read_hub(place.repo or "", place.config, text_column, progress, labelled=labelled)
     path = place.path or Path()
     if place.layout == "parquet":
-        return read_parquet(path, text_column, progress)
+        return read_parquet(path, text_column, progress, labelled=labelled)
     if place.layout == "folder":
-        return read_folder(path, language, text_column, tier, progress)
+        return read_folder(path, language, text_column, tier, progress, labelled=labelled)
     if place.layout == "annotation":
         return read_annotation(path, language, tier, progress)
-    return read_manifests([path], path.parent, text_column, progress)
+    return read_manifests([path], path.parent, text_column, progress, labelled=labelled)
 
 
 def _sorted_out(rows: datasets.Dataset, source: str, start: int) -> tuple[list[_Row], list[Skipped]]:

@@ -4,40 +4,60 @@ from hf_speech_tl.training.arguments import training_arguments
 from hf_speech_tl.training.augmented import Augmenter, Passes, longest_seconds, shortest_seconds
 from hf_speech_tl.training.batches import Batches
 from hf_speech_tl.training.checkpoints import how_launched, latest, steps_done
-from hf_speech_tl.training.clips import Batch, Clips, Labels, collator
+from hf_speech_tl.training.clips import Batch, Clip, Clips, Labels, Targets, collator
 from hf_speech_tl.training.cores import Cores
 from hf_speech_tl.training.features import Features
 from hf_speech_tl.training.loader import Loader
 from hf_speech_tl.training.loss import utterance_losses
 from hf_speech_tl.training.optimiser import Rates, build_optimiser, build_schedule, state_bytes
-from hf_speech_tl.training.pace import Pace, choose_precision, first_batches, measure_steps
+from hf_speech_tl.training.pace import Pace, choose_precision, first_batches, measure_steps, quick_dtype
+from hf_speech_tl.training.pretraining import Draw, Objective, Pretraining, probe_steps
+from hf_speech_tl.training.probe import Probe
 from hf_speech_tl.training.progress import Report
 from hf_speech_tl.training.reporters import reporting
+from hf_speech_tl.training.store import Store
+from hf_speech_tl.training.task import Moment, Task
+from hf_speech_tl.training.taught import TaughtStates, keep_states
 from hf_speech_tl.training.trainer import SpeechTrainer
+from hf_speech_tl.training.transcription import Transcription
 
 __all__ = [
     "Augmenter",
     "Batch",
     "Batches",
+    "Clip",
     "Clips",
     "Cores",
+    "Draw",
     "Features",
     "Labels",
     "Loader",
+    "Moment",
+    "Objective",
     "Pace",
     "Passes",
+    "Pretraining",
+    "Probe",
     "Rates",
     "Report",
     "SpeechTrainer",
+    "Store",
+    "Targets",
+    "Task",
+    "TaughtStates",
+    "Transcription",
     "build_optimiser",
     "build_schedule",
     "choose_precision",
     "collator",
     "first_batches",
     "how_launched",
+    "keep_states",
     "latest",
     "longest_seconds",
     "measure_steps",
+    "probe_steps",
+    "quick_dtype",
     "reporting",
     "shortest_seconds",
     "state_bytes",
