@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import PreTrainedConfig, WhisperFeatureExtractor, WhisperModel
+from transformers import PreTrainedConfig, WhisperFeatureExtractor
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 from transformers.utils import logging
 
@@ -153,11 +153,13 @@ def load_whisper(name: str, config: PreTrainedConfig, device: torch.device, dtyp
 
 def _encoder_of(name: str, config: PreTrainedConfig) -> tuple[WhisperEncoder, set[str]]:
     """The encoder, and the names of its weights that the files lack."""
-    known: dict[str, Any] = dict(config=config, dtype=torch.float32, output_loading_info=True, trust_remote_code=False)
-    loaded: Any = WhisperEncoder.from_pretrained(name, **known)
+    loaded: Any = WhisperEncoder.from_pretrained(
+        name,
+        config=config,
+        dtype=torch.float32,
+        key_mapping={r"^(model\.)?encoder\.": ""},  # what it is called in a model with a decoder
+        output_loading_info=True,
+        trust_remote_code=False,
+    )
     encoder, report = loaded
-    if not report["missing_keys"]:
-        return encoder, set()
-    loaded = WhisperModel.from_pretrained(name, **known)  # with a decoder the encoder has a name before its own
-    whole, report = loaded
-    return whole.encoder, {key for key in report["missing_keys"] if key.startswith("encoder.")}
+    return encoder, set(report["missing_keys"])

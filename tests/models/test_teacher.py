@@ -89,13 +89,10 @@ def test_a_pupil_of_half_the_rate_gets_means(tmp_path) -> None:
 
 @pytest.mark.parametrize("kind", [WhisperEncoder, WhisperModel, WhisperForConditionalGeneration])
 def test_whisper_s_encoder_is_found_in_any_of_its_checkpoints(kind: type, tmp_path) -> None:
-    alone = teacher_of(save_whisper(tmp_path / "encoder"))
-    torch.manual_seed(0)
-    name = save_whisper(tmp_path / "whole", kind)
+    name = save_whisper(tmp_path, kind)
     source = kind.from_pretrained(name)
     encoder = source if kind is WhisperEncoder else source.get_encoder()
     teacher = teacher_of(name)
-    assert (teacher.fingerprint() == alone.fingerprint()) == (kind is WhisperEncoder)
     ours = teacher._encoder._encoder.state_dict()
     assert all(torch.equal(ours[key], value) for key, value in encoder.state_dict().items())
 
@@ -164,12 +161,12 @@ def test_without_a_word_the_middle_and_the_last_layer_teach(layers: int, chosen:
 
 
 def test_what_cannot_teach_is_refused_by_the_name_of_its_option(tmp_path) -> None:
-    with pytest.raises(SettingsError, match="--teacher-layers 1,3: .* 2 layers"):
+    with pytest.raises(SettingsError, match=r"--teacher-layers 1,3: .* 2 layers"):
         teacher_of(save_whisper(tmp_path), layers=[1, 3])
-    with pytest.raises(SettingsError, match="--teacher starter: has random weights"):
+    with pytest.raises(SettingsError, match=r"--teacher starter: has random weights"):
         teacher_of("starter")
-    with pytest.raises(SettingsError, match="--teacher .*nowhere"):
+    with pytest.raises(SettingsError, match=r"--teacher .*nowhere"):
         teacher_of(str(tmp_path / "nowhere"))
     (tmp_path / "model.safetensors").unlink()
-    with pytest.raises(SettingsError, match="--teacher .*cannot be loaded"):
+    with pytest.raises(SettingsError, match=r"--teacher .*cannot be loaded"):
         teacher_of(str(tmp_path))
