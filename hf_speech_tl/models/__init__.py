@@ -5,11 +5,23 @@ from hf_speech_tl.models.checkpoint import Checkpoint, Masking, can_mask, load_c
 from hf_speech_tl.models.convolutions import multiply_convolutions
 from hf_speech_tl.models.cost import Cost, cost_of
 from hf_speech_tl.models.depth import check_depth, keep_lowest
-from hf_speech_tl.models.frames import frame_count, frames_of_mask, hears_padding, input_name, logits_of, states_of
+from hf_speech_tl.models.frames import (
+    frame_count,
+    frame_middles,
+    frame_rate,
+    frames_of,
+    frames_of_mask,
+    hears_padding,
+    input_name,
+    logits_of,
+    states_of,
+)
 from hf_speech_tl.models.frontends import FeatureExtractor, encoder_config
 from hf_speech_tl.models.frozen import Frozen, frozen_part, is_random
 from hf_speech_tl.models.head import encoder_of, head_of, is_of_head, replace_head
 from hf_speech_tl.models.inference import for_inference
+from hf_speech_tl.models.layer_states import LayerStates, choose_layer, load_layer
+from hf_speech_tl.models.masking import check_maskable, take_masks
 from hf_speech_tl.models.padding import pad
 from hf_speech_tl.models.teacher import Teacher, load_teacher
 from hf_speech_tl.models.tuning import keep_statistics, merge, prepare_tuning
@@ -20,17 +32,23 @@ __all__ = [
     "Cost",
     "FeatureExtractor",
     "Frozen",
+    "LayerStates",
     "Masking",
     "Teacher",
     "Vocabulary",
     "can_mask",
     "check_adapter",
     "check_depth",
+    "check_maskable",
+    "choose_layer",
     "cost_of",
     "encoder_config",
     "encoder_of",
     "for_inference",
     "frame_count",
+    "frame_middles",
+    "frame_rate",
+    "frames_of",
     "frames_of_mask",
     "frozen_part",
     "head_of",
@@ -41,6 +59,7 @@ __all__ = [
     "keep_lowest",
     "keep_statistics",
     "load_checkpoint",
+    "load_layer",
     "load_teacher",
     "logits_of",
     "merge",
@@ -51,4 +70,5 @@ __all__ = [
     "read_config",
     "replace_head",
     "states_of",
+    "take_masks",
 ]

@@ -8,7 +8,7 @@ import numpy as np
 from transformers import PreTrainedConfig
 
 from hf_speech_tl.audio import RATE
-from hf_speech_tl.models.frames import frame_count
+from hf_speech_tl.models.frames import frame_middles, frame_rate
 
 
 @dataclass(frozen=True)
@@ -20,16 +20,8 @@ class Grid:
 
     @classmethod
     def of(cls, config: PreTrainedConfig) -> Grid:
-        """That of a model: the middle of its first frame is the middle of the shortest clip that it has a frame for."""
-        shortest, enough = 1, RATE
-        while shortest < enough:
-            middle = (shortest + enough) // 2
-            if frame_count(config, middle) < 1:
-                shortest = middle + 1
-            else:
-                enough = middle
-        frames = frame_count(config, 200 * RATE) - frame_count(config, 100 * RATE)
-        return cls(shortest / 2, 100 * RATE / frames)
+        """That of a model."""
+        return cls(float(frame_middles(config, RATE)[0]), RATE / frame_rate(config))
 
     def average(self, states: np.ndarray, wanted: Grid, frames: int) -> np.ndarray:
         """States of this grid `(any, width)` as `frames` frames of another, float32 `(frames, width)`.
