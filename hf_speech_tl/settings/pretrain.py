@@ -11,13 +11,13 @@ from typing import ClassVar
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings.augmentation import Augmentation, refuse_augmentations
 from hf_speech_tl.settings.finetune import FinetuneSettings
-from hf_speech_tl.settings.option import Option, check_values, options
+from hf_speech_tl.settings.option import Option, check_values, flag, options
 from hf_speech_tl.settings.preset import STARTER
 from hf_speech_tl.settings.run import command_line, find_resumed
 from hf_speech_tl.settings.source import Source
 
 _FINETUNE = options(FinetuneSettings)  # what means the same there and here is described once
-_OBJECTIVES = ("distil",)
+_OBJECTIVES = ("distil", "masked")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +64,8 @@ class PretrainSettings:
     ).default(None)
     objective: str = Option(
         "Model",
-        "what is learnt: to predict what layers of a larger encoder make of the audio (DistilHuBERT)",
+        "what is learnt: to predict what layers of a larger encoder make of the audio (distil: DistilHuBERT), or in "
+        "which cluster of sounds masked frames are (masked: HuBERT)",
         choices=_OBJECTIVES,
     ).required()
     teacher: str | None = Option(
@@ -89,6 +90,24 @@ class PretrainSettings:
         below=10_000,
         unset="last",
         why="as DistilHuBERT (Chang et al. 2022)",
+    ).default(None)
+
+    cluster_on: str | None = Option(
+        "Model",
+        "what the clusters of --objective masked are found in: for a second iteration a layer of a model, MODEL or "
+        "MODEL:LAYER (a directory or a Hub id), the middle one where none is named",
+        unset="cepstra",
+        metavar="MODEL",
+        why="as HuBERT's first iteration (Hsu et al. 2021)",
+    ).default(None)
+    clusters: int | None = Option(
+        "Model",
+        "how many clusters there are",
+        kind=int,
+        at_least=2,
+        below=100_000,
+        unset="auto",
+        why="as HuBERT: 100 in cepstra, 500 in a layer; fewer where there are not a hundred frames for each",
     ).default(None)
 
     max_minutes: float | None = replace(
@@ -189,6 +208,14 @@ class PretrainSettings:
                 "--objective distil: no teacher is named; allowed with --teacher MODEL, such as openai/whisper-base; "
                 "add it"
             )
+        owners = {"teacher": "distil", "teacher_layers": "distil", "student_layer": "distil"}
+        owners |= {"cluster_on": "masked", "clusters": "masked"}
+        for key, objective in owners.items():
+            if (value := getattr(self, key)) is not None and self.objective != objective:
+                raise SettingsError(
+                    f"{flag(key)} {value} --objective {self.objective}: is not asked for there; allowed with "
+                    f"--objective {objective}; drop it"
+                )
         if self.teacher_layers is not None and not re.fullmatch(r"[1-9]\d{0,3}(,[1-9]\d{0,3})*", self.teacher_layers):
             raise SettingsError(
                 f"--teacher-layers {self.teacher_layers}: cannot be; allowed: numbers from 1 on with commas; write 4,6"

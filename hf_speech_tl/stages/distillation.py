@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import datasets
 import numpy as np
 import torch
 from accelerate import PartialState
-from accelerate.utils import gather_object
 from transformers import PreTrainedConfig, set_seed
 
 from hf_speech_tl.audio import RATE
-from hf_speech_tl.corpora import Corpus, Skipped
-from hf_speech_tl.errors import DataError, SettingsError
+from hf_speech_tl.corpora import Corpus
+from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.models import Teacher, encoder_config, frame_count, load_teacher
 from hf_speech_tl.objectives import Distillation
 from hf_speech_tl.settings import PretrainSettings
 from hf_speech_tl.stages.lesson import Lesson
+from hf_speech_tl.stages.making import kept_in, make_targets
+from hf_speech_tl.stages.output import Output
 from hf_speech_tl.stages.plan import show_plan, size
 from hf_speech_tl.stages.processes import first_then_others
 from hf_speech_tl.stages.readiness import Ready, known_as
-from hf_speech_tl.stages.reading import progress_of
 from hf_speech_tl.stages.teaching import choose_validation
-from hf_speech_tl.training import Clips, Store, TaughtStates, keep_states, quick_dtype
+from hf_speech_tl.training import MadeTargets, quick_dtype
 
 _VALUE = 2  # bytes
 
 
-def distil(settings: PretrainSettings, ready: Ready, processes: PartialState) -> Lesson:
+def distil(settings: PretrainSettings, ready: Ready, _: Output, processes: PartialState) -> Lesson:
     """Ask the teacher of every recording, or as many as --cache-gb has room for.
 
     Raises SettingsError for a teacher or a layer that cannot be, RunError where the disk is too small.
@@ -47,30 +45,34 @@ def distil(settings: PretrainSettings, ready: Ready, processes: PartialState) ->
             f"--cache-gb {settings.cache_gb:g}: has no room for what the teacher makes of the validation recordings "
             "alone; allowed: more; raise it"
         )
-    train = corpus.train.select(covered)
-    store = Store(_directory(settings) / teacher.fingerprint())
-    told = _told(settings, teacher, corpus, train, sum(_sizes(train, ready.config, width)))
+    all_hours = sum(corpus.train["seconds"][:]) / 3600
+    corpus = replace(corpus, train=corpus.train.select(covered))
+    store = kept_in(settings, teacher.fingerprint())
+    told = _told(settings, teacher, corpus, all_hours, sum(_sizes(corpus.train, ready.config, width)))
     if processes.is_main_process and not settings.quiet:
         show_plan([*told, ("", f"what it makes of them is kept in {store.directory}")])
-    bad = _ask(teacher, store, train, validation, settings, corpus.fingerprint, processes)
-    skipped = [*_skipped(train, "train", bad), *_skipped(validation, "validation", bad)]
-    train, validation = _without(train, bad), _without(validation, bad)
-    if not len(train) or not len(validation):
-        raise DataError("none of the recordings can be decoded. Has the data been moved or changed?")
+    corpus, validation = make_targets(
+        "asking the teacher", lambda clips: _halved(teacher(clips)), store, corpus, validation, settings, processes
+    )
     set_seed(settings.seed)  # a teacher may have drawn random numbers
     return Lesson(
         module=Distillation(ready.encoder, len(teacher.layers), teacher.width, student_layer=settings.student_layer),
-        corpus=replace(corpus, train=train, skipped=(*corpus.skipped, *skipped)),
+        corpus=corpus,
         validation=validation,
-        targets=TaughtStates(store),
+        targets=MadeTargets(store),
         told=told,
         described={
             "teacher": known_as(str(settings.teacher)),
             "teacher_layers": list(teacher.layers),
             "student_layer": settings.student_layer,
-            "hours_taught": round(sum(train["seconds"][:]) / 3600, 4),
         },
     )
+
+
+def _halved(made: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """As float16, where what is too large becomes infinite."""
+    with np.errstate(over="ignore"):
+        yield from (states.astype(np.float16) for states in made)
 
 
 def _teacher(settings: PretrainSettings, pupil: PreTrainedConfig, device: torch.device) -> Teacher:
@@ -90,11 +92,6 @@ def _check_layer(settings: PretrainSettings, ready: Ready) -> None:
         )
 
 
-def _directory(settings: PretrainSettings) -> Path:
-    own = Path(datasets.config.HF_DATASETS_CACHE) / "hf_speech_tl" / "taught"
-    return settings.cache or own
-
-
 def _sizes(rows: datasets.Dataset, pupil: PreTrainedConfig, width: int) -> list[int]:
     """Bytes that the targets of each row take."""
     return [max(0, frame_count(pupil, round(seconds * RATE))) * width * _VALUE for seconds in rows["seconds"][:]]
@@ -108,56 +105,13 @@ def _covered(sizes: list[int], room: float, seed: int) -> np.ndarray:
 
 
 def _told(
-    settings: PretrainSettings, teacher: Teacher, corpus: Corpus, train: datasets.Dataset, needed: int
+    settings: PretrainSettings, teacher: Teacher, corpus: Corpus, all_hours: float, needed: int
 ) -> tuple[tuple[str, str], ...]:
-    """Lines for the plan."""
+    """Lines for the plan; all_hours: of the training recordings, also of those that there is no room for."""
     layers = " and ".join(map(str, teacher.layers))
-    hours, all_hours = (sum(rows["seconds"][:]) / 3600 for rows in (train, corpus.train))
     told = f"{settings.teacher}, layer{'s' if len(teacher.layers) > 1 else ''} {layers} (--teacher-layers)"
+    hours = sum(corpus.train["seconds"][:]) / 3600
     much = f"of {hours:.2f} h of training audio, {size(needed)}"
-    if len(train) < len(corpus.train):
+    if hours < all_hours:
         much += f"; {all_hours - hours:.2f} of {all_hours:.2f} h have no room (--cache-gb {settings.cache_gb:g})"
     return ("teacher", told), ("", much)
-
-
-def _ask(
-    teacher: Teacher,
-    store: Store,
-    train: datasets.Dataset,
-    validation: datasets.Dataset,
-    settings: PretrainSettings,
-    fingerprint: str,
-    processes: PartialState,
-) -> dict[str, str]:
-    """Each process asks for its share of the rows; returns the ids of those that cannot be decoded, with reasons.
-
-    A set that was asked for to the end is not looked at again.
-    """
-    chosen = repr((fingerprint, settings.seed, settings.cache_gb, len(train), len(validation)))
-    key = hashlib.blake2b(chosen.encode(), digest_size=16).hexdigest()
-    # Looked up by all before any of them notes it.
-    known = store.complete(key)
-    processes.wait_for_everyone()
-    if known is not None:
-        return known
-    rows = datasets.concatenate_datasets([validation, train])
-    clips = Clips(rows, [[]] * len(rows))
-    mine = range(processes.process_index, len(rows), processes.num_processes)
-    with progress_of("asking the teacher", quiet=settings.quiet or not processes.is_main_process) as progress:
-        found = keep_states(teacher, store, clips, mine, lambda done: progress(done, len(mine)))
-    bad = {name: reason for of_process in gather_object([found]) for name, reason in of_process.items()}
-    if processes.is_main_process:
-        store.note_complete(key, bad)
-    processes.wait_for_everyone()
-    return bad
-
-
-def _skipped(rows: datasets.Dataset, split: str, bad: Mapping[str, str]) -> list[Skipped]:
-    pairs = zip(rows["id"][:], rows["source"][:], strict=True) if bad else ()
-    return [Skipped(name, split, source, bad[name]) for name, source in pairs if name in bad]
-
-
-def _without(rows: datasets.Dataset, bad: Mapping[str, str]) -> datasets.Dataset:
-    if not bad:
-        return rows
-    return rows.select([at for at, name in enumerate(rows["id"][:]) if name not in bad])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import datasets
 from torch import nn
@@ -16,7 +18,8 @@ class Lesson:
     """module: an Objective around the encoder. corpus: its training rows are those that there are targets for;
     validation: the rows that the validation loss is of. targets, draw: as for Clips and Pretraining.
 
-    told: lines for the plan; described: what results.json says of it.
+    told: lines for the plan; described: what results.json says of it. keep: writes what a run that goes on has to have
+    into the folder of its checkpoints.
     """
 
     module: nn.Module
@@ -26,3 +29,4 @@ class Lesson:
     draw: Draw | None = None
     told: tuple[tuple[str, str], ...] = ()
     described: dict[str, object] = field(default_factory=dict)
+    keep: Callable[[Path], None] | None = None

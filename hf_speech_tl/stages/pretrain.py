@@ -16,7 +16,7 @@ from accelerate import PartialState
 
 from hf_speech_tl.corpora import Corpus, inaudible, samples, write_skipped
 from hf_speech_tl.errors import SettingsError, SpeechError
-from hf_speech_tl.models import Vocabulary, frame_count, is_random
+from hf_speech_tl.models import Vocabulary, frame_count
 from hf_speech_tl.publishing import write_encoder_card
 from hf_speech_tl.publishing.curves import draw_curves
 from hf_speech_tl.publishing.save import save_encoder, verify_encoder
@@ -24,6 +24,7 @@ from hf_speech_tl.settings import PretrainSettings, write_yaml
 from hf_speech_tl.stages.distillation import distil
 from hf_speech_tl.stages.length import Length, store_length
 from hf_speech_tl.stages.lesson import Lesson
+from hf_speech_tl.stages.masked_prediction import predict_masked
 from hf_speech_tl.stages.output import Output, check_space, claim_output, find_output
 from hf_speech_tl.stages.plan import clock, show_plan, size
 from hf_speech_tl.stages.processes import agree, check_launch, is_sharded, join_processes, told_once
@@ -44,7 +45,10 @@ from hf_speech_tl.training import (
 )
 
 # The objectives that there are, each with what prepares its lesson.
-_LESSONS: Mapping[str, Callable[[PretrainSettings, Ready, PartialState], Lesson]] = {"distil": distil}
+_LESSONS: Mapping[str, Callable[[PretrainSettings, Ready, Output, PartialState], Lesson]] = {
+    "distil": distil,
+    "masked": predict_masked,
+}
 _SHOWN = {"eval_loss": "validation loss", "eval_probe_cer": "probe CER"}
 _PROBES = 4  # in a run
 _PROBED_SECONDS = 600.0  # of labelled training clips; of a large model on a CPU a sixth
@@ -75,7 +79,7 @@ def _output(settings: PretrainSettings, processes: PartialState) -> Output:
 def _run(settings: PretrainSettings, output: Output, processes: PartialState) -> dict[str, object]:
     ready = get_ready(settings, processes)
     agree(processes, lambda: check_space(output, ready.fit.cost.disk))
-    lesson = _LESSONS[settings.objective](settings, ready, processes)
+    lesson = _LESSONS[settings.objective](settings, ready, output, processes)
     recipe, corpus = ready.fit.recipe, lesson.corpus
     augmenter = Augmenter(recipe.waveform, settings.seed, lambda samples: frame_count(ready.config, samples))
     train = Clips(
@@ -101,8 +105,7 @@ def _run(settings: PretrainSettings, output: Output, processes: PartialState) ->
         weights=source_weights(corpus),
         quadratic=ready.fit.cost.quadratic,
     )
-    small, chance = is_small(ready.fit.cost.parameters), is_random(ready.encoder)
-    cores = choose_cores(processes, worthwhile=small and not chance)
+    cores = choose_cores(processes, worthwhile=is_small(ready.fit.cost.parameters) and not settings.dropout)
     length = settle_length(
         lesson.module,
         task,
@@ -123,6 +126,8 @@ def _run(settings: PretrainSettings, output: Output, processes: PartialState) ->
         claim_output(output, settings)
         write_skipped(corpus.skipped, output.directory / "skipped.csv")
         store_length(length, output.checkpoints, corpus.fingerprint)
+        if lesson.keep and not output.checkpoint:
+            lesson.keep(output.checkpoints)
     processes.wait_for_everyone()
     if processes.is_main_process and not settings.quiet:
         show_plan(_plan(ready, lesson, task, length, settings, output))

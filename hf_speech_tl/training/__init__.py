@@ -19,6 +19,7 @@ from hf_speech_tl.training.cores import Cores
 from hf_speech_tl.training.features import Features
 from hf_speech_tl.training.loader import Loader
 from hf_speech_tl.training.loss import utterance_losses
+from hf_speech_tl.training.made import MadeTargets, keep_targets
 from hf_speech_tl.training.masks import CONTRASTIVE_SHARE, PREDICTION_SHARE, Spans
 from hf_speech_tl.training.optimiser import Rates, build_optimiser, build_schedule, state_bytes
 from hf_speech_tl.training.pace import Pace, choose_precision, first_batches, measure_steps, quick_dtype
@@ -29,7 +30,6 @@ from hf_speech_tl.training.reporters import reporting
 from hf_speech_tl.training.store import Store
 from hf_speech_tl.training.targets import TargetStates
 from hf_speech_tl.training.task import Moment, Task
-from hf_speech_tl.training.taught import TaughtStates, keep_states
 from hf_speech_tl.training.trainer import SpeechTrainer
 from hf_speech_tl.training.transcription import Transcription
 
@@ -50,6 +50,7 @@ __all__ = [
     "Features",
     "Labels",
     "Loader",
+    "MadeTargets",
     "Moment",
     "Objective",
     "Pace",
@@ -64,7 +65,6 @@ __all__ = [
     "TargetStates",
     "Targets",
     "Task",
-    "TaughtStates",
     "Transcription",
     "build_optimiser",
     "build_schedule",
@@ -75,7 +75,7 @@ __all__ = [
     "find_clusters",
     "first_batches",
     "how_launched",
-    "keep_states",
+    "keep_targets",
     "latest",
     "longest_seconds",
     "measure_steps",

@@ -14,12 +14,12 @@ from tiny import encoder_of, save_tiny, tiny_model, tiny_rows
 from transformers import AutoFeatureExtractor, AutoModel
 
 from hf_speech_tl.errors import RunError, SettingsError
-from hf_speech_tl.models import load_checkpoint, read_config
+from hf_speech_tl.models import Teacher, load_checkpoint, read_config
 from hf_speech_tl.settings import FinetuneSettings, PretrainSettings
 from hf_speech_tl.stages import pretrain
 from hf_speech_tl.stages.finetune import run as finetune
 from hf_speech_tl.stages.pretrain import run
-from hf_speech_tl.training import SpeechTrainer, probe, taught
+from hf_speech_tl.training import SpeechTrainer, made, probe
 
 _TIMED = ("seconds", "train_runtime", "train_samples_per_second", "train_steps_per_second", "train_loss")
 _TEXTS = ("ab", "abc d", "d", "a bad cab dab", "bb", "cab", "dad cab", "ada")
@@ -142,7 +142,7 @@ def test_a_run_that_was_cut_and_went_on_is_the_run_that_was_not(settings, corpus
 
 def test_what_the_teacher_made_before_a_kill_is_not_made_again(settings, tmp_path, monkeypatch) -> None:
     heard: list[int] = []
-    ask = taught.Teacher.__call__
+    ask = Teacher.__call__
 
     def count(self, clips):
         if len(heard) == 2:
@@ -150,19 +150,19 @@ def test_what_the_teacher_made_before_a_kill_is_not_made_again(settings, tmp_pat
         heard.append(len(clips))
         return ask(self, clips)
 
-    monkeypatch.setattr(taught, "_TOGETHER", 3.0)
+    monkeypatch.setattr(made, "_TOGETHER", 3.0)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(taught.Teacher, "__call__", count)
+        patch.setattr(Teacher, "__call__", count)
         run(settings())
     assert sum(heard) > 0 and not (tmp_path / "run").exists()
-    made = len(list((tmp_path / "cache").rglob("*.npy")))
-    assert made == sum(heard) < 16
+    before = len(list((tmp_path / "cache").rglob("*.npy")))
+    assert before == sum(heard) < 16
     asked: list[int] = []
-    monkeypatch.setattr(taught.Teacher, "__call__", lambda self, clips: asked.append(len(clips)) or ask(self, clips))
+    monkeypatch.setattr(Teacher, "__call__", lambda self, clips: asked.append(len(clips)) or ask(self, clips))
     run(settings())
-    assert sum(asked) == 16 - made
+    assert sum(asked) == 16 - before
     run(settings(output=tmp_path / "again"))
-    assert sum(asked) == 16 - made
+    assert sum(asked) == 16 - before
 
 
 def test_only_so_many_hours_are_asked_for_as_there_is_room(settings, tmp_path, capfd) -> None:
