@@ -7,10 +7,18 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from hf_speech_tl import __version__
-from hf_speech_tl.settings import EvaluateSettings, FinetuneSettings, PushSettings, TranscribeSettings
+from hf_speech_tl.settings import (
+    EvaluateSettings,
+    FinetuneSettings,
+    PretrainSettings,
+    PushSettings,
+    TranscribeSettings,
+)
 from hf_speech_tl.settings.option import nearest
 
-_COMMANDS = {cls.command: cls for cls in (FinetuneSettings, EvaluateSettings, TranscribeSettings, PushSettings)}
+_COMMANDS = {
+    cls.command: cls for cls in (FinetuneSettings, PretrainSettings, EvaluateSettings, TranscribeSettings, PushSettings)
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, cast
 
 from hf_speech_tl.corpora import find_spoken, refuse_for_languages
-from hf_speech_tl.errors import SettingsError
-from hf_speech_tl.settings import FinetuneSettings
+from hf_speech_tl.settings import FinetuneSettings, check_reporters
 from hf_speech_tl.terminal import conclude, language_lines, score_line
 
 if TYPE_CHECKING:
@@ -24,14 +22,7 @@ def finetune(settings: FinetuneSettings) -> dict[str, object]:
         SpeechError: see hf_speech_tl.errors. Settings that do not fit the language are refused before torch is loaded.
     """
     refuse_for_languages(settings, find_spoken(settings.data, settings.lang))
-    for reporter in settings.report_to:
-        found = find_spec(reporter)
-        # A folder of that name here, such as wandb makes for its files, is found too, but has no origin.
-        if found is None or found.origin is None:
-            raise SettingsError(
-                f"--report-to {reporter}: its package is not installed; run "
-                f"`{sys.executable} -m pip install {reporter}`, or leave it out"
-            )
+    check_reporters(settings.report_to)
     if settings.push_to_hub is not None:
         from hf_speech_tl.publishing import check_login
 

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hf_speech_tl.settings import EvaluateSettings, FinetuneSettings, PushSettings, Settings, TranscribeSettings
+from hf_speech_tl.settings import (
+    EvaluateSettings,
+    FinetuneSettings,
+    PretrainSettings,
+    PushSettings,
+    Settings,
+    TranscribeSettings,
+)
 from hf_speech_tl.settings.command_line import default_words
 from hf_speech_tl.settings.option import options, spelling
 
@@ -23,7 +30,13 @@ def page() -> str:
     return "\n".join([_HEAD, *(_section(cls) for cls in _COMMANDS)])
 
 
-_COMMANDS: tuple[type[Settings], ...] = (FinetuneSettings, EvaluateSettings, TranscribeSettings, PushSettings)
+_COMMANDS: tuple[type[Settings], ...] = (
+    FinetuneSettings,
+    PretrainSettings,
+    EvaluateSettings,
+    TranscribeSettings,
+    PushSettings,
+)
 
 
 def _section(cls: type[Settings]) -> str:

@@ -148,7 +148,7 @@ def test_a_reporter_that_is_not_installed_is_refused_before_the_stage(
 ) -> None:
     """A folder of that name in the working directory, such as wandb makes, is not a package."""
     stage(lambda _: pytest.fail("the stage was reached"))
-    monkeypatch.setattr("hf_speech_tl.finetune.find_spec", lambda _: found)
+    monkeypatch.setattr("hf_speech_tl.settings.run.find_spec", lambda _: found)
     assert finetune.main(["--lang", "zh", "--report-to", "wandb"]) == 2
     said = capsys.readouterr().err
     assert "--report-to wandb: its package is not installed" in said and "-m pip install wandb`" in said

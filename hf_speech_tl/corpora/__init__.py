@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from hf_speech_tl.corpora.screening import hear, inaudible, leave_out, screen
     from hf_speech_tl.corpora.skipped import Skipped, write_skipped
     from hf_speech_tl.corpora.sources import Place, find_source, has_starter_speech
-    from hf_speech_tl.corpora.spoken import find_spoken, refuse_for_languages
+    from hf_speech_tl.corpora.spoken import find_spoken, refuse_for_languages, refuse_temperature
     from hf_speech_tl.corpora.table import Corpus, samples
 
 __all__ = [
@@ -42,6 +42,7 @@ _HOMES = {
     "leave_out": "screening",
     "load_corpus": "load",
     "refuse_for_languages": "spoken",
+    "refuse_temperature": "spoken",
     "samples": "table",
     "screen": "screening",
     "write_skipped": "skipped",

@@ -19,7 +19,7 @@ class Columns:
     """The names under which one table keeps what we need; None where it has no such column."""
 
     audio: str
-    text: str
+    text: str | None
     id: str | None
     speaker: str | None
     seconds: str | None
@@ -37,10 +37,11 @@ def _known(found: Sequence[str]) -> dict[str, str]:
     return {name.strip().lower(): name for name in reversed(found)}
 
 
-def find_columns(found: Sequence[str], where: str, text_column: str | None) -> Columns:
+def find_columns(found: Sequence[str], where: str, text_column: str | None, *, labelled: bool = True) -> Columns:
     """The columns among `found`, whatever their case. Raises DataError where audio or transcripts are not to be seen.
 
-    `text_column` is the user's word for the column of transcripts; `where` names the file in the message.
+    `text_column` is the user's word for the column of transcripts; `where` names the file in the message; unless
+    `labelled`, a table may be without one.
     """
     known = _known(found)
     listed = ", ".join(found) or "none"
@@ -54,7 +55,7 @@ def find_columns(found: Sequence[str], where: str, text_column: str | None) -> C
     text = one_of(_TEXT) if text_column is None else one_of([text_column.strip().lower()])
     if text is None and text_column is not None:
         raise DataError(f"{where} has no column {text_column!r} (--text-column); its columns are {listed}.")
-    if text is None:
+    if text is None and labelled:
         raise DataError(
             f"{where} has no column of transcripts: it needs one of {', '.join(_TEXT)}, and has {listed}. "
             "Name the right one with --text-column."

@@ -37,12 +37,19 @@ _LAYOUTS: dict[str, _Layout] = {
 
 
 def read_folder(
-    folder: Path, language: Language, text_column: str | None, tier: str | None, progress: Progress | None = None
+    folder: Path,
+    language: Language,
+    text_column: str | None,
+    tier: str | None,
+    progress: Progress | None = None,
+    *,
+    labelled: bool = True,
 ) -> Recordings:
     """The recordings in `folder`: by the tier that is named, else by its metadata files, else in the layout that its
     files give away, else by manifests named for splits, else by .txt files, else by the only tier.
 
     Splits: a column of the metadata, else the names of manifests (train.tsv) or of subfolders (train/, dev/, test/).
+    Unless `labelled`, there need be no transcripts.
     """
     files = _files(folder)
     listing = Listing(folder, files, language, tier)
@@ -50,18 +57,20 @@ def read_folder(
         return _laid_out(tiers, marked, listing, progress)
     manifests = [file for file in files if file.suffix.lower() in MANIFESTS]
     if metadata := [file for file in manifests if file.stem.lower() == "metadata"]:
-        return read_manifests(metadata, folder, text_column, progress)
+        return read_manifests(metadata, folder, text_column, progress, labelled=labelled)
     for layout in _LAYOUTS.values():
         if marked := layout.marks(listing):
             return _laid_out(layout, marked, listing, progress)
     if by_split := [file for file in manifests if file.parent == folder and split_of_file(Path(file.name))]:
-        return read_manifests(by_split, folder, text_column, progress)
+        return read_manifests(by_split, folder, text_column, progress, labelled=labelled)
     texts = {file for file in files if file.suffix.lower() == ".txt"}
     rows = [_row(file, folder, texts) for file in files if file.suffix.lower() in AUDIO]
     if any(row.text for row in rows):
         return Recordings(read_rows(rows, folder, progress), licence_beside(folder))
     if marked := tiers.marks(listing):
         return _laid_out(tiers, marked, listing, progress)
+    if rows and not labelled:
+        return Recordings(read_rows(rows, folder, progress), licence_beside(folder))
     if rows:
         raise DataError(
             f"{folder} holds {len(rows)} recordings and no transcripts: put a metadata.csv with the columns file_name "

@@ -19,10 +19,20 @@ from hf_speech_tl.errors import DataError, SettingsError
 _REVISIONS = ("main", "refs/convert/parquet")  # the second holds what the Hub made of scripts, folders and archives
 
 
-def read_hub(repo: str, config: str | None, text_column: str | None, progress: Progress | None = None) -> Recordings:
-    """The recordings of the dataset `repo`; what was downloaded once is read from the Hub's cache, offline too."""
+def read_hub(
+    repo: str,
+    config: str | None,
+    text_column: str | None,
+    progress: Progress | None = None,
+    *,
+    labelled: bool = True,
+) -> Recordings:
+    """The recordings of the dataset `repo`; what was downloaded once is read from the Hub's cache, offline too.
+
+    Unless `labelled`, there need be no transcripts.
+    """
     folder, files = _download(repo, config)
-    rows = read_parquet_files([folder / name for name in files], folder, text_column, progress)
+    rows = read_parquet_files([folder / name for name in files], folder, text_column, progress, labelled=labelled)
     return Recordings(rows, licence_beside(_fetched(repo, "main", ["README.md"])), copied_note(rows))
 
 

@@ -44,6 +44,7 @@ def load_corpus(
     text_column: str | None = None,
     tier: str | None = None,
     seed: int = 0,
+    labelled: bool = True,
     progress: Progress | None = None,
 ) -> Corpus:
     """The recordings of all `sources` (what --data takes) as one corpus; nothing is decoded.
@@ -51,6 +52,7 @@ def load_corpus(
     `lang` is the language of sources that have none of their own; mul where each has to have one.
     `tier` names the tier of annotated recordings that has the transcripts, `text_column` the column of tables, where
     a source has none of its own. `seed` decides which rows go where when a source has no splits of its own.
+    Unless `labelled`, a source may be without transcripts.
     `progress` hears how many recordings of how many of a source have been looked at. Raises
     SettingsError for a source that is not there, DataError for one that cannot be read, is more than half bad, or
     leaves nothing.
@@ -59,7 +61,7 @@ def load_corpus(
     languages = [language_of(one, lang) for one in given]
     places = _named_apart([find_source(one.source, spoken) for one, spoken in zip(given, languages, strict=True)])
     read = [
-        _read(place, language, one.text_column or text_column, one.tier or tier, progress)
+        _read(place, language, one.text_column or text_column, one.tier or tier, labelled, progress)
         for place, language, one in zip(places, languages, given, strict=True)
     ]
     if tier is not None and not any(one.tiered for one in read):
@@ -119,20 +121,25 @@ def _named_apart(places: Sequence[Place]) -> list[Place]:
 
 
 def _read(
-    place: Place, language: Language, text_column: str | None, tier: str | None, progress: Progress | None
+    place: Place,
+    language: Language,
+    text_column: str | None,
+    tier: str | None,
+    labelled: bool,
+    progress: Progress | None,
 ) -> Recordings:
     if place.layout == "starter":
         return read_starter(text_column)
     if place.layout == "hub":
-        return read_hub(place.repo or "", place.config, text_column, progress)
+        return read_hub(place.repo or "", place.config, text_column, progress, labelled=labelled)
     path = place.path or Path()
     if place.layout == "parquet":
-        return read_parquet(path, text_column, progress)
+        return read_parquet(path, text_column, progress, labelled=labelled)
     if place.layout == "folder":
-        return read_folder(path, language, text_column, tier, progress)
+        return read_folder(path, language, text_column, tier, progress, labelled=labelled)
     if place.layout == "annotation":
         return read_annotation(path, language, tier, progress)
-    return read_manifests([path], path.parent, text_column, progress)
+    return read_manifests([path], path.parent, text_column, progress, labelled=labelled)
 
 
 def _sorted_out(rows: datasets.Dataset, source: str, tag: str, start: int) -> tuple[list[_Row], list[Skipped]]:

@@ -26,17 +26,25 @@ MANIFESTS = {
 
 
 def read_manifests(
-    files: Sequence[Path], folder: Path, text_column: str | None, progress: Progress | None = None
+    files: Sequence[Path],
+    folder: Path,
+    text_column: str | None,
+    progress: Progress | None = None,
+    *,
+    labelled: bool = True,
 ) -> Recordings:
-    """The recordings that `files` name; the names are relative to where each file lies, and all stay in `folder`.
+    """The recordings that `files` name; the names are relative to where each file lies, and all stay in `folder`;
+    unless `labelled`, there need be no transcripts.
 
     Splits: a column `split`, else the manifest's own name or folder (dev.tsv), else the subfolder of the audio.
     """
-    rows = [row for file in files for row in manifest_rows(file, folder, text_column)]
+    rows = [row for file in files for row in manifest_rows(file, folder, text_column, labelled=labelled)]
     return Recordings(read_rows(rows, folder, progress), licence_beside(folder))
 
 
-def manifest_rows(file: Path, folder: Path, text_column: str | None, clips: str = "") -> list[Row]:
+def manifest_rows(
+    file: Path, folder: Path, text_column: str | None, clips: str = "", *, labelled: bool = True
+) -> list[Row]:
     """A row for each line of one manifest; `clips` names the folder beside it that the recordings are in."""
     lines = read_lines(file)
     found = list(dict.fromkeys(name for line in lines for name in line.fields))
@@ -44,7 +52,7 @@ def manifest_rows(file: Path, folder: Path, text_column: str | None, clips: str 
         raise DataError(f"{file.name} holds no row that can be read; expected {MANIFESTS[file.suffix.lower()]}.")
     if not is_unicode(*found):
         raise DataError(f"{file.name} is not in UTF-8; save it as UTF-8.")
-    columns = find_columns(found, file.name, text_column)
+    columns = find_columns(found, file.name, text_column, labelled=labelled)
     within = file.relative_to(folder)
     places, split = _Places(within.parent / clips), split_of_file(within)
     return [_row(line, columns, f"{within.name}:{line.number}", split, places) for line in lines]
@@ -76,7 +84,7 @@ class _Places:
 def _row(line: Line, columns: Columns, place: str, split: str | None, places: _Places) -> Row:
     if line.fault is not None:
         return Row(place, "", split=split, reason="broken line", detail=line.fault)
-    name, text = line.fields.get(columns.audio), line.fields.get(columns.text)
+    name, text = line.fields.get(columns.audio), line.fields.get(columns.text or "")
     if not isinstance(name, str) or not name.strip():
         return Row(place, "", split=split, reason="no file named", detail=f"nothing under {columns.audio!r}")
     if isinstance(text, list | dict):

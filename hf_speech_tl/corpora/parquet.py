@@ -41,25 +41,35 @@ _MISSES = 8  # recordings in a row that are not there as they are: then nor are 
 _WORTH_A_NOTE = 100  # MB
 
 
-def read_parquet(path: Path, text_column: str | None, progress: Progress | None = None) -> Recordings:
-    """The recordings of a Parquet file, or of all in a folder; splits by a column `split`, else by file name."""
+def read_parquet(
+    path: Path, text_column: str | None, progress: Progress | None = None, *, labelled: bool = True
+) -> Recordings:
+    """The recordings of a Parquet file, or of all in a folder; splits by a column `split`, else by file name.
+
+    Unless `labelled`, there need be no transcripts.
+    """
     if path.is_file():
         files, folder = [path], path.parent
     else:
         # As find_source looks for them: of any case, and no folder of such a name, as Spark makes them.
         found = (file for file in path.rglob("*") if file.suffix.lower() == ".parquet" and not file.is_dir())
         files, folder = sorted(file for file in found if not file.name.startswith(".")), path
-    rows = read_parquet_files(files, folder, text_column, progress)
+    rows = read_parquet_files(files, folder, text_column, progress, labelled=labelled)
     return Recordings(rows, licence_beside(path), copied_note(rows))
 
 
 def read_parquet_files(
-    files: Sequence[Path], folder: Path, text_column: str | None, progress: Progress | None = None
+    files: Sequence[Path],
+    folder: Path,
+    text_column: str | None,
+    progress: Progress | None = None,
+    *,
+    labelled: bool = True,
 ) -> datasets.Dataset:
     """The rows of `files`, with the columns of READ; below `folder` their names say which split they are."""
     laid_out = []
     for done, file in enumerate(files, start=1):
-        laid_out.append(datasets.Dataset.from_file(str(_arrow_of(file, folder, text_column))))
+        laid_out.append(datasets.Dataset.from_file(str(_arrow_of(file, folder, text_column, labelled))))
         if progress:
             progress(done, len(files))
     return datasets.concatenate_datasets(laid_out)
@@ -76,18 +86,20 @@ def copied_note(rows: datasets.Dataset) -> str | None:
     )
 
 
-def _arrow_of(file: Path, folder: Path, text_column: str | None) -> Path:
+def _arrow_of(file: Path, folder: Path, text_column: str | None, labelled: bool) -> Path:
     """The Arrow file in the cache that holds the rows of `file`, written now if it is not there yet."""
     state = file.stat()
     split = split_of_file(file.relative_to(folder))
-    key = digest([(_LAYOUT, os.path.realpath(file), state.st_size, state.st_mtime_ns, text_column, split)])
+    # Rows that were read without transcripts must not answer for labelled ones, whose lack of a column is an error.
+    kind = (text_column, split) if labelled else (text_column, split, "unlabelled")
+    key = digest([(_LAYOUT, os.path.realpath(file), state.st_size, state.st_mtime_ns, *kind)])
     cached = Path(datasets.config.HF_DATASETS_CACHE) / "hf_speech_tl" / f"{key}.arrow"
     if cached.exists():
         return cached
     half = cached.with_suffix(f".{uuid.uuid4().hex}.tmp")
     with _reading(file):
         parquet = pq.ParquetFile(file)
-    columns = find_columns(parquet.schema_arrow.names, file.name, text_column)
+    columns = find_columns(parquet.schema_arrow.names, file.name, text_column, labelled=labelled)
     try:
         half.parent.mkdir(parents=True, exist_ok=True)
         with pa.OSFile(str(half), "wb") as sink, pa.ipc.new_stream(sink, READ) as writer:

@@ -28,6 +28,7 @@ _DECODED_HOURS = 1
 _SAMPLE = 50
 # Unicode's category Cc, but for tab and the ends of lines.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_FRAMES = 2  # that a clip without a transcript has at least: of one alone no other can be told
 _TOGETHER = 64  # clips held in memory at once while they are decoded
 
 
@@ -40,6 +41,7 @@ def screen(
     frames_of: Callable[[float], int],
     threads: int,
     simplify: bool = False,
+    labelled: bool = True,
     progress: Progress | None = None,
 ) -> Corpus:
     """`corpus` with a column `transcript` in `units`, without the rows that cannot be used; those join `skipped`.
@@ -49,12 +51,17 @@ def screen(
     Left out are rows whose transcript is missing, damaged, unspeakable or empty, whose audio is longer than
     `max_seconds` or shorter than `min_seconds`, or gives fewer frames (`frames_of` seconds) than CTC needs for the
     labels; and those that decoding in `threads` threads finds truncated, not finite, silent or empty: all of them where
-    the corpus has up to an hour, else those of a sample, and `hear` finds the others. `progress` hears how many
-    recordings of how many are decoded. Raises DataError where more than half of a split, or of its sample, is bad.
+    the corpus has up to an hour, else those of a sample, and `hear` finds the others. Unless `labelled`, a row without
+    a transcript that can be used stays, and has None there. `progress` hears how many recordings of how many are
+    decoded. Raises DataError where more than half of a split, or of its sample, is bad.
     """
     splits: dict[str, datasets.Dataset] = {name: getattr(corpus, name) for name in SPLITS}
     seconds = {name: column(rows, "seconds") for name, rows in splits.items()}
     texts = {name: _transcripts(rows, units, simplify) for name, rows in splits.items()}
+    if not labelled:
+        for name in SPLITS:
+            pairs = zip(seconds[name], texts[name], strict=True)
+            texts[name] = [None if _text_fault(text, length, frames_of) else text for length, text in pairs]
     faults = {name: _by_header(seconds[name], texts[name], max_seconds, min_seconds, frames_of) for name in SPLITS}
     notes = corpus.notes
     left = {name: [i for i in range(len(rows)) if i not in faults[name]] for name, rows in splits.items()}
@@ -125,7 +132,7 @@ def leave_out(corpus: Corpus, split: str, skipped: Sequence[Skipped]) -> Corpus:
     return replace(corpus, **{split: rows}, skipped=(*corpus.skipped, *skipped))
 
 
-def _transcripts(rows: datasets.Dataset, units: str, simplify: bool) -> list[str | Fault]:
+def _transcripts(rows: datasets.Dataset, units: str, simplify: bool) -> list[str | Fault | None]:
     read = functools.cache(lambda text, tag: _transcript(text or "", find_language(tag), units, simplify))
     return [read(text, tag) for text, tag in zip(column(rows, "text"), column(rows, "lang"), strict=True)]
 
@@ -144,7 +151,7 @@ def _transcript(text: str, language: Language, units: str, simplify: bool) -> st
 
 def _by_header(
     seconds: list[float],
-    texts: list[str | Fault],
+    texts: list[str | Fault | None],
     max_seconds: float,
     min_seconds: float,
     frames_of: Callable[[float], int],
@@ -155,13 +162,21 @@ def _by_header(
             faults[index] = text
         elif length > max_seconds:
             faults[index] = "too long", f"{length:.2f} s, --max-seconds is {max_seconds:g}"
-        elif length < min_seconds:
+        elif length < min_seconds or (text is None and frames_of(length) < _FRAMES):
             faults[index] = "too short", f"{length:.3f} s of at least {min_seconds:g}"
-        else:
-            frames = frames_of(length)
-            if 2 * len(text) > frames and (needed := _frames_needed(text)) > frames:
-                faults[index] = "more labels than frames", f"{needed} frames needed, {length:.2f} s give {frames}"
+        elif fault := _text_fault(text, length, frames_of):
+            faults[index] = fault
     return faults
+
+
+def _text_fault(text: str | Fault | None, seconds: float, frames_of: Callable[[float], int]) -> Fault | None:
+    """What is wrong with a transcript, also for audio of this length; nothing with one that is not there."""
+    if not isinstance(text, str):
+        return text
+    frames = frames_of(seconds)
+    if 2 * len(text) > frames and (needed := _frames_needed(text)) > frames:
+        return "more labels than frames", f"{needed} frames needed, {seconds:.2f} s give {frames}"
+    return None
 
 
 def _frames_needed(text: str) -> int:
@@ -212,7 +227,7 @@ def _refuse(skipped: list[Skipped], split: str, count: int) -> None:
         )
 
 
-def _kept(rows: datasets.Dataset, texts: list[str | Fault], faults: dict[int, Fault]) -> datasets.Dataset:
+def _kept(rows: datasets.Dataset, texts: list[str | Fault | None], faults: dict[int, Fault]) -> datasets.Dataset:
     good = [index for index in range(len(rows)) if index not in faults]
     spoken = with_columns(rows, {"transcript": [text if isinstance(text, str) else None for text in texts]})
     return select(spoken, np.array(good, dtype=np.int64))

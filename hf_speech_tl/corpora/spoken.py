@@ -59,8 +59,13 @@ def refuse_for_languages(settings: FinetuneSettings, spoken: Sequence[Language])
             f"--simplify --lang {settings.lang}: {spoken[0].name} has no traditional characters; allowed for Chinese; "
             "drop --simplify"
         )
-    if settings.temperature != 1 and len(spoken) == 1:
+    refuse_temperature(settings.temperature, spoken)
+
+
+def refuse_temperature(temperature: float, spoken: Sequence[Language]) -> None:
+    """Raise SettingsError where there is nothing to balance."""
+    if temperature != 1 and len(spoken) == 1:
         raise SettingsError(
-            f"--temperature {settings.temperature:g}: balances languages, and all recordings are in {spoken[0].name}; "
+            f"--temperature {temperature:g}: balances languages, and all recordings are in {spoken[0].name}; "
             "allowed: 1; to balance sources give them weights, in YAML {source: ..., weight: 2}"
         )

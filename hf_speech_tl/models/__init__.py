@@ -1,17 +1,30 @@
 """Speech encoders with a CTC head: load them, give them symbols, choose what is trained."""
 
 from hf_speech_tl.models.adapters import check_adapter
-from hf_speech_tl.models.checkpoint import Checkpoint, Masking, can_mask, load_checkpoint, read_config
+from hf_speech_tl.models.checkpoint import Checkpoint, Masking, can_mask, load_checkpoint, named_by, read_config
 from hf_speech_tl.models.convolutions import multiply_convolutions
 from hf_speech_tl.models.cost import Cost, cost_of
 from hf_speech_tl.models.depth import check_depth, keep_lowest
-from hf_speech_tl.models.frames import frame_count, hears_padding, input_name, logits_of
-from hf_speech_tl.models.frontends import FeatureExtractor
+from hf_speech_tl.models.frames import (
+    frame_count,
+    frame_middles,
+    frame_rate,
+    frames_of,
+    frames_of_mask,
+    hears_padding,
+    input_name,
+    logits_of,
+    states_of,
+)
+from hf_speech_tl.models.frontends import FeatureExtractor, encoder_config
 from hf_speech_tl.models.frozen import Frozen, frozen_part, is_random
-from hf_speech_tl.models.head import head_of, is_of_head, replace_head
+from hf_speech_tl.models.head import encoder_of, head_of, is_of_head, replace_head
 from hf_speech_tl.models.inference import for_inference
+from hf_speech_tl.models.layer_states import LayerStates, choose_layer, load_layer
+from hf_speech_tl.models.masking import check_maskable, take_masks
 from hf_speech_tl.models.padding import pad
-from hf_speech_tl.models.tuning import merge, prepare_tuning
+from hf_speech_tl.models.teacher import Teacher, load_teacher
+from hf_speech_tl.models.tuning import keep_statistics, merge, prepare_tuning
 from hf_speech_tl.models.vocabulary import Vocabulary
 
 __all__ = [
@@ -19,14 +32,24 @@ __all__ = [
     "Cost",
     "FeatureExtractor",
     "Frozen",
+    "LayerStates",
     "Masking",
+    "Teacher",
     "Vocabulary",
     "can_mask",
     "check_adapter",
     "check_depth",
+    "check_maskable",
+    "choose_layer",
     "cost_of",
+    "encoder_config",
+    "encoder_of",
     "for_inference",
     "frame_count",
+    "frame_middles",
+    "frame_rate",
+    "frames_of",
+    "frames_of_mask",
     "frozen_part",
     "head_of",
     "hears_padding",
@@ -34,12 +57,18 @@ __all__ = [
     "is_of_head",
     "is_random",
     "keep_lowest",
+    "keep_statistics",
     "load_checkpoint",
+    "load_layer",
+    "load_teacher",
     "logits_of",
     "merge",
     "multiply_convolutions",
+    "named_by",
     "pad",
     "prepare_tuning",
     "read_config",
     "replace_head",
+    "states_of",
+    "take_masks",
 ]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -58,8 +60,17 @@ class Checkpoint:
     fresh: bool
 
 
-def read_config(name: str) -> PreTrainedConfig:
-    """The configuration of `starter`, a directory or a Hub id, of a supported family; else SettingsError."""
+@contextlib.contextmanager
+def named_by(option: str) -> Iterator[None]:
+    """Inside, an error in what a model was named by tells of `option` instead of --model."""
+    try:
+        yield
+    except SettingsError as error:
+        raise SettingsError(str(error).replace("--model", option, 1)) from error
+
+
+def read_any_config(name: str) -> PreTrainedConfig:
+    """The configuration of `starter`, a directory, a config.json or a Hub id, of whatever kind; else SettingsError."""
     with as_file(files("hf_speech_tl") / "assets" / "starter") as starter:
         place = str(starter) if name == STARTER else name
         if os.path.isdir(place) and not (Path(place) / "config.json").is_file():
@@ -69,7 +80,7 @@ def read_config(name: str) -> PreTrainedConfig:
                 f"--model {name}: there is no such directory. Give a directory, a Hub id, or `{STARTER}`."
             )
         try:
-            config = AutoConfig.from_pretrained(place, trust_remote_code=False)
+            return AutoConfig.from_pretrained(place, trust_remote_code=False)
         except Exception as error:  # every kind comes out of a stranger's config.json
             reason = " ".join(str(error).split())[:300]
             if is_offline_mode() and not os.path.isdir(place):
@@ -81,6 +92,11 @@ def read_config(name: str) -> PreTrainedConfig:
                 f"--model {name}: {where} ({reason}). Give a directory, a Hub id, or `{STARTER}`, which needs no "
                 "network."
             ) from error
+
+
+def read_config(name: str) -> PreTrainedConfig:
+    """As `read_any_config`, of a supported family; else SettingsError."""
+    config = read_any_config(name)
     if getattr(config, "add_adapter", False):
         raise SettingsError(
             f"--model {name}: has adapter layers after its encoder, which are not supported. Take another."
@@ -89,7 +105,7 @@ def read_config(name: str) -> PreTrainedConfig:
     if config.model_type != family.model_type:
         encoder = encoder_config(config).to_dict()
         config = AutoConfig.for_model(family.model_type, encoder_config=encoder, name_or_path=config.name_or_path)
-    elif family.encoder and not _raw_config(place).get("encoder_config"):
+    elif family.encoder and not _raw_config(name).get("encoder_config"):
         raise SettingsError(f"--model {name}: its config.json has no encoder_config. Take another checkpoint.")
     try:
         frame_count(config, RATE)
@@ -201,7 +217,7 @@ def _head_keys(config: PreTrainedConfig) -> set[str]:
 
 
 def _feature_extractor(name: str, config: PreTrainedConfig) -> FeatureExtractor:
-    if name == STARTER:
+    if name == STARTER or os.path.isfile(name):  # a configuration alone
         return plain_feature_extractor(config)
     try:
         extractor = AutoFeatureExtractor.from_pretrained(name, trust_remote_code=False)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from transformers import PreTrainedConfig
+
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.models.frontends import LASR, PARAKEET, SEAMLESS, WAVEFORM, Frontend
 
@@ -61,11 +63,18 @@ FAMILIES = {
 }
 
 
+_BY_TYPE = {kind: family for family in FAMILIES.values() for kind in (family.model_type, *family.relatives)}
+
+
+def family_of(config: PreTrainedConfig) -> Family:
+    """The row for the configuration of a model with a head, or of an encoder alone, that is known to have one."""
+    return _BY_TYPE[config.model_type]
+
+
 def find_family(model_type: str | None, name: str) -> Family:
     """The row for a configuration's `model_type`; SettingsError names the families there are."""
-    for family in FAMILIES.values():
-        if model_type in (family.model_type, *family.relatives):
-            return family
+    if family := _BY_TYPE.get(model_type or ""):
+        return family
     raise SettingsError(
         f"--model {name}: its family is {model_type!r}; supported are {', '.join(FAMILIES)}. "
         "Choose a checkpoint of one of these."

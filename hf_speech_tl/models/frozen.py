@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any, cast
 
 import torch
@@ -11,15 +10,12 @@ from transformers import PreTrainedModel
 
 from hf_speech_tl.models.convolutions import quick_encoder
 from hf_speech_tl.models.families import FAMILIES
+from hf_speech_tl.models.fingerprint import fingerprint
 from hf_speech_tl.models.frames import frame_count, mask_length
 from hf_speech_tl.models.frontends import FeatureExtractor, encoder_config
 from hf_speech_tl.models.lower import lower_layers
 from hf_speech_tl.models.padding import pad
 from hf_speech_tl.models.passing import MADE, Part, PassingEncoder, PassingModel, passing
-
-# Words in the names of settings that change nothing in what a frozen part makes of a clip: of the head, of what is
-# random, of where it came from.
-_BESIDE = ("vocab", "token", "ctc", "dropout", "mask", "dtype", "version", "architectures", "name_or_path", "label")
 
 
 def frozen_part(model: PreTrainedModel, device: torch.device, dtype: torch.dtype) -> Part | None:
@@ -67,17 +63,10 @@ class Frozen:
 
     def fingerprint(self) -> str:
         """A hash of all that decides what is made of a clip: weights, architecture, precision, and how it is heard."""
-        state = hashlib.blake2b(digest_size=16)
-        config = encoder_config(self._model.config).to_dict()
-        shape = {name: value for name, value in config.items() if not any(word in name for word in _BESIDE)}
-        heard = self._feature_extractor.to_dict()
-        state.update(
-            repr([type(self._part).__name__, sorted(shape.items()), sorted(heard.items()), self._dtype]).encode()
+        heard = sorted(self._feature_extractor.to_dict().items())
+        return fingerprint(
+            self._part, encoder_config(self._model.config), type(self._part).__name__, heard, self._dtype
         )
-        for name, weight in sorted(self._part.state_dict().items()):
-            state.update(name.encode())
-            state.update(weight.detach().cpu().contiguous().numpy().tobytes())
-        return state.hexdigest()
 
     def mask_length(self, samples: int) -> int:
         """How much of the attention mask a clip of so many samples fills."""

@@ -18,6 +18,13 @@ def head_of(model: PreTrainedModel) -> nn.Linear | nn.Conv1d:
     return getattr(model, FAMILIES[model.config.model_type].head)
 
 
+def encoder_of(model: PreTrainedModel) -> PreTrainedModel:
+    """The model below its head."""
+    own_name = FAMILIES[model.config.model_type].encoder
+    encoder: PreTrainedModel = getattr(model, own_name or model.base_model_prefix)
+    return encoder
+
+
 def is_of_head(parameter_name: str) -> bool:
     """Whether the parameter is one of the head's, also where adapters or processes have wrapped the model."""
     return any(f"{family.head}." in parameter_name for family in FAMILIES.values())

@@ -18,7 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 from transformers import PreTrainedModel
 
 from hf_speech_tl.audio import RATE
-from hf_speech_tl.models.families import FAMILIES
+from hf_speech_tl.models.families import family_of
 from hf_speech_tl.models.frames import input_name
 
 
@@ -37,7 +37,7 @@ def rehearse(model: nn.Module, seconds: float, *, clips: int = 1, backward: bool
     second or two and is left as it was: dropout, frozen weights, adapters and checkpointing count as they are.
     """
     config: Any = model.config
-    frontend = FAMILIES[config.model_type].frontend
+    frontend = family_of(config).frontend
     step = _Step(model, FlopCounterMode(display=False, custom_mapping=_UNCOUNTED))
     fake, held = FakeTensorMode(), _Held()
     weights: dict[str, Tensor] = {
@@ -65,9 +65,9 @@ class _Step(nn.Module):
 
     def forward(self, given: dict[str, Tensor], backward: bool) -> None:
         with self.counter:
-            logits = self.model(**given).logits
+            (output, *_) = self.model(**given).values()  # logits, or the states of a bare encoder
         if backward:
-            logits.log_softmax(-1).sum().backward()
+            output.log_softmax(-1).sum().backward()
 
 
 def modules_in_order(model: PreTrainedModel) -> list[nn.Module]:

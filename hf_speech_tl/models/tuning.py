@@ -25,9 +25,7 @@ def prepare_tuning(
     if not fresh:
         if hasattr(model, "freeze_feature_encoder"):
             model.freeze_feature_encoder()  # type: ignore[operator]
-        for module in model.modules():
-            if type(module) is nn.BatchNorm1d:
-                module.__class__ = _KnownStatistics
+        keep_statistics(model)
     if freeze_layers:
         freeze_lowest(model, freeze_layers)
     if tuning == "head":
@@ -50,6 +48,13 @@ def prepare_tuning(
     # differs asks for embeddings, which speech encoders have not. save_model gives the finished adapter its name.
     adapter.base_model_name_or_path = ""
     return adapted
+
+
+def keep_statistics(model: nn.Module) -> None:
+    """Let the batch norms of a pretrained conformer go on with the statistics that they came with."""
+    for module in model.modules():
+        if type(module) is nn.BatchNorm1d:
+            module.__class__ = _KnownStatistics
 
 
 class _KnownStatistics(nn.BatchNorm1d):

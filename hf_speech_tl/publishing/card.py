@@ -18,6 +18,10 @@ _NAMED = 6  # languages that a heading names
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 # Those of the Hub's licence names (huggingface.co/docs/hub/repositories-licenses) that corpora of speech carry.
 _LICENCE = re.compile(r"apache-2\.0|mit|gpl-[23]\.0|cc0-1\.0|cc-by(-sa|-nc|-nc-sa|-nc-nd)?-[34]\.0|odbl")
+_OBJECTIVES = {
+    "masked": "to tell of masked frames in which cluster of sounds they are (HuBERT, Hsu et al. 2021)",
+    "distil": "to predict what layers of a larger encoder make of the same audio (DistilHuBERT, Chang et al. 2022)",
+}
 _SETTINGS = {
     "tuning": "tuning",
     "steps": "steps",
@@ -43,32 +47,29 @@ def card(results: dict, *, model_id: str | None = None, curves: bool = False) ->
         base_model = None
     public: dict = redact_results(results, keep={known for known in (base_model, model_id) if known})
     public["model"]["base_model"] = base_model
-    templates = Environment(
-        loader=PackageLoader("hf_speech_tl", "assets"),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        undefined=StrictUndefined,
-    )
     spoken = public["data"].get("languages", {})
-    return templates.get_template("card.md.j2").render(
-        metadata=_metadata(public, model_id),
-        language=public["language"],
-        names=_names(public),
-        spoken=spoken if len(spoken) > 1 else {},
-        by_language=list(_by_language(public)),
-        units=_UNITS.get(public["language"]["units"], public["language"]["units"]),
-        model=public["model"],
-        parameters=_millions(public["model"]["parameters"]),
-        before=public["before"],
-        after=public["after"],
-        figures=list(_figures(public)),
-        data={"licenses": [], "skipped": {}, "notes": [], "test_characters_never_trained": None, **public["data"]},
-        model_line=_model_line(model_id),
-        training=list(_training(public["training"])),
-        curves=curves,
-        command=_command(public["command"]),
-        environment=[f"{name} {value}" for name, value in public["environment"].items() if isinstance(value, str)],
+    return (
+        _templates()
+        .get_template("card.md.j2")
+        .render(
+            metadata=_metadata(public, model_id),
+            language=public["language"],
+            names=_names(public),
+            spoken=spoken if len(spoken) > 1 else {},
+            by_language=list(_by_language(public)),
+            units=_UNITS.get(public["language"]["units"], public["language"]["units"]),
+            model=public["model"],
+            parameters=_millions(public["model"]["parameters"]),
+            before=public["before"],
+            after=public["after"],
+            figures=list(_figures(public)),
+            data={"licenses": [], "skipped": {}, "notes": [], "test_characters_never_trained": None, **public["data"]},
+            model_line=_model_line(model_id),
+            training=list(_training(public["training"])),
+            curves=curves,
+            command=_command(public["command"]),
+            environment=[f"{name} {value}" for name, value in public["environment"].items() if isinstance(value, str)],
+        )
     )
 
 
@@ -76,6 +77,52 @@ def write_card(directory: Path, results: dict, *, model_id: str | None = None) -
     """Write the card of a model with these results to README.md in its directory, and show its training.svg there."""
     text = card(results, model_id=model_id, curves=(directory / "training.svg").is_file())
     (directory / "README.md").write_text(text, encoding="utf-8")
+
+
+def write_encoder_card(directory: Path, results: dict) -> None:
+    """Write the card of a pretrained encoder with these results to README.md in its directory."""
+    base_model = results["model"]["base_model"]
+    public: dict = redact_results(results, keep={base_model} if base_model else ())
+    public["model"]["base_model"] = base_model
+    data, training = public["data"], public["training"]
+    metadata = ModelCardData(
+        license=_licence(data["licenses"]),
+        library_name="transformers",
+        # Without a task of its own, the Hub would take it for a recogniser by its tags.
+        pipeline_tag="feature-extraction",
+        base_model=base_model,
+        datasets=hub_datasets(data["sources"]) or None,
+        tags=["hf_speech_tl", "speech", "pretraining"],
+    )
+    text = (
+        _templates()
+        .get_template("encoder_card.md.j2")
+        .render(
+            metadata=metadata.to_yaml(),
+            name=public["model"]["name"],
+            model=public["model"],
+            parameters=_millions(public["model"]["parameters"]),
+            data=data,
+            what=_OBJECTIVES[training["objective"]],
+            facts=training,
+            training=list(_training(training)),
+            curves=(directory / "training.svg").is_file(),
+            model_line=_model_line(None),
+            command=_command(public["command"]),
+            environment=[f"{name} {value}" for name, value in public["environment"].items() if isinstance(value, str)],
+        )
+    )
+    (directory / "README.md").write_text(text, encoding="utf-8")
+
+
+def _templates() -> Environment:
+    return Environment(
+        loader=PackageLoader("hf_speech_tl", "assets"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=StrictUndefined,
+    )
 
 
 def name_model(text: str, model_id: str) -> str:

@@ -18,7 +18,8 @@ _FEW = 30  # points: fewer are marked, so that a single one is seen
 
 
 def draw_curves(log: Path, picture: Path) -> None:
-    """Draw loss, validation CER, share of blank frames and learning rates over the steps, as an SVG.
+    """Draw loss, validation CER, share of blank frames and learning rates over the steps, as an SVG; of pretraining
+    the validation loss and the probe's letter error instead of the two in the middle.
 
     The same log gives the same file. It has a white ground, for pages of any colour. Raises as `read_curves`.
     """
@@ -26,7 +27,7 @@ def draw_curves(log: Path, picture: Path) -> None:
     # No style of the user's own, and no window: a Figure by itself needs neither.
     with style.context(["default", STYLE]):
         figure = Figure(figsize=(8, 5.2), layout="constrained", facecolor="white")
-        (loss, error), (blank, rate) = figure.subplots(2, 2, sharex=True)
+        (loss, first), (second, rate) = figure.subplots(2, 2, sharex=True)
         loss.set(title="training loss", yscale="log")
         loss.yaxis.set(
             major_locator=LogLocator(subs=(1, 2, 3, 4, 6)),
@@ -34,9 +35,15 @@ def draw_curves(log: Path, picture: Path) -> None:
             minor_locator=NullLocator(),
         )
         _line(loss, curves.get("loss", {}), BLUE)
-        _error(error, curves)
-        blank.set(title="blank frames of the validation clips", ylim=(0, 1.02), xlabel="step")
-        _line(blank, curves.get("eval_blank_share", {}), BLUE)
+        if "eval_loss" in curves:
+            first.set(title="validation loss")
+            _line(first, curves["eval_loss"], BLUE)
+            second.set(title="letter error of a linear probe", xlabel="step")
+            _line(second, curves.get("eval_probe_cer", {}), BLUE)
+        else:
+            _error(first, curves)
+            second.set(title="blank frames of the validation clips", ylim=(0, 1.02), xlabel="step")
+            _line(second, curves.get("eval_blank_share", {}), BLUE)
         rate.set(title="learning rate", xlabel="step")
         _line(rate, curves.get("learning_rate", {}), BLUE, label="encoder")
         _line(rate, curves.get("head_learning_rate", {}), ORANGE, label="head", linestyle="--")

@@ -10,12 +10,24 @@ from pathlib import Path
 import numpy as np
 import torch
 from peft import PeftModel
-from transformers import PreTrainedModel, pipeline
+from transformers import AutoModel, PreTrainedModel, pipeline
 
 from hf_speech_tl.audio import RATE
 from hf_speech_tl.decoding import recognise
 from hf_speech_tl.errors import RunError
-from hf_speech_tl.models import FeatureExtractor, Vocabulary, can_mask, load_checkpoint, merge, read_config
+from hf_speech_tl.models import (
+    FeatureExtractor,
+    Vocabulary,
+    can_mask,
+    encoder_of,
+    load_checkpoint,
+    merge,
+    pad,
+    read_config,
+    states_of,
+)
+
+_MASKED = 0.05  # transformers' default share of frames masked while an encoder is fine-tuned
 
 
 def save_model(
@@ -45,6 +57,48 @@ def save_model(
         plain.config.mask_time_prob = plain.config.mask_feature_prob = 0.0
     plain.save_pretrained(str(beside))
     vocabulary.processor(feature_extractor, beside).save_pretrained(str(beside))
+    _put_in_place(beside, directory)
+
+
+def save_encoder(encoder: PreTrainedModel, feature_extractor: FeatureExtractor, directory: Path) -> None:
+    """Write an encoder without a head into `directory`: weights, configuration and feature extractor, beside first."""
+    beside = directory / ".saving"
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir()
+    if can_mask(encoder.config):
+        # transformers makes what stands for masked frames, and reads it, only where something is to be masked.
+        encoder.config.mask_time_prob = _MASKED if hasattr(encoder, "masked_spec_embed") else 0.0
+        encoder.config.mask_feature_prob = 0.0
+    encoder.save_pretrained(str(beside))
+    feature_extractor.save_pretrained(str(beside))
+    _put_in_place(beside, directory)
+
+
+def verify_encoder(directory: Path, encoder: PreTrainedModel, clips: Sequence[np.ndarray]) -> None:
+    """Hear each clip with the encoder, with what plain transformers load of the saved files, and with what we load.
+
+    Raises RunError where a weight is missing there, or on the first difference.
+    """
+    theirs, report = AutoModel.from_pretrained(str(directory), dtype=torch.float32, output_loading_info=True)
+    ours = load_checkpoint(str(directory), read_config(str(directory)))
+    same = not report["missing_keys"] and not ours.fresh
+    with torch.inference_mode():
+        for clip in clips:
+            inputs, mask = pad(ours.feature_extractor, [clip])
+            wanted, *found = (
+                states_of(model.eval(), model.config, inputs, mask)[0]
+                for model in (encoder, theirs, encoder_of(ours.model))
+            )
+            same = same and all(torch.allclose(states, wanted, rtol=1e-3, atol=1e-3) for states in found)
+    if not same:
+        raise RunError(
+            f"the encoder saved in {directory} is kept, but what transformers load of it is not what was trained. "
+            "Please report this with the model's config.json."
+        )
+
+
+def _put_in_place(beside: Path, directory: Path) -> None:
+    """Move what was written beside to where it belongs, so that no file is ever there by half."""
     mode = (beside / "config.json").stat().st_mode
     for path in beside.rglob("*.safetensors"):
         path.chmod(mode)  # safetensors writes files that nobody else may read

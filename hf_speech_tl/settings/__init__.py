@@ -6,10 +6,14 @@ from hf_speech_tl.settings.evaluate import EvaluateSettings
 from hf_speech_tl.settings.finetune import FinetuneSettings
 from hf_speech_tl.settings.option import Settings
 from hf_speech_tl.settings.preset import AUTO, PRESETS, STARTER
+from hf_speech_tl.settings.pretrain import PretrainSettings
 from hf_speech_tl.settings.push import PushSettings
+from hf_speech_tl.settings.run import check_reporters
 from hf_speech_tl.settings.source import Source
 from hf_speech_tl.settings.transcribe import TranscribeSettings
 from hf_speech_tl.settings.yaml_file import read_yaml, write_yaml
+
+RunSettings = FinetuneSettings | PretrainSettings
 
 __all__ = [
     "AUTO",
@@ -18,11 +22,14 @@ __all__ = [
     "Augmentation",
     "EvaluateSettings",
     "FinetuneSettings",
+    "PretrainSettings",
     "PushSettings",
+    "RunSettings",
     "Settings",
     "Source",
     "TranscribeSettings",
     "audio_files",
+    "check_reporters",
     "parse",
     "plain_augmentation",
     "read_yaml",

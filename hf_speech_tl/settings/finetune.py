@@ -8,13 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
-from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings import data_rows, run_rows, training_rows
-from hf_speech_tl.settings.augmentation import Augmentation, plain_augmentation
-from hf_speech_tl.settings.command_line import spell
+from hf_speech_tl.settings.augmentation import Augmentation
 from hf_speech_tl.settings.conflicts import refuse_conflicts
 from hf_speech_tl.settings.option import Option, check_values
 from hf_speech_tl.settings.preset import AUTO, PRESETS, STARTER
+from hf_speech_tl.settings.run import command_line, find_resumed
 from hf_speech_tl.settings.source import Source
 
 
@@ -165,7 +164,7 @@ class FinetuneSettings:
         refuse_conflicts(self)
         self._apply_preset()
         if self.resume is not None:
-            self._find_resumed(self.resume)
+            find_resumed(self, self.resume)
         elif self.output is None:
             name = f"{self.lang}-{Path(self.model).name}-{datetime.now():%Y%m%d-%H%M%S}"
             object.__setattr__(self, "output", Path("runs") / re.sub(r"[^\w.-]+", "-", name))
@@ -186,25 +185,6 @@ class FinetuneSettings:
             object.__setattr__(self, "data", (preset.data,))
         object.__setattr__(self, "preset", AUTO)
 
-    def _find_resumed(self, resume: str) -> None:
-        """Put the directory of the run to go on with into `output`; None stays where that is the newest."""
-        if self.overwrite:
-            raise SettingsError("--resume --overwrite: going on and starting anew exclude each other; drop one")
-        directory = Path(resume).expanduser() if resume else self.output
-        if directory is not None and not directory.is_dir():
-            raise SettingsError(f"--resume: no directory {directory}; allowed: the --output of a run that was stopped")
-        if self.output not in (None, directory):
-            raise SettingsError(f"--resume {resume} --output {self.output}: a run goes on where it is; drop --output")
-        object.__setattr__(self, "output", directory)
-
     def command_line(self) -> str:
-        """The command that asks for these settings, defaults left out.
-
-        A command line has no place for what one source or augmentation has of its own: there it is the file that asks
-        for them.
-        """
-        details = [plain_augmentation(one) for one in self.augment or ()]
-        own = any(isinstance(source, Source) and source.words is None for source in self.data)
-        if own or not all(isinstance(x, str) for x in details):
-            return "hf-speech-tl finetune run.yaml"
-        return spell(self)
+        """The command that asks for these settings, defaults left out."""
+        return command_line(self)

@@ -11,7 +11,7 @@ import torch
 from accelerate import PartialState
 
 from hf_speech_tl.corpora import Corpus, samples, write_skipped
-from hf_speech_tl.errors import INTERRUPTED, RunError, SpeechError, ToldElsewhere
+from hf_speech_tl.errors import SpeechError
 from hf_speech_tl.languages import find_language
 from hf_speech_tl.models import hears_padding
 from hf_speech_tl.publishing import push, write_card
@@ -25,7 +25,7 @@ from hf_speech_tl.stages.output import Output, check_space, claim_output, find_o
 from hf_speech_tl.stages.plan import clock, show_plan, size
 from hf_speech_tl.stages.preparation import Prepared, prepare
 from hf_speech_tl.stages.preset import choose_preset
-from hf_speech_tl.stages.processes import agree, check_launch, has_lost_another, join_processes
+from hf_speech_tl.stages.processes import agree, check_launch, join_processes, told_once
 from hf_speech_tl.stages.reading import hear_split
 from hf_speech_tl.stages.recipe import Recipe
 from hf_speech_tl.stages.results import gather_results, write_results
@@ -44,19 +44,8 @@ def run(settings: FinetuneSettings) -> dict[str, object]:
     settings, told, output = agree(processes, lambda: _decide(settings, processes))
     if told and processes.is_main_process and not settings.quiet:
         show_plan(told)  # before anything is fetched
-    try:
+    with told_once(processes, lambda: str(output.directory) if latest(output.checkpoints) else ""):
         return _run(settings, output, processes)
-    except RuntimeError as error:
-        if not has_lost_another(error, processes):
-            raise
-        raise RunError(
-            f"process {processes.process_index + 1} of {processes.num_processes} has lost another, which failed or was "
-            "killed (for memory?): what that one said is the reason; --resume goes on from the last checkpoint."
-        ) from error
-    except KeyboardInterrupt:
-        if not processes.is_main_process:
-            raise ToldElsewhere(INTERRUPTED) from None
-        raise KeyboardInterrupt(str(output.directory) if latest(output.checkpoints) else "") from None
 
 
 def _decide(
@@ -83,7 +72,7 @@ def _run(settings: FinetuneSettings, output: Output, processes: PartialState) ->
     if processes.is_main_process and not settings.quiet:
         show_plan(_plan(prepared, course, settings, output.directory))
     trained = follow(course, prepared, settings, output, processes)
-    if trained.interrupted:
+    if trained.taught.interrupted:
         raise KeyboardInterrupt
     if not processes.is_main_process:
         return {}

@@ -9,11 +9,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from hf_speech_tl.errors import SettingsError
-from hf_speech_tl.settings import FinetuneSettings
+from hf_speech_tl.settings import FinetuneSettings, RunSettings
 from hf_speech_tl.training import Pace
 
-_DEFAULT_MINUTES = 8.0  # on a CPU, for somebody who only said --lang
-_DEFAULT_EPOCHS = 30.0  # on a GPU; what the usual fine-tuning recipes of XLS-R take for some hours of speech
+# On a CPU, for somebody who did not say how long.
+_DEFAULT_MINUTES = {"finetune": 8.0, "pretrain": 60.0}
+# On a GPU: what the usual fine-tuning recipes of XLS-R take for some hours of speech; for pretraining a guess.
+_DEFAULT_EPOCHS = {"finetune": 30.0, "pretrain": 50.0}
 _EVALUATIONS = 16
 _EVALUATION_COST = 0.4  # of a training step's time for the same audio; a guess: a forward pass is a third of it
 
@@ -35,15 +37,16 @@ class Length:
     accumulation: int
 
 
-def asked_length(settings: FinetuneSettings, *, on_gpu: bool) -> tuple[float | None, float | None]:
+def asked_length(settings: RunSettings, *, on_gpu: bool) -> tuple[float | None, float | None]:
     """Minutes and epochs, with ours where no length was asked for."""
     if (settings.max_minutes, settings.max_steps, settings.epochs) == (None, None, None):
-        return (None, _DEFAULT_EPOCHS) if on_gpu else (_DEFAULT_MINUTES, None)
+        command = settings.command
+        return (None, _DEFAULT_EPOCHS[command]) if on_gpu else (_DEFAULT_MINUTES[command], None)
     return settings.max_minutes, settings.epochs
 
 
 def choose_length(
-    settings: FinetuneSettings,
+    settings: RunSettings,
     *,
     pace: Pace,
     spent: float,
@@ -73,7 +76,7 @@ def choose_length(
             candidates["max_minutes"] = max(1, int((seconds - in_first_epoch * first) / step_seconds))
     stopped_by = min(candidates, key=lambda name: candidates[name])
     steps = candidates[stopped_by]
-    if settings.head_steps >= steps:
+    if isinstance(settings, FinetuneSettings) and settings.head_steps >= steps:
         raise SettingsError(
             f"--head-steps {settings.head_steps}: the run has {steps} steps, so the encoder would never be trained. "
             "Give it fewer, the run more, or use --tuning head."

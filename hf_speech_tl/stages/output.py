@@ -8,14 +8,14 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from hf_speech_tl.errors import SettingsError
-from hf_speech_tl.settings import FinetuneSettings, Source, read_yaml, write_yaml
+from hf_speech_tl.settings import RunSettings, Source, read_yaml, write_yaml
 from hf_speech_tl.training import latest
 
 # What a run writes beside run.yaml and its checkpoints; nothing else is ever removed from its directory.
 _WRITTEN = (
-    *("model.safetensors", "config.json", "processor_config.json", "vocab.json", "tokenizer_config.json", "adapter"),
-    *("special_tokens_map.json", "added_tokens.json", "README.md", "results.json", "results.part", "skipped.csv"),
-    *("training.svg", "log.jsonl", "log.part", "error.log", "tensorboard", ".saving"),
+    *("model.safetensors", "config.json", "processor_config.json", "preprocessor_config.json", "vocab.json", "adapter"),
+    *("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "README.md", "results.json"),
+    *("results.part", "skipped.csv", "training.svg", "log.jsonl", "log.part", "error.log", "tensorboard", ".saving"),
 )
 
 
@@ -32,7 +32,7 @@ class Output:
         return self.directory / "checkpoints"
 
 
-def find_output(settings: FinetuneSettings) -> Output:
+def find_output(settings: RunSettings) -> Output:
     """The directory of a run, or the checkpoint to go on from; nothing is written or removed yet.
 
     Raises SettingsError where the directory holds something else, or where there is nothing to resume.
@@ -42,7 +42,7 @@ def find_output(settings: FinetuneSettings) -> Output:
     directory = settings.output
     assert directory is not None, "the settings of a new run name one"
     _check_place(directory)
-    for name, place in (("--model", settings.model), *(("--data", str(source)) for source in settings.data)):
+    for name, place in _inputs(settings):
         if os.path.exists(place) and directory.resolve() in (Path(place).resolve(), *Path(place).resolve().parents):
             raise SettingsError(
                 f"--output {directory}: holds {name} {place}, which would be lost. Name another directory."
@@ -61,7 +61,7 @@ def find_output(settings: FinetuneSettings) -> Output:
     return Output(directory, None)
 
 
-def claim_output(output: Output, settings: FinetuneSettings) -> None:
+def claim_output(output: Output, settings: RunSettings) -> None:
     """Take the directory, once it is known that there is something to put there: an earlier run goes only now."""
     if output.checkpoint:
         return
@@ -87,7 +87,7 @@ def is_run(directory: Path) -> bool:
     return path.is_file() and path.read_text("utf-8", errors="replace").startswith("# hf_speech_tl")
 
 
-def _resumed(settings: FinetuneSettings) -> Output:
+def _resumed(settings: RunSettings) -> Output:
     named = settings.output
     runs = [named] if named else sorted(Path("runs").glob("*/"), key=lambda run: run.stat().st_mtime, reverse=True)
     for directory in runs:
@@ -97,15 +97,20 @@ def _resumed(settings: FinetuneSettings) -> Output:
         try:
             different = _differences(settings, directory / "run.yaml")
         except SettingsError:
-            if named:
+            if named and (other := _command(directory)) == settings.command:
                 raise
+            if named:
+                raise SettingsError(
+                    f"--resume {directory}: that run is one of {other}, not of {settings.command}; go on with it: "
+                    f"{other} {directory / 'run.yaml'} --resume {directory}"
+                ) from None
             continue  # an unrelated old run, of settings that are no more
         if not different:
             return Output(directory, checkpoint)
         if named:
             raise SettingsError(
                 f"--resume {directory}: that run has other settings ({'; '.join(different)}). "
-                f"Go on with its own: finetune {directory / 'run.yaml'} --resume {directory}"
+                f"Go on with its own: {settings.command} {directory / 'run.yaml'} --resume {directory}"
             )
     if named and (named / "results.json").is_file():
         raise SettingsError(f"--resume {named}: that run is complete. To train its model further, give it as --model.")
@@ -113,13 +118,13 @@ def _resumed(settings: FinetuneSettings) -> Output:
     raise SettingsError(f"--resume: there is no unfinished run {where}. Leave --resume out to begin one.")
 
 
-def _differences(settings: FinetuneSettings, path: Path) -> list[str]:
+def _differences(settings: RunSettings, path: Path) -> list[str]:
     """What would make another run of it, with what it was begun with; what concerns one call only may change freely.
 
     So may the folder that the recordings lie in, which clusters name anew for each job: they are compared by content.
     """
-    stored = read_yaml(FinetuneSettings, path)
-    compared = [field.name for field in fields(FinetuneSettings) if field.compare]
+    stored = read_yaml(type(settings), path)
+    compared = [field.name for field in fields(settings) if field.compare]
     different = []
     for name in compared:
         began, now = getattr(stored, name), getattr(settings, name)
@@ -128,6 +133,18 @@ def _differences(settings: FinetuneSettings, path: Path) -> list[str]:
         if began != now:
             different.append(f"{'--' + name.replace('_', '-')} {_said(began)} there, {_said(now)} here")
     return different
+
+
+def _inputs(settings: RunSettings) -> list[tuple[str, str]]:
+    """What a run reads, by the option that named it."""
+    named = [(f"--{key}", getattr(settings, key, None)) for key in ("model", "config", "teacher")]
+    return [*((key, place) for key, place in named if place), *(("--data", str(source)) for source in settings.data)]
+
+
+def _command(directory: Path) -> str:
+    """The command that a run's settings are of, as their first line says."""
+    first = (directory / "run.yaml").read_text("utf-8", errors="replace").partition("\n")[0]
+    return first.rpartition("hf-speech-tl ")[2].partition(" ")[0]
 
 
 def _without_folders(data: tuple[str | Source, ...]) -> tuple[Source, ...]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -13,7 +14,7 @@ import torch
 from accelerate import DistributedType, PartialState
 from accelerate.utils import broadcast_object_list
 
-from hf_speech_tl.errors import SettingsError, SpeechError, ToldElsewhere
+from hf_speech_tl.errors import INTERRUPTED, RunError, SettingsError, SpeechError, ToldElsewhere
 from hf_speech_tl.training import how_launched
 
 T = TypeVar("T")
@@ -58,7 +59,29 @@ def first_then_others(processes: PartialState, work: Callable[[], T]) -> T:
     return mine[0] if processes.is_main_process else work()
 
 
-def has_lost_another(error: RuntimeError, processes: PartialState) -> bool:
+@contextmanager
+def told_once(processes: PartialState, saved: Callable[[], str]) -> Iterator[None]:
+    """Inside, a run ends on all processes, and one of them says why.
+
+    saved: gives the directory from which a run that is stopped goes on, or nothing. RunError where another process is
+    gone; after Ctrl-C, KeyboardInterrupt with that directory.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not _has_lost_another(error, processes):
+            raise
+        raise RunError(
+            f"process {processes.process_index + 1} of {processes.num_processes} has lost another, which failed or was "
+            "killed (for memory?): what that one said is the reason; --resume goes on from the last checkpoint."
+        ) from error
+    except KeyboardInterrupt:
+        if not processes.is_main_process:
+            raise ToldElsewhere(INTERRUPTED) from None
+        raise KeyboardInterrupt(saved()) from None
+
+
+def _has_lost_another(error: RuntimeError, processes: PartialState) -> bool:
     """Whether an error in a collective means that another process is gone; it says nothing of why."""
     lost = isinstance(error, torch.distributed.DistError) or re.search(r"gloo|NCCL|by peer", str(error))
     return processes.num_processes > 1 and bool(lost)

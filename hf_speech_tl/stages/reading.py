@@ -35,16 +35,19 @@ def read_corpus(
     tier: str | None,
     quiet: bool,
     only: str | None = None,
+    labelled: bool = True,
 ) -> Corpus:
     """The rows of `sources` that a model of this configuration can be trained on or judged by.
 
-    language: that of sources without one of their own.
-    only: the split that is wanted; the others are left empty. Raises SettingsError and DataError as load_corpus and
-    screen do.
+    language: that of sources without one of their own. only: the split that is wanted; the others are left empty.
+    Unless `labelled`, rows without a transcript that can be used stay. Raises SettingsError and DataError as load_corpus
+    and screen do.
     """
     # No seed here: with another one, a model would be judged by rows that an earlier one has learnt.
     with progress_of("looking at every recording", quiet=quiet) as progress:
-        corpus = load_corpus(sources, language.tag, text_column=text_column, tier=tier, progress=progress)
+        corpus = load_corpus(
+            sources, language.tag, text_column=text_column, tier=tier, labelled=labelled, progress=progress
+        )
     if only is not None:
         empty = {name: getattr(corpus, name).select([]) for name in {"train", "validation", "test"} - {only}}
         corpus = replace(corpus, **empty)
@@ -57,6 +60,7 @@ def read_corpus(
             frames_of=lambda seconds: frame_count(config, round(seconds * RATE)),
             threads=os.cpu_count() or 1,
             simplify=simplify,
+            labelled=labelled,
             progress=progress,
         )
 

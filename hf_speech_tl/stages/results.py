@@ -9,18 +9,22 @@ from pathlib import Path
 
 from hf_speech_tl.languages import NORMALISER_VERSION, find_language, find_reader
 from hf_speech_tl.scoring import Scores
-from hf_speech_tl.settings import FinetuneSettings, plain_augmentation
+from hf_speech_tl.settings import FinetuneSettings, PretrainSettings, plain_augmentation
 from hf_speech_tl.stages.course import Course, Trained
 from hf_speech_tl.stages.environment import describe_environment, peak_memory_mb
+from hf_speech_tl.stages.length import Length
+from hf_speech_tl.stages.lesson import Lesson
 from hf_speech_tl.stages.preparation import Prepared
-from hf_speech_tl.training import Share, language_shares
+from hf_speech_tl.stages.readiness import Ready, known_as
+from hf_speech_tl.stages.teaching import Taught
+from hf_speech_tl.training import Clips, Pretraining, Share, language_shares
 
 
 def gather_results(
     settings: FinetuneSettings, prepared: Prepared, course: Course, trained: Trained, after: Scores, *, base: str | None
 ) -> dict[str, object]:
     """What results.json holds. base: the Hub id of the model that was trained, None for one on this disk."""
-    corpus, recipe, length = prepared.corpus, prepared.recipe, course.length
+    corpus, recipe, length, taught = prepared.corpus, prepared.recipe, course.length, trained.taught
     splits = {"train": corpus.train, "validation": corpus.validation, "test": corpus.test}
     unseen = prepared.vocabulary.unknown(corpus.test["transcript"][:])
     characters = "".join(corpus.test["transcript"][:])
@@ -77,7 +81,7 @@ def gather_results(
             "steps": length.steps,
             "lora_rank": prepared.rank if settings.tuning == "lora" else None,
             "head_steps": recipe.rates.head_steps,
-            "resumed_at_step": trained.resumed_at,
+            "resumed_at_step": taught.resumed_at,
             "stopped_by": length.stopped_by,
             "temperature": settings.temperature,
             "batch_seconds": recipe.batch_seconds,
@@ -90,11 +94,11 @@ def gather_results(
             "dropout": settings.dropout,
             "precision": length.precision,
             "seed": settings.seed,
-            "best_validation_cer": trained.best_validation_cer,
-            "steps_skipped": trained.steps_skipped,
+            "best_validation_cer": taught.best,
+            "steps_skipped": taught.steps_skipped,
             "clips_lost": dict(course.train.bad),
-            "seconds": round(trained.seconds, 1),
-            "audio_seconds_per_second": round(trained.audio_seconds / max(trained.seconds, 1e-9), 1),
+            "seconds": round(taught.seconds, 1),
+            "audio_seconds_per_second": round(taught.audio_seconds / max(taught.seconds, 1e-9), 1),
             "peak_memory_mb": peak_memory_mb(),
             "peak_memory_mb_estimated": round(prepared.fit.needed / 1e6),
         },
@@ -104,6 +108,70 @@ def gather_results(
 
 def _share(share: Share | None) -> dict[str, float]:
     return {"hours": round(share.hours, 4), "share": round(share.share, 4)} if share else {"hours": 0.0, "share": 0.0}
+
+
+def gather_pretraining(
+    settings: PretrainSettings,
+    ready: Ready,
+    lesson: Lesson,
+    task: Pretraining,
+    train: Clips,
+    length: Length,
+    taught: Taught,
+) -> dict[str, object]:
+    """What results.json holds of a pretraining run."""
+    corpus, recipe, cost = lesson.corpus, ready.fit.recipe, ready.fit.cost
+    splits = {"train": corpus.train, "validation": lesson.validation}
+    on_disk = Path(settings.begins_as).exists()
+    base = None if ready.checkpoint.fresh or on_disk else settings.model
+    return {
+        "command": settings.command_line(),
+        "lang": settings.lang,
+        "model": {
+            "name": known_as(settings.begins_as),
+            "family": ready.checkpoint.model.config.model_type,
+            "parameters": cost.parameters,
+            "multiply_adds_per_second": round(cost.multiply_adds),
+            "base_model": base,
+            "fresh": ready.checkpoint.fresh,
+        },
+        "data": {
+            "sources": list(corpus.names),
+            "weights": list(corpus.weights),
+            "licenses": [corpus.license] if corpus.license else [],
+            "hours": {name: round(sum(rows["seconds"][:]) / 3600, 4) for name, rows in splits.items()},
+            "rows": {name: len(rows) for name, rows in splits.items()},
+            "skipped": dict(Counter(skipped.reason for skipped in corpus.skipped)),
+            "notes": list(corpus.notes),
+            "fingerprint": corpus.fingerprint,
+        },
+        "training": {
+            "objective": settings.objective,
+            **lesson.described,
+            "decided_by": task.metric,
+            "best": taught.best,
+            "probe_seconds": round(task.probe_seconds, 1),
+            "gradient_checkpointing": ready.fit.checkpointed,
+            "steps": length.steps,
+            "resumed_at_step": taught.resumed_at,
+            "stopped_by": length.stopped_by,
+            "batch_seconds": recipe.batch_seconds,
+            "accumulation": length.accumulation,
+            "learning_rate": recipe.rates.encoder,
+            "optimizer": recipe.optimiser,
+            "augment": [plain_augmentation(one) for one in recipe.augment],
+            "dropout": settings.dropout,
+            "precision": length.precision,
+            "seed": settings.seed,
+            "steps_skipped": taught.steps_skipped,
+            "clips_lost": dict(train.bad),
+            "seconds": round(taught.seconds, 1),
+            "audio_seconds_per_second": round(taught.audio_seconds / max(taught.seconds, 1e-9), 1),
+            "peak_memory_mb": peak_memory_mb(),
+            "peak_memory_mb_estimated": round(ready.fit.needed / 1e6),
+        },
+        "environment": describe_environment(),
+    }
 
 
 def write_results(results: dict[str, object], path: Path) -> None:

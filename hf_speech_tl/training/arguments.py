@@ -28,11 +28,13 @@ def training_arguments(
     seed: int,
     use_cpu: bool,
     report_to: Sequence[str],
+    metric: str,
     run_name: str,
 ) -> TrainingArguments:
     """What the Trainer is told: when to evaluate and save, and that batches, loss and schedule are ours.
 
-    report_to: transformers' names of reporters, which know the run as `run_name`.
+    report_to: transformers' names of reporters, which know the run as `run_name`. metric: of which the lowest value
+    chooses the checkpoint that is kept.
     """
     every = max(1, -(-steps // evaluations))
     return _Arguments(
@@ -45,7 +47,7 @@ def training_arguments(
         eval_steps=every,
         save_strategy="steps",
         save_steps=every,
-        metric_for_best_model="cer",
+        metric_for_best_model=metric,
         greater_is_better=False,
         max_grad_norm=1.0,
         bf16=precision == "bfloat16",

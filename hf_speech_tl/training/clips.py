@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypedDict
+from typing import NotRequired, Protocol, TypedDict
 
 import datasets
 import numpy as np
@@ -28,13 +28,17 @@ class Clip(TypedDict):
     `(frames, width)`; how many places of the attention mask it fills; label ids; its id in the corpus and its length.
 
     other: a second view of the same utterance, as long, where waveforms are augmented and two views are trained.
+    targets: what a model is to predict of it, float16 `(frames, width)` or int64 `(frames,)`, where it learns without
+    labels. epoch: in which it is heard, by which chance changes it.
     """
 
     inputs: np.ndarray
     other: np.ndarray | None
     mask_length: int
+    targets: np.ndarray | None
     labels: list[int]
     id: str
+    epoch: int
     seconds: float
 
 
@@ -42,14 +46,27 @@ class Batch(TypedDict):
     """inputs `(batch, samples)`, or `(batch, frames, features)` where the model hears log-mel or what its frozen part
     made before; attention_mask over samples or frames; labels `(batch, labels)` padded with -100.
 
+    Of what is learnt without labels: targets `(batch, frames, width)` float16 padded with 0, or `(batch, frames)` int64
+    padded with -100; masked `(batch, frames)` bool; negatives `(batch, frames, count)` int64, other frames of the clip.
+
     With second views, inputs and attention_mask have twice as many rows: all first views, then all second ones.
     """
 
     inputs: torch.Tensor
     attention_mask: torch.Tensor
-    labels: torch.Tensor
     ids: list[str]
     seconds: float
+    labels: NotRequired[torch.Tensor]
+    targets: NotRequired[torch.Tensor]
+    masked: NotRequired[torch.Tensor]
+    negatives: NotRequired[torch.Tensor]
+
+
+class Targets(Protocol):
+    """Where the targets of clips are kept, or how they are made."""
+
+    def of(self, pulses: np.ndarray) -> np.ndarray:
+        """The targets of a clip of 16-bit samples `(samples,)`, as it was recorded, whatever is heard of it."""
 
 
 class Labels(Sequence[list[int]]):
@@ -72,13 +89,15 @@ class Clips(torch.utils.data.Dataset):
 
     A clip that turns out bad while training is replaced by the next good one; its id and the reason stand in `bad`.
     Once `features` are set, clips are what the frozen part of the model makes of them. augmenter: changes what
-    `clips[row, epoch]` gives, None for clips as they are; views: 2 for a second one of each.
+    `clips[row, epoch]` gives, None for clips as they are; views: 2 for a second one of each. targets: of clips without
+    labels.
     """
 
     rows: datasets.Dataset
     labels: Sequence[list[int]]
     augmenter: Augmenter | None = None
     views: int = 1
+    targets: Targets | None = None
     bad: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -105,7 +124,11 @@ class Clips(torch.utils.data.Dataset):
 
     def load(self, index: int) -> np.ndarray:
         """Samples of row `index`, float32 `(samples,)` at 16 kHz."""
-        return self._remembered(index, self._pulses).astype(np.float32) / 32767
+        return self.pulses(index).astype(np.float32) / 32767
+
+    def pulses(self, index: int) -> np.ndarray:
+        """The same in 16 bits. Raises BadAudio."""
+        return self._remembered(index, self.decode)
 
     def kept_share(self) -> float:
         """The share of all clips that memory has room for, judged by those that it keeps; 0 where it keeps none."""
@@ -115,12 +138,13 @@ class Clips(torch.utils.data.Dataset):
             return 0.0
         return min(1.0, (size + self._room) / (size / held * float(self.seconds.sum())))
 
-    def _pulses(self, index: int) -> np.ndarray:
+    def decode(self, index: int) -> np.ndarray:
+        """The same without keeping it for later."""
         # Always by way of 16 bits, so that a clip is the same whether it was kept or decoded again.
         return np.rint(np.clip(samples(self.rows[index]["audio"]), -1, 1) * 32767).astype(np.int16)
 
     def _encoded(self, index: int, features: Features) -> np.ndarray:
-        pulses = self._pulses(index)
+        pulses = self.decode(index)
         self._lengths[index] = len(pulses)
         return features.of(pulses)
 
@@ -162,8 +186,10 @@ class Clips(torch.utils.data.Dataset):
             inputs=views[0],
             other=views[1] if len(views) > 1 else None,
             mask_length=length,
+            targets=self.targets.of(self.pulses(index)) if self.targets else None,
             labels=self.labels[index],
             id=name,
+            epoch=epoch,
             seconds=float(self.seconds[index]),
         )
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 
 import torch
 from torch.utils.data import DataLoader
 
-from hf_speech_tl.models import FeatureExtractor
 from hf_speech_tl.training.augmented import Passes
 from hf_speech_tl.training.batches import Batches
-from hf_speech_tl.training.clips import Batch, Clips, collator
+from hf_speech_tl.training.clips import Batch, Clip, Clips
 
 _AHEAD = 3  # batches
 _THREADS = 8  # each decodes some 800 times as fast as real time
@@ -29,12 +28,13 @@ class Loader(DataLoader):
     """
 
     def __init__(
-        self, clips: Clips, batches: Batches, feature_extractor: FeatureExtractor, device: torch.device
+        self, clips: Clips, batches: Batches, collate: Callable[[list[Clip]], Batch], device: torch.device
     ) -> None:
+        """collate: makes a batch of clips."""
         super().__init__(
             clips,
             batch_sampler=Passes(batches),
-            collate_fn=collator(feature_extractor),
+            collate_fn=collate,
             # One of its own keeps the loader's seed out of torch's stream, which a resumed run restores.
             generator=torch.Generator(),
         )

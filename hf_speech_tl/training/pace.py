@@ -126,6 +126,13 @@ def _is_bfloat16_emulated() -> bool:
     return seconds(torch.bfloat16) > _EMULATED * seconds(torch.float32)
 
 
+def quick_dtype(device: torch.device) -> torch.dtype:
+    """bfloat16 where there are instructions for it, else float32: for what is computed without a gradient."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
+    return torch.float32 if _is_bfloat16_emulated() else torch.bfloat16
+
+
 def first_batches(batches: Batches) -> Batches:
     """Micro-batches like the run's own, in their order, enough to measure by."""
     return replace(batches, count=_STEPS, start=0)

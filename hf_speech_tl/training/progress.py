@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,19 @@ _LINE_SECONDS = 30.0
 
 
 class Report(TrainerCallback):
-    """A bar with loss, error, rate and time left, or without a terminal a line every 30 s; log.jsonl either way."""
+    """A bar with loss, validation figures, rate and time left, or without a terminal a line every 30 s; log.jsonl
+    either way."""
 
-    def __init__(self, log: Path, audio_seconds: Callable[[], float], *, quiet: bool) -> None:
-        """audio_seconds: gives the seconds of audio trained on so far."""
+    def __init__(self, log: Path, audio_seconds: Callable[[], float], *, shown: Mapping[str, str], quiet: bool) -> None:
+        """audio_seconds: gives the seconds of audio trained on so far. shown: figures of the validation by their names
+        in the log, with what people call them."""
         self._log = log
         self._audio_seconds = audio_seconds
         self._quiet = quiet
         self._bar: Progress | None = None
-        self._loss = self._error = "..."
+        self._loss = "..."
+        self._shown = shown
+        self._figures = dict.fromkeys(shown, "...")
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self._begin, self._begin_step, self._last = time.monotonic(), state.global_step, 0.0
@@ -41,7 +45,8 @@ class Report(TrainerCallback):
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         elapsed = time.monotonic() - self._begin
-        line = f"step {state.global_step}/{state.max_steps}  loss {self._loss}  validation CER {self._error}  "
+        line = f"step {state.global_step}/{state.max_steps}  loss {self._loss}  "
+        line += "".join(f"{self._shown[name]} {figure}  " for name, figure in self._figures.items())
         line += f"{(self._audio_seconds() - self._begin_audio) / max(elapsed, 1e-9):.0f} x real time"
         if self._bar:
             self._bar.update(self._task, completed=state.global_step, description=line)
@@ -62,8 +67,7 @@ class Report(TrainerCallback):
         logs = logs or {}
         if "loss" in logs:
             self._loss = f"{logs['loss']:.2f}"
-        if "eval_cer" in logs:
-            self._error = f"{logs['eval_cer']:.3f}"
+        self._figures |= {name: f"{logs[name]:.3f}" for name in self._shown if name in logs}
         if state.is_world_process_zero:
             seconds = self._earlier + time.monotonic() - self._begin
             entry = {"step": state.global_step, "seconds": round(seconds, 2), **logs}

@@ -42,16 +42,20 @@ def in_fitting_parts(
 
 
 def part_of(batch: Batch, rows: slice) -> Batch:
-    """A batch with these clips of one, both views of them where it has two, padded no further than it needs."""
-    views = len(batch["inputs"]) // len(batch["labels"])
+    """A batch with these clips of one, both views of them where it has two, padded no further than it needs.
+
+    What goes by the frames of a model keeps its padding: how many frames a part has only the model can say.
+    """
+    views = len(batch["inputs"]) // len(batch["ids"])
     inputs, mask = (batch[name].unflatten(0, (views, -1))[:, rows].flatten(0, 1) for name in _PADDED)
-    labels = batch["labels"][rows]
     # What is padding for all of the part goes; what some feature extractors put behind every clip stays. Where inputs
     # are frames and the mask is of samples, the frames stay as many as they are.
     less = int(batch["attention_mask"].sum(-1).max() - mask.sum(-1).max())
     if inputs.shape[1] >= mask.shape[1]:
         inputs = inputs[:, : inputs.shape[1] - less]
-    part: dict[str, Any] = dict(batch)
-    part |= {"inputs": inputs, "attention_mask": mask[:, : mask.shape[1] - less], "ids": batch["ids"][rows]}
-    part["labels"] = labels[:, : max(1, int((labels >= 0).sum(-1).max()))]
+    whole: dict[str, Any] = dict(batch)
+    part = {name: value[rows] for name, value in whole.items() if name not in (*_PADDED, "seconds")}
+    part |= {"inputs": inputs, "attention_mask": mask[:, : mask.shape[1] - less], "seconds": batch["seconds"]}
+    if "labels" in part:
+        part["labels"] = part["labels"][:, : max(1, int((part["labels"] >= 0).sum(-1).max()))]
     return cast("Batch", part)

@@ -1,10 +1,9 @@
-"""The Trainer of transformers, with what CTC training on batches of seconds needs corrected in one place."""
+"""The Trainer of transformers, with what training on batches of seconds needs corrected in one place."""
 
 from __future__ import annotations
 
 import json
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,69 +14,58 @@ from accelerate.utils import broadcast_object_list, gather_object
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.utils.data import DataLoader
-from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainingArguments
+from transformers import Trainer, TrainerCallback, TrainingArguments
 
-from hf_speech_tl.decoding import Recognition, recognise
 from hf_speech_tl.errors import RunError
-from hf_speech_tl.models import FeatureExtractor, Vocabulary
-from hf_speech_tl.scoring import character_edits, choose_units, interval
 from hf_speech_tl.training.batches import Batches
 from hf_speech_tl.training.checkpoints import BEST, REST, beside, finish, writing
-from hf_speech_tl.training.clips import Batch, Clips, collator
+from hf_speech_tl.training.clips import Batch, Clips
 from hf_speech_tl.training.cores import Cores
 from hf_speech_tl.training.guard import FiniteGradients, Interruption
 from hf_speech_tl.training.loader import Loader
-from hf_speech_tl.training.loss import utterance_losses
 from hf_speech_tl.training.optimiser import Rates, build_optimiser, build_schedule
 from hf_speech_tl.training.splitting import in_fitting_parts
-from hf_speech_tl.training.watchdog import collapse_warning
+from hf_speech_tl.training.task import Moment, Task
 
 _SHARE = 0.02  # of a run's time, that writing checkpoints may take
 
 
 class SpeechTrainer(Trainer):
-    """Trains a CTC model on batches of seconds.
+    """Teaches a model a task on batches of seconds.
 
-    Batches hold different numbers of utterances, so the loss is the mean over the utterances of the whole optimiser
-    step, over all micro-batches and processes: the gradient is the same however the step was cut into pieces. The stock
-    Trainer would neither divide (transformers#47688) nor weigh by utterances.
+    Batches hold different amounts of what a task counts (utterances, frames), so the loss is the mean over all of it in
+    the optimiser step, over all micro-batches and processes: the gradient is the same however the step was cut into
+    pieces. The stock Trainer would neither divide (transformers#47688) nor weigh.
     """
 
     def __init__(
         self,
-        model: PreTrainedModel,
+        model: nn.Module,
         arguments: TrainingArguments,
         *,
-        feature_extractor: FeatureExtractor,
-        vocabulary: Vocabulary,
+        task: Task,
         train: Clips,
-        validation: Clips,
-        references: list[str],
-        spaced: bool,
         batches: Batches,
         rates: Rates,
         optimiser: str,
-        consistency: float = 0.0,
         cores: Cores | None = None,
     ) -> None:
-        """references: the validation transcripts; spaced: whether their spaces count.
+        """task: what is taught, and what the validation clips say of it.
 
-        consistency: the weight with which two views of each utterance are to agree.
-
-        The trainer's `best` are the weights of the best validation error so far, those that training changes; under
-        FSDP all of them, on the first process.
+        The trainer's `best` are the weights of the best evaluation so far, those that training changes; under FSDP all
+        of them, on the first process.
         """
         super().__init__(
             model,
             arguments,
-            data_collator=collator(feature_extractor),  # type: ignore[arg-type]
+            data_collator=task.collate,  # type: ignore[arg-type]
             train_dataset=train,
-            eval_dataset=validation,
+            eval_dataset=train,  # which transformers wants to see; a task has its own
         )
         if self.is_fsdp_enabled:
             # accelerate asks for them, and transformers raises for models that have none.
             model.__dict__["get_input_embeddings"] = lambda: None
-        # compute_loss divides by the utterances of the whole step; nothing may divide or multiply after it.
+        # compute_loss divides by what the whole step counts; nothing may divide or multiply after it.
         self.model_accepts_loss_kwargs = False
         self.loss_is_scaled_for_ga = True
         self.audio_seconds = 0.0
@@ -96,16 +84,11 @@ class SpeechTrainer(Trainer):
         self._wrote: tuple[float, float] | None = None  # when the last checkpoint was done, and how long it took
         self.best: dict[str, torch.Tensor] | None = None
         self._network = model
+        self._task = task
         self._train_clips = train
-        self._validation_clips = validation
-        self._feature_extractor = feature_extractor
-        self._vocabulary = vocabulary
-        self._references = references
-        self._spaced = spaced
         self._batches = batches
         self._rates = rates
         self._optimiser_name = optimiser
-        self._consistency = consistency
         self._cores = cores
 
     @property
@@ -120,18 +103,19 @@ class SpeechTrainer(Trainer):
 
     def get_train_dataloader(self) -> DataLoader:
         # The sampler shards over processes itself; accelerate's wrapper would shard once more.
-        return Loader(self._train_clips, self._batches, self._feature_extractor, self.args.device)
+        return Loader(self._train_clips, self._batches, self._task.collate, self.args.device)
 
     def get_batch_samples(
         self, epoch_iterator: Iterator[Batch], num_batches: int, device: torch.device
     ) -> tuple[list[Any], Any]:
-        """The micro-batches of a step, and how many utterances all processes have in it."""
+        """The micro-batches of a step, and how much the task counts in them on all processes."""
         micro_batches, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
         self._done = []
         self.step_ids = [name for batch in micro_batches for name in batch["ids"]]
         seconds = sum(batch["seconds"] for batch in micro_batches)
-        ours = torch.tensor([len(self.step_ids), seconds, self.interruption.asked], device=self.args.device)
-        utterances, seconds, asked = self.accelerator.reduce(ours, "sum").tolist()
+        count = sum(self._task.count(batch) for batch in micro_batches)
+        ours = torch.tensor([count, seconds, self.interruption.asked], device=self.args.device)
+        counted, seconds, asked = self.accelerator.reduce(ours, "sum").tolist()
         self.audio_seconds += seconds
         assert self.optimizer is not None
         # Muon's groups have the encoder's rate times a constant.
@@ -139,7 +123,7 @@ class SpeechTrainer(Trainer):
         self._step_rates = {group["part"]: group["lr"] for group in groups}
         # Processes see a signal at different times; they all stop after the same step, or wait for each other for ever.
         self.interruption.agreed = asked > 0
-        return micro_batches, utterances
+        return micro_batches, max(1, counted)
 
     def training_step(self, model: nn.Module, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
         """As transformers', but on a CPU with `cores` in parts at once, and on a GPU whose memory runs out in
@@ -190,10 +174,8 @@ class SpeechTrainer(Trainer):
     def compute_loss(
         self, model: nn.Module, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        """The utterances' losses over the number of them in the step; times the processes, over which DDP averages."""
-        config, blank = self._network.config, self._vocabulary.blank
-        losses = utterance_losses(model, config, inputs, blank, self._consistency)
-        return losses.sum() * self.accelerator.num_processes / num_items_in_batch
+        """The task's losses over what it counts in the step; times the processes, over which DDP averages."""
+        return self._task.losses(model, inputs).sum() * self.accelerator.num_processes / num_items_in_batch
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         if self.optimizer is None:
@@ -218,29 +200,24 @@ class SpeechTrainer(Trainer):
         super().log(logs, start_time)
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        """Greedy error on the validation clips with its 95 % interval; blanks and distinct symbols show a collapse."""
-        recognitions = self._recognise_validation()
-        texts = [recognition.text for recognition in recognitions]
-        edits = character_edits(self._references, texts, spaced=self._spaced)
-        cer = interval(edits, choose_units(self._validation_clips.rows["speaker"][:]))
-        metrics = {
-            "eval_cer": cer.value,
-            "eval_cer_low": cer.low,
-            "eval_cer_high": cer.high,
-            "eval_blank_share": sum(r.blank_share for r in recognitions) / len(recognitions),
-            "eval_symbols": float(len(set("".join(texts)))),
-            "eval_steps_skipped": float(self.finite.skipped),
-        }
+        """What the task says of the validation clips, logged; steps left out so far stand beside it."""
+        moment = Moment(
+            accelerator=self.accelerator,
+            sharded=self.is_fsdp_enabled,
+            dtype=torch.bfloat16 if self.args.bf16 else torch.float32,
+            step=self.state.global_step,
+            steps=max(1, self.state.max_steps),
+        )
+        found = self._task.evaluate(self._network, moment) | {"steps_skipped": float(self.finite.skipped)}
+        metrics = {f"eval_{name}": value for name, value in found.items()}
         self.log(metrics)
-        warning = collapse_warning(recognitions, self.state.global_step / max(1, self.state.max_steps))
-        if warning and self.is_world_process_zero():
-            print(f"warning: {warning}", file=sys.stderr, flush=True)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
     def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
-        """As transformers', which finds the best weights in a checkpoint; here most evaluations leave none."""
-        is_better = super()._determine_best_metric(metrics, trial)
+        """As transformers', which finds the best weights in a checkpoint; here most evaluations leave none, and one
+        that leaves out the metric that decides does not choose."""
+        is_better = f"eval_{self._task.metric}" in metrics and super()._determine_best_metric(metrics, trial)
         if is_better:
             self.best = self._learnt()
         return is_better
@@ -325,24 +302,6 @@ class SpeechTrainer(Trainer):
             self.best = load_file(self._resumed / BEST)
         elif self.state.best_global_step:
             self.best = self._learnt()
-
-    def _recognise_validation(self) -> list[Recognition]:
-        clips = self._validation_clips
-        mine = range(self.accelerator.process_index, len(clips), self.accelerator.num_processes)
-        if self.is_fsdp_enabled:  # every forward pass is all processes' work
-            mine = range(len(clips))
-        found = recognise(
-            self._network,
-            self._feature_extractor,
-            self._vocabulary,
-            lambda at: clips.load(mine[at]),
-            [clips.seconds[index] for index in mine],
-            dtype=torch.bfloat16 if self.args.bf16 else torch.float32,
-        )
-        if self.is_fsdp_enabled:
-            return found
-        order = gather_object(list(zip(mine, found, strict=True)))
-        return [recognition for _, recognition in sorted(order, key=lambda item: item[0])]
 
 
 class _AtBegin(TrainerCallback):

@@ -2,7 +2,7 @@ import pytest
 import torch
 from tiny import EXTRACTOR, VOCABULARY, tiny_rows
 
-from hf_speech_tl.training import Batches, Clips, Loader
+from hf_speech_tl.training import Batches, Clips, Loader, collator
 
 _LENGTHS = (0.6, 0.9, 0.75, 0.5, 0.55, 0.8)
 _TEXTS = ("ab", "d", "a", "b", "c", "da")
@@ -10,7 +10,9 @@ _TEXTS = ("ab", "d", "a", "b", "c", "da")
 
 def _loader(start: int = 0) -> Loader:
     clips = Clips(tiny_rows(_LENGTHS, _TEXTS), [VOCABULARY.encode(text) for text in _TEXTS])
-    return Loader(clips, Batches(list(_LENGTHS), 1.7, 0, count=9, start=start), EXTRACTOR, torch.device("cpu"))
+    return Loader(
+        clips, Batches(list(_LENGTHS), 1.7, 0, count=9, start=start), collator(EXTRACTOR), torch.device("cpu")
+    )
 
 
 @pytest.mark.parametrize("start", [0, 4])

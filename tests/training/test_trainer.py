@@ -13,7 +13,7 @@ from tiny import EXTRACTOR, VOCABULARY, in_pair, tiny_model, tiny_rows
 from hf_speech_tl.decoding import Recognition
 from hf_speech_tl.errors import RunError
 from hf_speech_tl.models import prepare_tuning
-from hf_speech_tl.training import Batches, Clips, Rates, SpeechTrainer, training_arguments
+from hf_speech_tl.training import Batches, Clips, Rates, SpeechTrainer, Transcription, training_arguments
 
 LENGTHS = (0.6, 0.9, 0.8, 2.5, 0.7, 1.0, 1.9, 0.5)
 TEXTS = ("ab", "abc d", "d", "a bad cab dab", "bb", "cab", "dad cab", "a")
@@ -45,20 +45,27 @@ def build(
         use_cpu=True,
         report_to=changes.pop("report_to", ()),
         run_name="run",
+        metric="cer",
     )
     arguments.max_grad_norm = changes.pop("max_grad_norm", 1.0)
-    settings = dict(
+    model = model or tiny_model()
+    task = Transcription(
+        config=model.config,
         feature_extractor=EXTRACTOR,
         vocabulary=VOCABULARY,
-        train=clips,
         validation=Clips(rows.select(range(2)), clips.labels[:2]),
         references=list(TEXTS[:2]),
         spaced=True,
+        consistency=changes.pop("consistency", 0.0),
+    )
+    settings = dict(
+        task=task,
+        train=clips,
         batches=batches,
         rates=Rates(1e-2, 1e-2, 0.0, 0.1, 0),
         optimiser="adamw",
     )
-    return SpeechTrainer(model or tiny_model(), arguments, **(settings | changes))
+    return SpeechTrainer(model, arguments, **(settings | changes))
 
 
 def one_plain_step(directory: Path, batches: list[list[int]]) -> tuple[dict[str, torch.Tensor], float]:
@@ -207,7 +214,7 @@ def test_the_log_has_the_rates_of_both_parts_and_the_interval_of_the_error(optim
     batches = FixedBatches([[0, 1]] * 10)
     trainer = build(tmp_path, batches, steps=10, optimiser=optimiser, rates=Rates(1e-2, 3e-3, 0.0, 0.5, 0))
     heard = [Recognition("ab", 1.0, 0.5), Recognition("d", 1.0, 0.5)]  # of "ab" and "abc d"
-    trainer._recognise_validation = lambda: heard
+    trainer._task.recognise = lambda *_: heard
     trainer.train()
     training = next(entry for entry in trainer.state.log_history if "loss" in entry)
     # The tenth step's: after five steps of warm-up, 1/5 of the way down is left.

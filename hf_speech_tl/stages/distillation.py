@@ -1,0 +1,117 @@
+"""The lesson of `--objective distil`: what a teacher makes of the recordings, computed before the training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+import datasets
+import numpy as np
+import torch
+from accelerate import PartialState
+from transformers import PreTrainedConfig, set_seed
+
+from hf_speech_tl.audio import RATE
+from hf_speech_tl.corpora import Corpus
+from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.models import Teacher, encoder_config, frame_count, load_teacher
+from hf_speech_tl.objectives import Distillation
+from hf_speech_tl.settings import PretrainSettings
+from hf_speech_tl.stages.lesson import Lesson
+from hf_speech_tl.stages.making import kept_in, make_targets
+from hf_speech_tl.stages.output import Output
+from hf_speech_tl.stages.plan import show_plan, size
+from hf_speech_tl.stages.processes import first_then_others
+from hf_speech_tl.stages.readiness import Ready, known_as
+from hf_speech_tl.stages.teaching import choose_validation
+from hf_speech_tl.training import MadeTargets, quick_dtype
+
+_VALUE = 2  # bytes
+
+
+def distil(settings: PretrainSettings, ready: Ready, _: Output, processes: PartialState) -> Lesson:
+    """Ask the teacher of every recording, or as many as --cache-gb has room for.
+
+    Raises SettingsError for a teacher or a layer that cannot be, RunError where the disk is too small.
+    """
+    _check_layer(settings, ready)
+    corpus, validation = choose_validation(ready.corpus, settings.seed)
+    teacher = first_then_others(processes, lambda: _teacher(settings, ready.config, processes.device))
+    width = teacher.width * len(teacher.layers)
+    room = settings.cache_gb * 1e9 - sum(_sizes(validation, ready.config, width))
+    covered = _covered(_sizes(corpus.train, ready.config, width), room, settings.seed)
+    if not len(covered):
+        raise SettingsError(
+            f"--cache-gb {settings.cache_gb:g}: has no room for what the teacher makes of the validation recordings "
+            "alone; allowed: more; raise it"
+        )
+    all_hours = sum(corpus.train["seconds"][:]) / 3600
+    corpus = replace(corpus, train=corpus.train.select(covered))
+    store = kept_in(settings, teacher.fingerprint())
+    told = _told(settings, teacher, corpus, all_hours, sum(_sizes(corpus.train, ready.config, width)))
+    if processes.is_main_process and not settings.quiet:
+        show_plan([*told, ("", f"what it makes of them is kept in {store.directory}")])
+    corpus, validation = make_targets(
+        "asking the teacher", lambda clips: _halved(teacher(clips)), store, corpus, validation, settings, processes
+    )
+    set_seed(settings.seed)  # a teacher may have drawn random numbers
+    return Lesson(
+        module=Distillation(ready.encoder, len(teacher.layers), teacher.width, student_layer=settings.student_layer),
+        corpus=corpus,
+        validation=validation,
+        targets=MadeTargets(store),
+        told=told,
+        described={
+            "teacher": known_as(str(settings.teacher)),
+            "teacher_layers": list(teacher.layers),
+            "student_layer": settings.student_layer,
+        },
+    )
+
+
+def _halved(made: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """As float16, where what is too large becomes infinite."""
+    with np.errstate(over="ignore"):
+        yield from (states.astype(np.float16) for states in made)
+
+
+def _teacher(settings: PretrainSettings, pupil: PreTrainedConfig, device: torch.device) -> Teacher:
+    named = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+    dtype = named.get(settings.precision) or quick_dtype(device)
+    return load_teacher(str(settings.teacher), settings.taught_layers, pupil, device, dtype)
+
+
+def _check_layer(settings: PretrainSettings, ready: Ready) -> None:
+    layer, count = settings.student_layer, encoder_config(ready.config).num_hidden_layers
+    if layer is not None and layer > count:
+        raise SettingsError(f"--student-layer {layer}: {settings.begins_as} has {count} layers; allowed: 1 to {count}")
+    if layer is not None and ready.config.model_type in ("sew", "sew-d"):
+        raise SettingsError(
+            f"--student-layer {layer}: within a model of the family {ready.config.model_type} there are fewer frames "
+            "than it answers with; allowed: last; drop it"
+        )
+
+
+def _sizes(rows: datasets.Dataset, pupil: PreTrainedConfig, width: int) -> list[int]:
+    """Bytes that the targets of each row take."""
+    return [max(0, frame_count(pupil, round(seconds * RATE))) * width * _VALUE for seconds in rows["seconds"][:]]
+
+
+def _covered(sizes: list[int], room: float, seed: int) -> np.ndarray:
+    """The rows that there is room for, drawn at random, in the order of the table."""
+    order = np.random.default_rng(seed).permutation(len(sizes))
+    taken = np.cumsum(np.asarray(sizes)[order]) <= room
+    return np.sort(order[taken])
+
+
+def _told(
+    settings: PretrainSettings, teacher: Teacher, corpus: Corpus, all_hours: float, needed: int
+) -> tuple[tuple[str, str], ...]:
+    """Lines for the plan; all_hours: of the training recordings, also of those that there is no room for."""
+    layers = " and ".join(map(str, teacher.layers))
+    told = f"{settings.teacher}, layer{'s' if len(teacher.layers) > 1 else ''} {layers} (--teacher-layers)"
+    hours = sum(corpus.train["seconds"][:]) / 3600
+    much = f"of {hours:.2f} h of training audio, {size(needed)}"
+    if hours < all_hours:
+        much += f"; {all_hours - hours:.2f} of {all_hours:.2f} h have no room (--cache-gb {settings.cache_gb:g})"
+    return ("teacher", told), ("", much)

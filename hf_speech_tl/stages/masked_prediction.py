@@ -1,0 +1,109 @@
+"""The lesson of `--objective masked`: clusters of frames, found before the training, and which frames are masked."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import PartialState
+from transformers import PreTrainedConfig, set_seed
+
+from hf_speech_tl.models import check_maskable, frame_count, frame_rate, load_layer
+from hf_speech_tl.objectives import MaskedPrediction
+from hf_speech_tl.settings import PretrainSettings
+from hf_speech_tl.stages.lesson import Lesson
+from hf_speech_tl.stages.making import kept_in, make_targets
+from hf_speech_tl.stages.output import Output
+from hf_speech_tl.stages.processes import agree, first_then_others
+from hf_speech_tl.stages.readiness import Ready
+from hf_speech_tl.stages.teaching import choose_validation
+from hf_speech_tl.training import (
+    CEPSTRA_CLUSTERS,
+    LAYER_CLUSTERS,
+    PREDICTION_SHARE,
+    Clip,
+    Clips,
+    Clusters,
+    MadeTargets,
+    Spans,
+    TargetStates,
+    cluster_count,
+    cluster_use,
+    find_clusters,
+    quick_dtype,
+    sample_frames,
+)
+
+_FILE = "clusters.safetensors"
+_PURPOSE = 10  # of a generator: an augmenter of clips has the lower ones
+
+
+def predict_masked(settings: PretrainSettings, ready: Ready, output: Output, processes: PartialState) -> Lesson:
+    """Find clusters in cepstra, or in a layer's states, and the cluster of each frame.
+
+    Raises SettingsError for a model whose frames cannot be masked, or a layer that is not there; RunError where the
+    clusters of a resumed run are gone.
+    """
+    check_maskable(settings.begins_as, ready.config, settings.objective)
+    corpus, validation = choose_validation(ready.corpus, settings.seed)
+    dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16}.get(settings.precision)
+    named = settings.cluster_on
+    layer = (
+        first_then_others(
+            processes,
+            lambda: load_layer(named, "--cluster-on", processes.device, dtype or quick_dtype(processes.device)),
+        )
+        if named
+        else None
+    )
+    states = TargetStates(ready.config, layer)
+    train = Clips(corpus.train, [[]] * len(corpus.train))
+    clusters = agree(processes, lambda: _clusters(settings, output, states, train))
+    content = repr(states.fingerprint()).encode() + clusters.centres.tobytes()
+    store = kept_in(settings, hashlib.blake2b(content, digest_size=16).hexdigest())
+
+    def assigned(clips: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
+        return (clusters.assign(states(clip)) for clip in clips)
+
+    corpus, validation = make_targets(
+        "finding clusters of frames", assigned, store, corpus, validation, settings, processes
+    )
+    targets = MadeTargets(store)
+    heard = Clips(validation, [[]] * len(validation))
+    use = cluster_use((targets.of(heard.decode(at)) for at in range(len(heard))), len(clusters))
+    spans = Spans.at_rate(PREDICTION_SHARE, frame_rate(ready.config))
+    set_seed(settings.seed)  # finding clusters drew random numbers
+    return Lesson(
+        module=MaskedPrediction(ready.encoder, len(clusters)),
+        corpus=corpus,
+        validation=validation,
+        targets=targets,
+        draw=partial(_masked, spans, ready.config, settings.seed),
+        told=(("clusters", f"of {named or 'cepstra'} (--cluster-on); {use}"),),
+        described={
+            "clustered_on": Path(named).name if named else "cepstra",
+            "clusters": len(clusters),
+            "clusters_entropy": round(use.entropy, 4),
+        },
+        keep=lambda folder: clusters.save(folder / _FILE),
+    )
+
+
+def _clusters(settings: PretrainSettings, output: Output, states: TargetStates, train: Clips) -> Clusters:
+    """Those that a resumed run began with, so that ids stay what they were; or new ones."""
+    if output.checkpoint:
+        return Clusters.load(output.checkpoints / _FILE)
+    sample = sample_frames(lambda row: states(train.decode(row).astype(np.float32) / 32767), len(train), settings.seed)
+    most = settings.clusters or (LAYER_CLUSTERS if settings.cluster_on else CEPSTRA_CLUSTERS)
+    return find_clusters(sample, cluster_count(len(sample), most), states.fingerprint(), settings.seed)
+
+
+def _masked(spans: Spans, config: PreTrainedConfig, seed: int, clip: Clip) -> dict[str, np.ndarray]:
+    """Which frames of a clip are masked in its epoch."""
+    generator = np.random.default_rng([seed, clip["epoch"], zlib.crc32(clip["id"].encode()), _PURPOSE])
+    return {"masked": spans.draw(max(0, frame_count(config, clip["mask_length"])), generator)}

@@ -1,0 +1,242 @@
+"""The pretraining stage: settings, a shape or a checkpoint, and recordings in; an encoder that others load out."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import cast
+
+import datasets
+import numpy as np
+import torch
+from accelerate import PartialState
+
+from hf_speech_tl.corpora import Corpus, inaudible, samples, write_skipped
+from hf_speech_tl.errors import SettingsError, SpeechError
+from hf_speech_tl.models import Vocabulary, frame_count
+from hf_speech_tl.publishing import write_encoder_card
+from hf_speech_tl.publishing.curves import draw_curves
+from hf_speech_tl.publishing.save import save_encoder, verify_encoder
+from hf_speech_tl.settings import PretrainSettings, write_yaml
+from hf_speech_tl.stages.distillation import distil
+from hf_speech_tl.stages.length import Length, store_length
+from hf_speech_tl.stages.lesson import Lesson
+from hf_speech_tl.stages.masked_prediction import predict_masked
+from hf_speech_tl.stages.output import Output, check_space, claim_output, find_output
+from hf_speech_tl.stages.plan import clock, show_plan, size
+from hf_speech_tl.stages.processes import agree, check_launch, is_sharded, join_processes, told_once
+from hf_speech_tl.stages.readiness import Ready, get_ready
+from hf_speech_tl.stages.recipe import is_small
+from hf_speech_tl.stages.results import gather_pretraining, write_results
+from hf_speech_tl.stages.teaching import choose_cores, settle_length, teach
+from hf_speech_tl.training import (
+    Augmenter,
+    Batches,
+    Clips,
+    Labels,
+    Objective,
+    Pretraining,
+    Probe,
+    latest,
+    probe_steps,
+    row_weights,
+)
+
+# The objectives that there are, each with what prepares its lesson.
+_LESSONS: Mapping[str, Callable[[PretrainSettings, Ready, Output, PartialState], Lesson]] = {
+    "distil": distil,
+    "masked": predict_masked,
+}
+_SHOWN = {"eval_loss": "validation loss", "eval_probe_cer": "probe CER"}
+_PROBES = 4  # in a run
+_PROBED_SECONDS = 600.0  # of labelled training clips; of a large model on a CPU a sixth
+_LEAST_PROBED = 16  # labelled clips, to learn from and to be judged by: fewer say nothing
+_VERIFIED = 4  # clips
+
+
+def run(settings: PretrainSettings) -> dict[str, object]:
+    """Pretrain, save and verify; returns what results.json holds (nothing on processes other than the first).
+
+    Raises SettingsError, DataError or RunError, and KeyboardInterrupt after Ctrl-C, when a checkpoint has been saved.
+    """
+    processes = join_processes()
+    if is_sharded(processes):
+        raise SettingsError("pretrain does not run under FSDP; allowed: one process, or several that are not sharded")
+    output = agree(processes, lambda: _output(settings, processes))
+    with told_once(processes, lambda: str(output.directory) if latest(output.checkpoints) else ""):
+        return _run(settings, output, processes)
+
+
+def _output(settings: PretrainSettings, processes: PartialState) -> Output:
+    output = find_output(settings)
+    if output.checkpoint:
+        check_launch(output.checkpoint, processes)
+    return output
+
+
+def _run(settings: PretrainSettings, output: Output, processes: PartialState) -> dict[str, object]:
+    ready = get_ready(settings, processes)
+    agree(processes, lambda: check_space(output, ready.fit.cost.disk))
+    lesson = _LESSONS[settings.objective](settings, ready, output, processes)
+    recipe, corpus = ready.fit.recipe, lesson.corpus
+    augmenter = Augmenter(recipe.waveform, settings.seed, lambda samples: frame_count(ready.config, samples))
+    train = Clips(
+        corpus.train,
+        [[]] * len(corpus.train),
+        augmenter if recipe.waveform else None,
+        targets=lesson.targets,
+    )
+    task = Pretraining(
+        objective=cast("Objective", lesson.module),
+        feature_extractor=ready.checkpoint.feature_extractor,
+        validation=Clips(lesson.validation, [[]] * len(lesson.validation), targets=lesson.targets),
+        draw=lesson.draw,
+        probe=_probe(corpus, lesson.validation, ready, settings, processes),
+    )
+    batches = Batches(
+        train.seconds,
+        recipe.batch_seconds,
+        settings.seed,
+        process=processes.process_index,
+        processes=processes.num_processes,
+        accumulation=recipe.accumulation,
+        weights=row_weights(corpus, settings.temperature),
+        quadratic=ready.fit.cost.quadratic,
+    )
+    cores = choose_cores(processes, worthwhile=is_small(ready.fit.cost.parameters) and not settings.dropout)
+    length = settle_length(
+        lesson.module,
+        task,
+        train,
+        batches,
+        settings,
+        output,
+        rates=recipe.rates,
+        optimiser=recipe.optimiser,
+        processes=processes,
+        cores=cores,
+        corpus=corpus,
+        validated=task.validation,
+    )
+    task.probed_at = probe_steps(length.steps, length.evaluations, _PROBES)
+    if processes.is_main_process:
+        # Only now is it known that there is something to put there; what an earlier run left goes first.
+        claim_output(output, settings)
+        write_skipped(corpus.skipped, output.directory / "skipped.csv")
+        store_length(length, output.checkpoints, corpus.fingerprint)
+        if lesson.keep and not output.checkpoint:
+            lesson.keep(output.checkpoints)
+    processes.wait_for_everyone()
+    if processes.is_main_process and not settings.quiet:
+        show_plan(_plan(ready, lesson, task, length, settings, output))
+    taught = teach(
+        lesson.module,
+        task,
+        train,
+        batches,
+        length,
+        settings,
+        output,
+        rates=recipe.rates,
+        optimiser=recipe.optimiser,
+        processes=processes,
+        cores=cores,
+        config=ready.config,
+        shown=_SHOWN,
+    )
+    if taught.interrupted:
+        raise KeyboardInterrupt
+    if not processes.is_main_process:
+        return {}
+
+    if taught.weights is not None:
+        lesson.module.load_state_dict(taught.weights, strict=False)
+    directory = output.directory
+    encoder = ready.encoder.cpu()
+    save_encoder(encoder, ready.checkpoint.feature_extractor, directory)
+    heard = [samples(lesson.validation[at]["audio"]) for at in range(min(_VERIFIED, len(lesson.validation)))]
+    verify_encoder(directory, encoder, heard)
+    results = gather_pretraining(settings, ready, lesson, task, train, length, taught)
+    # The picture is not worth the run, should somebody have removed the log.
+    with contextlib.suppress(SpeechError, OSError):
+        draw_curves(directory / "log.jsonl", directory / "training.svg")
+    write_encoder_card(directory, results)
+    # Whoever repeats the run takes the steps and the precision that were measured here.
+    resolved = replace(settings, max_minutes=None, epochs=None, max_steps=length.steps, precision=length.precision)
+    write_yaml(resolved, directory / "run.yaml")
+    write_results(results, directory / "results.json")  # last: a directory that has it is complete
+    shutil.rmtree(output.checkpoints, ignore_errors=True)
+    results["output"] = str(directory)  # told, not stored: results.json travels
+    return results
+
+
+def _probe(
+    corpus: Corpus, validation: datasets.Dataset, ready: Ready, settings: PretrainSettings, processes: PartialState
+) -> Probe | None:
+    """A probe on some minutes of labelled clips, drawn at random; None where there are too few."""
+    labelled = np.random.default_rng(settings.seed).permutation(_labelled(corpus.train))
+    whole = is_small(ready.fit.cost.parameters) or processes.device.type == "cuda"
+    seconds = np.cumsum(np.asarray(corpus.train["seconds"][:])[labelled])
+    rows = corpus.train.select(labelled[seconds <= _PROBED_SECONDS * (1 if whole else 1 / 6)])
+    bad = {row.id for row in inaudible(rows, "train", threads=os.cpu_count() or 1)} if len(rows) else set()
+    rows = rows.select([at for at, name in enumerate(rows["id"][:]) if name not in bad])
+    judged = validation.select(_labelled(validation))
+    if min(len(rows), len(judged)) < _LEAST_PROBED:
+        return None
+    vocabulary = Vocabulary.of(rows["transcript"][:])
+    return Probe(
+        train=Clips(rows, Labels(rows, vocabulary.encode)),
+        validation=Clips(judged, Labels(judged, vocabulary.encode)),
+        references=judged["transcript"][:],
+        vocabulary=vocabulary,
+        feature_extractor=ready.checkpoint.feature_extractor,
+        spaced=True,  # as romanised text is in any language
+    )
+
+
+def _labelled(rows: datasets.Dataset) -> np.ndarray:
+    return np.array([at for at, transcript in enumerate(rows["transcript"][:]) if transcript], np.int64)
+
+
+def _plan(
+    ready: Ready, lesson: Lesson, task: Pretraining, length: Length, settings: PretrainSettings, output: Output
+) -> list[tuple[str, str]]:
+    cost, recipe, corpus = ready.fit.cost, ready.fit.recipe, lesson.corpus
+    hours = [f"{sum(rows['seconds'][:]) / 3600:.2f}" for rows in (corpus.train, lesson.validation)]
+    origin = "random weights" if ready.checkpoint.fresh else "pretrained"
+    gain = f" (bfloat16 is {length.gain:.1f} x as fast here)" if length.gain else ""
+    pieces = "" if recipe.accumulation == 1 else f", a step in {recipe.accumulation} micro-batches"
+    probe = task.probe
+    decides = (
+        f"letter error of a linear layer on {sum(probe.train.seconds) / 60:.1f} min of transcripts, asked "
+        f"{len(task.probed_at)} times"
+        if probe
+        else "the validation loss (no transcripts for a probe)"
+    )
+    return [
+        ("device", "GPU" if torch.cuda.is_available() else f"CPU, {torch.get_num_threads()} threads"),
+        (
+            "model",
+            f"{settings.begins_as} ({origin}), {cost.parameters / 1e6:.1f} M parameters, "
+            f"{cost.multiply_adds / 1e9:.2g} G multiply-adds a second of audio",
+        ),
+        ("objective", settings.objective),
+        *lesson.told,
+        ("data", f"{hours[0]} h training, {hours[1]} h validation; {len(corpus.skipped)} rows skipped"),
+        *(("", note) for note in corpus.notes),
+        ("decides", decides),
+        ("steps", f"{length.steps} of {recipe.batch_seconds:g} s (fixed by --{length.stopped_by.replace('_', '-')})"),
+        ("rate", f"{recipe.rates.encoder:g}, --optimizer {recipe.optimiser}"),
+        ("augmentation", f"--augment {','.join(map(str, recipe.augment)) or 'none'}"),
+        ("precision", f"--precision {length.precision}{gain}"),
+        (
+            "time",
+            f"about {clock(length.seconds)} of training" if length.seconds else "not measured; the steps are given",
+        ),
+        ("memory", f"about {size(ready.fit.needed)} at most{pieces}"),
+        ("disk", f"{size(cost.disk)} while training"),
+        ("output", str(output.directory)),
+    ]

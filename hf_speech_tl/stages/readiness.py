@@ -1,0 +1,116 @@
+"""All that pretraining needs before it knows its objective: screened recordings, an encoder and a recipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
+from transformers import PreTrainedConfig, PreTrainedModel, set_seed
+
+from hf_speech_tl.corpora import Corpus
+from hf_speech_tl.errors import DataError
+from hf_speech_tl.languages import Language, find_language
+from hf_speech_tl.models import (
+    Checkpoint,
+    Masking,
+    can_mask,
+    encoder_of,
+    keep_statistics,
+    load_checkpoint,
+    multiply_convolutions,
+    named_by,
+    read_config,
+)
+from hf_speech_tl.settings import PretrainSettings
+from hf_speech_tl.stages.memory import Fit, fit_memory
+from hf_speech_tl.stages.processes import first_then_others
+from hf_speech_tl.stages.reading import read_corpus
+from hf_speech_tl.stages.recipe import choose_pretraining
+
+_ANY = "mis"  # a language without a code: uroman reads its transcripts by their script alone
+
+
+@dataclass(frozen=True)
+class Ready:
+    """checkpoint: with the head that it was loaded with and that is not trained; encoder: the part that is. fit: how
+    the run fits into memory."""
+
+    language: Language
+    corpus: Corpus
+    checkpoint: Checkpoint
+    encoder: PreTrainedModel
+    fit: Fit
+
+    @property
+    def config(self) -> PreTrainedConfig:
+        """The encoder's."""
+        return self.encoder.config
+
+
+def get_ready(settings: PretrainSettings, processes: PartialState) -> Ready:
+    """Read, screen and load everything; nothing is written.
+
+    Raises SettingsError for a model that cannot be used, DataError for a corpus that cannot.
+    """
+    language = find_language(settings.lang or _ANY)
+    option = "--config" if settings.model is None else "--model"
+    with named_by(option):
+        config = first_then_others(processes, lambda: read_config(settings.begins_as))
+    corpus = first_then_others(processes, lambda: _corpus(settings, language, config, told=processes.is_main_process))
+    set_seed(settings.seed)
+    with named_by(option):
+        # Asked to mask, a model has what stands for masked frames, and keeps what it had learnt of it.
+        masking = Masking(0.05, 10) if can_mask(config) else None
+        checkpoint = first_then_others(
+            processes,
+            lambda: load_checkpoint(
+                settings.begins_as,
+                config,
+                from_scratch=settings.model is None,
+                dropout=settings.dropout,
+                masking=masking,
+            ),
+        )
+    encoder = encoder_of(checkpoint.model)
+    if masking:
+        encoder.config.mask_time_prob = 0.0  # what is masked an objective says
+        encoder.get_parameter("masked_spec_embed").requires_grad_(False)
+    if not checkpoint.fresh:
+        keep_statistics(encoder)
+    if processes.device.type == "cpu":
+        multiply_convolutions(encoder)
+    recipe = choose_pretraining(settings, parameters=encoder.num_parameters(), processes=processes.num_processes)
+    seconds = np.asarray(corpus.train["seconds"][:], np.float32)
+    fit = fit_memory(encoder, recipe, seconds, processes, checkpointing=settings.gradient_checkpointing)
+    fit = broadcast_object_list([fit])[0]  # processes have different room; all must cut alike
+    return Ready(language, corpus, checkpoint, encoder, fit)
+
+
+def known_as(name: str) -> str:
+    """A model as others may know it: a Hub id, or the last name of a path on this disk."""
+    return Path(name).name if Path(name).exists() else name
+
+
+def _corpus(settings: PretrainSettings, language: Language, config: PreTrainedConfig, *, told: bool) -> Corpus:
+    """The screened corpus, with something to learn from and something to be judged by."""
+    corpus = read_corpus(
+        settings.data,
+        language,
+        config,
+        units="romanized",
+        simplify=False,
+        max_seconds=settings.max_seconds,
+        text_column=settings.text_column,
+        tier=settings.tier,
+        quiet=settings.quiet or not told,
+        labelled=False,
+    )
+    for name, rows in (("training", corpus.train), ("validation", corpus.validation)):
+        if not len(rows):
+            raise DataError(
+                f"--data {' '.join(map(str, settings.data))}: no recording is left for {name}. Add recordings to it."
+            )
+    return corpus

@@ -1,0 +1,235 @@
+"""A model that is taught a task: how fast a step is, the Trainer run, and resumed where it was left."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import datasets
+import torch
+from accelerate import PartialState
+from torch import nn
+from transformers import PreTrainedConfig, PrinterCallback, set_seed
+from transformers.utils import logging
+
+from hf_speech_tl.corpora import Corpus, inaudible, leave_out
+from hf_speech_tl.settings import RunSettings
+from hf_speech_tl.stages.length import Length, asked_length, choose_length, stored_length
+from hf_speech_tl.stages.output import Output
+from hf_speech_tl.stages.processes import agree
+from hf_speech_tl.training import (
+    Batch,
+    Batches,
+    Clips,
+    Cores,
+    Loader,
+    Pace,
+    Rates,
+    Report,
+    SpeechTrainer,
+    Task,
+    build_optimiser,
+    choose_precision,
+    first_batches,
+    measure_steps,
+    reporting,
+    steps_done,
+    training_arguments,
+)
+
+_CORES = 8  # at most: in more parts a batch of 40 s would have a clip or two in each
+_VALIDATED = 200  # utterances: enough to choose a checkpoint by, few enough not to take the run's time
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What it took. seconds: wall time of training and validation, audio_seconds: what was trained on, both without
+    what a stopped run lost. steps_skipped: those whose gradient was not finite. best: the lowest value of the task's
+    metric. resumed_at: the step of a resumed run's last checkpoint. weights: those that gave it, of what is trained; under
+    FSDP all, and on the first process alone; None where nothing was judged.
+    """
+
+    seconds: float
+    audio_seconds: float
+    steps_skipped: int
+    best: float | None
+    resumed_at: int | None
+    interrupted: bool
+    weights: dict[str, torch.Tensor] | None
+
+
+def choose_validation(corpus: Corpus, seed: int) -> tuple[Corpus, datasets.Dataset]:
+    """At most 200 validation rows, all of which can be decoded, and the corpus without those that were chosen and
+    cannot."""
+    count = len(corpus.validation)
+    chosen = random.Random(seed).sample(range(count), k=min(_VALIDATED, count))
+    rows = corpus.validation.select(sorted(chosen))
+    if "validation" not in corpus.heard:
+        skipped = inaudible(rows, "validation", threads=os.cpu_count() or 1)
+        bad = {row.id for row in skipped}
+        rows = rows.select([at for at, name in enumerate(rows["id"][:]) if name not in bad])
+        corpus = leave_out(corpus, "validation", skipped)
+    return corpus, rows
+
+
+def choose_cores(processes: PartialState, *, worthwhile: bool) -> Cores | None:
+    """On a CPU that one process has to itself, where it is `worthwhile` for the model: small, and without chance."""
+    count = min(torch.get_num_threads(), _CORES)
+    alone = processes.device.type == "cpu" and processes.num_processes == 1
+    return Cores(count) if alone and count > 1 and worthwhile else None
+
+
+def settle_length(
+    model: nn.Module,
+    task: Task,
+    train: Clips,
+    batches: Batches,
+    settings: RunSettings,
+    output: Output,
+    *,
+    rates: Rates,
+    optimiser: str,
+    processes: PartialState,
+    cores: Cores | None,
+    corpus: Corpus,
+    validated: Clips,
+    chosen: Callable[[str], None] = lambda _: None,
+) -> Length:
+    """How long the run is, for which `batches` are set: measured, or as it was where one is resumed.
+
+    validated: what each evaluation hears. chosen: hears of the precision before the pace is measured. Raises
+    SettingsError where a run cannot go on with this corpus.
+    """
+    if output.checkpoint:
+        length = agree(processes, lambda: stored_length(output.checkpoints, corpus.fingerprint))
+        batches.accumulation = length.accumulation
+        batches.start = steps_done(output.checkpoint) * length.accumulation
+        chosen(length.precision)
+    else:
+        began = time.monotonic()
+        pace = _measure(model, task, train, batches, settings, rates, optimiser, processes, cores, chosen)
+        # Processes measure differently; the first one's word counts.
+        length = agree(
+            processes,
+            lambda: choose_length(
+                settings,
+                pace=pace,
+                spent=time.monotonic() - began,
+                accumulation=batches.accumulation,
+                steps_per_epoch=batches.per_epoch() / batches.accumulation,
+                evaluation_share=float(validated.seconds.sum()) / batches.batch_seconds,
+                on_gpu=processes.device.type == "cuda",
+            ),
+        )
+    batches.count = length.steps * length.accumulation
+    return length
+
+
+def _measure(
+    model: nn.Module,
+    task: Task,
+    train: Clips,
+    batches: Batches,
+    settings: RunSettings,
+    rates: Rates,
+    optimiser: str,
+    processes: PartialState,
+    cores: Cores | None,
+    chosen: Callable[[str], None],
+) -> Pace:
+    """Find the precision and, where the run's length depends on it, the pace."""
+    device = processes.device
+
+    def loss_of(model: nn.Module, batch: Batch) -> torch.Tensor:
+        return task.losses(model, batch).sum()
+
+    loader = Loader(train, first_batches(batches), task.collate, device)
+    precision = settings.precision
+    pace = Pace(precision) if precision != "auto" else choose_precision(model, loader, loss_of, device)
+    chosen(pace.precision)
+    if asked_length(settings, on_gpu=device.type == "cuda")[0] is None:
+        return pace
+    seconds, tried = measure_steps(
+        model,
+        loader,
+        loss_of,
+        lambda model: build_optimiser(model, rates, optimiser, pace.precision),
+        precision=pace.precision,
+        device=device,
+        cores=cores,
+    )
+    first = train.features.spent / tried * train.kept_share() if train.features else 0.0
+    return replace(pace, step_seconds=seconds - first, first_seconds=first)
+
+
+def teach(
+    model: nn.Module,
+    task: Task,
+    train: Clips,
+    batches: Batches,
+    length: Length,
+    settings: RunSettings,
+    output: Output,
+    *,
+    rates: Rates,
+    optimiser: str,
+    processes: PartialState,
+    cores: Cores | None,
+    config: PreTrainedConfig,
+    shown: Mapping[str, str],
+) -> Taught:
+    """Train. Raises RunError where it cannot go on; after Ctrl-C a checkpoint is saved and `interrupted` says so.
+
+    config: what reporters get to see of the model; shown: as for Report.
+    """
+    resumed_at = steps_done(output.checkpoint) if output.checkpoint else None  # the Trainer removes old checkpoints
+    set_seed(settings.seed)  # measuring drew random numbers
+    trainer = SpeechTrainer(
+        model,
+        training_arguments(
+            output.checkpoints,
+            steps=length.steps,
+            evaluations=length.evaluations,
+            accumulation=length.accumulation,
+            precision=length.precision,
+            seed=settings.seed,
+            use_cpu=processes.device.type == "cpu",
+            report_to=settings.report_to,
+            run_name=output.directory.resolve().name,
+            metric=task.metric,
+        ),
+        task=task,
+        train=train,
+        batches=batches,
+        rates=rates,
+        optimiser=optimiser,
+        cores=cores,
+    )
+    # What they would print, Report says in one line.
+    logging.disable_progress_bar()
+    trainer.remove_callback(PrinterCallback)
+    report = Report(
+        output.directory / "log.jsonl",
+        lambda: trainer.audio_seconds,
+        shown=shown,
+        quiet=settings.quiet or not processes.is_main_process,
+    )
+    trainer.add_callback(report)
+    try:
+        with reporting(trainer, config, output.directory):
+            trainer.train(resume_from_checkpoint=str(output.checkpoint) if output.checkpoint else None)
+    finally:
+        report.close()
+        trainer.interruption.restore()
+    return Taught(
+        seconds=trainer.seconds,
+        audio_seconds=trainer.audio_seconds,
+        steps_skipped=trainer.finite.skipped,
+        best=trainer.state.best_metric,
+        resumed_at=resumed_at,
+        interrupted=trainer.interruption.agreed and trainer.state.global_step < length.steps,
+        weights=trainer.best,
+    )

@@ -1,0 +1,85 @@
+"""Transcription as a task: CTC on labelled clips, and the error rate of what is written of the validation clips."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, cast
+
+from accelerate.utils import gather_object
+from torch import Tensor, nn
+from transformers import PreTrainedConfig, PreTrainedModel
+
+from hf_speech_tl.decoding import Recognition, recognise
+from hf_speech_tl.models import FeatureExtractor, Vocabulary
+from hf_speech_tl.scoring import character_edits, choose_units, interval
+from hf_speech_tl.training.clips import Batch, Clip, Clips, collator
+from hf_speech_tl.training.loss import utterance_losses
+from hf_speech_tl.training.task import Moment
+from hf_speech_tl.training.watchdog import collapse_warning
+
+
+@dataclass
+class Transcription:
+    """config: the model's; references: the validation transcripts; spaced: whether their spaces count; consistency: the
+    weight with which two views of each utterance are to agree."""
+
+    config: PreTrainedConfig
+    feature_extractor: FeatureExtractor
+    vocabulary: Vocabulary
+    validation: Clips
+    references: Sequence[str]
+    spaced: bool
+    consistency: float = 0.0
+
+    metric: ClassVar[str] = "cer"
+
+    def __post_init__(self) -> None:
+        self._collate = collator(self.feature_extractor)
+
+    def collate(self, clips: list[Clip]) -> Batch:
+        """Clips as a batch, padded."""
+        return self._collate(clips)
+
+    def count(self, batch: Batch) -> int:
+        """Utterances."""
+        return len(batch["ids"])
+
+    def losses(self, model: nn.Module, batch: Batch) -> Tensor:
+        """The loss of each utterance a label, `(batch,)`."""
+        return utterance_losses(model, self.config, batch, self.vocabulary.blank, self.consistency)
+
+    def evaluate(self, model: nn.Module, moment: Moment) -> dict[str, float]:
+        """Greedy error on the validation clips with its 95 % interval; blanks and distinct symbols show a collapse."""
+        recognitions = self.recognise(model, moment)
+        texts = [recognition.text for recognition in recognitions]
+        edits = character_edits(self.references, texts, spaced=self.spaced)
+        cer = interval(edits, choose_units(self.validation.rows["speaker"][:]))
+        warning = collapse_warning(recognitions, moment.progress)
+        if warning and moment.accelerator.is_main_process:
+            print(f"warning: {warning}", file=sys.stderr, flush=True)
+        return {
+            "cer": cer.value,
+            "cer_low": cer.low,
+            "cer_high": cer.high,
+            "blank_share": sum(r.blank_share for r in recognitions) / len(recognitions),
+            "symbols": float(len(set("".join(texts)))),
+        }
+
+    def recognise(self, model: nn.Module, moment: Moment) -> list[Recognition]:
+        """What is written of the validation clips, by all processes together, in the order of the clips."""
+        clips = self.validation
+        mine = moment.share(len(clips))
+        found = recognise(
+            cast("PreTrainedModel", model),
+            self.feature_extractor,
+            self.vocabulary,
+            lambda at: clips.load(mine[at]),
+            [clips.seconds[index] for index in mine],
+            dtype=moment.dtype,
+        )
+        if moment.sharded:
+            return found
+        order = gather_object(list(zip(mine, found, strict=True)))
+        return [recognition for _, recognition in sorted(order, key=lambda item: item[0])]

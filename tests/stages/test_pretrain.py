@@ -1,0 +1,217 @@
+"""The whole stage on tiny models: what is in the directory afterwards, and that a run that was cut goes on exactly."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tiny import encoder_of, save_tiny, tiny_model, tiny_rows
+from transformers import AutoFeatureExtractor, AutoModel
+
+from hf_speech_tl.errors import RunError, SettingsError
+from hf_speech_tl.models import Teacher, load_checkpoint, read_config
+from hf_speech_tl.settings import FinetuneSettings, PretrainSettings
+from hf_speech_tl.stages import pretrain
+from hf_speech_tl.stages.finetune import run as finetune
+from hf_speech_tl.stages.pretrain import run
+from hf_speech_tl.training import SpeechTrainer, made, probe
+
+_TIMED = ("seconds", "train_runtime", "train_samples_per_second", "train_steps_per_second", "train_loss")
+_TEXTS = ("ab", "abc d", "d", "a bad cab dab", "bb", "cab", "dad cab", "ada")
+
+
+@pytest.fixture(scope="session")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As `corpus`, but without transcripts."""
+    folder = tmp_path_factory.mktemp("recordings")
+    for seed, split in enumerate(("train", "validation", "test")):
+        lengths = tuple(0.6 + 0.2 * ((at + seed) % 5) for at in range(len(_TEXTS)))
+        rows = tiny_rows(lengths, _TEXTS, seed).remove_columns(["transcript", "source", "lang", "text"])
+        rows = rows.map(lambda row, split=split: {"id": f"{split}-{row['id']}"})
+        rows.to_parquet(str(folder / f"{split}.parquet"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny(tmp_path_factory.mktemp("teacher"), "hubert", hidden_size=24)
+
+
+@pytest.fixture
+def settings(
+    recordings: Path, teacher: Path, tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., PretrainSettings]:
+    """Settings of a short quiet run; what differs is given by name."""
+    monkeypatch.setattr(probe, "_STEPS", 5)
+    monkeypatch.setattr(pretrain, "_LEAST_PROBED", 4)
+
+    def make(**changes: object) -> PretrainSettings:
+        plain: dict[str, object] = dict(
+            data=(str(recordings),),
+            config=str(tiny_checkpoint / "config.json"),
+            objective="distil",
+            teacher=str(teacher),
+            max_steps=4,
+            batch_seconds=3.0,
+            precision="float32",
+            output=tmp_path / "run",
+            cache=tmp_path / "cache",
+            quiet=True,
+        )
+        return PretrainSettings(**(plain | changes))
+
+    return make
+
+
+def _weights(directory: Path) -> dict[str, torch.Tensor]:
+    return load_file(directory / "model.safetensors")
+
+
+def _log(directory: Path) -> list[dict[str, float]]:
+    lines = [json.loads(line) for line in (directory / "log.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in line.items() if key not in (*_TIMED, "eval_probe_seconds")} for line in lines]
+
+
+def _cut_at(step: int, settings: PretrainSettings, patch: pytest.MonkeyPatch) -> None:
+    """Run until so many steps are done, then no further, without a word to anybody: as a kill does."""
+    trained = SpeechTrainer.training_step
+
+    def train(self: SpeechTrainer, *arguments: object) -> object:
+        if self.state.global_step == step:
+            raise KeyboardInterrupt
+        return trained(self, *arguments)
+
+    with patch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(SpeechTrainer, "training_step", train)
+        run(settings)
+
+
+def test_recordings_alone_give_an_encoder_that_others_load(settings, corpus, tmp_path) -> None:
+    results = run(settings())
+    directory = tmp_path / "run"
+    names = {"model.safetensors", "config.json", "preprocessor_config.json", "README.md", "results.json", "run.yaml"}
+    assert {path.name for path in directory.iterdir()} == names | {"skipped.csv", "log.jsonl", "training.svg"}
+    assert json.loads((directory / "results.json").read_text()) == {k: v for k, v in results.items() if k != "output"}
+    assert results["training"]["decided_by"] == "loss" and results["data"]["rows"] == {"train": 8, "validation": 8}
+    model, report = AutoModel.from_pretrained(directory, output_loading_info=True)
+    assert not report["missing_keys"] and not report["unexpected_keys"]
+    assert AutoFeatureExtractor.from_pretrained(directory).sampling_rate == 16_000
+    assert type(model) is type(encoder_of(tiny_model()))
+    ours = load_checkpoint(str(directory), read_config(str(directory)))
+    assert ours.vocabulary is None and not ours.fresh
+    for key, value in _weights(directory).items():
+        assert torch.equal(encoder_of(ours.model).state_dict().get(key, value), value), key
+    card = (directory / "README.md").read_text()
+    assert "automatic-speech-recognition" not in card and str(tmp_path) not in card and "DistilHuBERT" in card
+    tuned = finetune(
+        FinetuneSettings(
+            lang="it", data=(str(corpus),), model=str(directory), max_steps=1, output=tmp_path / "tuned", quiet=True
+        )
+    )
+    assert tuned["before"] is None and not tuned["model"]["fresh"]
+
+
+def test_transcripts_serve_the_probe_which_decides(settings, corpus, tmp_path, capfd) -> None:
+    results = run(settings(data=(str(corpus),), max_steps=32, quiet=False))
+    assert results["training"]["decided_by"] == "probe_cer"
+    log = _log(tmp_path / "run")
+    probed = [entry["step"] for entry in log if "eval_probe_cer" in entry]
+    assert len(probed) == 4 and probed[-1] == 32 and len([entry for entry in log if "eval_loss" in entry]) == 16
+    assert results["training"]["best"] == min(entry["eval_probe_cer"] for entry in log if "eval_probe_cer" in entry)
+    assert "teacher" in (said := capfd.readouterr().err) and "layers 1 and 2" in said and "letter error" in said
+
+
+def test_a_run_that_was_cut_and_went_on_is_the_run_that_was_not(settings, corpus, tmp_path, monkeypatch) -> None:
+    changes = dict(data=(str(corpus),), max_steps=12, augment=("gain",), learning_rate=1e-2)
+    run(settings(output=tmp_path / "whole", **changes))
+    cut = settings(output=tmp_path / "cut", **changes)
+    _cut_at(7, cut, monkeypatch)
+    results = run(dataclasses.replace(cut, output=None, resume=str(cut.output)))
+    assert results["training"]["resumed_at_step"] == 7
+    whole, went_on = _weights(tmp_path / "whole"), _weights(tmp_path / "cut")
+    assert whole.keys() == went_on.keys() and all(torch.equal(went_on[key], value) for key, value in whole.items())
+    assert _log(tmp_path / "cut") == _log(tmp_path / "whole")
+    with pytest.raises(SettingsError, match="that run is complete"):
+        run(dataclasses.replace(cut, output=None, resume=str(cut.output)))
+
+
+def test_what_the_teacher_made_before_a_kill_is_not_made_again(settings, tmp_path, monkeypatch) -> None:
+    heard: list[int] = []
+    ask = Teacher.__call__
+
+    def count(self, clips):
+        if len(heard) == 2:
+            raise KeyboardInterrupt
+        heard.append(len(clips))
+        return ask(self, clips)
+
+    monkeypatch.setattr(made, "_TOGETHER", 3.0)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Teacher, "__call__", count)
+        run(settings())
+    assert sum(heard) > 0 and not (tmp_path / "run").exists()
+    before = len(list((tmp_path / "cache").rglob("*.npy")))
+    assert before == sum(heard) < 16
+    asked: list[int] = []
+    monkeypatch.setattr(Teacher, "__call__", lambda self, clips: asked.append(len(clips)) or ask(self, clips))
+    run(settings())
+    assert sum(asked) == 16 - before
+    run(settings(output=tmp_path / "again"))
+    assert sum(asked) == 16 - before
+
+
+def test_only_so_many_hours_are_asked_for_as_there_is_room(settings, tmp_path, capfd) -> None:
+    results = run(settings(cache_gb=6.5e-5, quiet=False))
+    rows = results["data"]["rows"]
+    assert 0 < rows["train"] < 8 and rows["validation"] == 8
+    assert "have no room (--cache-gb 6.5e-05)" in " ".join(capfd.readouterr().err.split())
+    kept = sum(path.stat().st_size for path in (tmp_path / "cache").rglob("*.npy"))
+    assert kept < 6.5e4 + 16 * 200
+    with pytest.raises(SettingsError, match=r"--cache-gb 1e-06: has no room"):
+        run(settings(cache_gb=1e-6, output=tmp_path / "other"))
+
+
+def test_states_that_are_gone_are_told_and_made_anew(settings, tmp_path) -> None:
+    run(settings())
+    for path in (tmp_path / "cache").rglob("*.npy"):
+        path.unlink()
+    with pytest.raises(RunError, match="not there any more"):
+        run(settings(output=tmp_path / "again"))
+    run(settings(output=tmp_path / "third"))
+
+
+def test_weights_go_on_from_a_model_and_a_teacher_is_not_touched(settings, tiny_checkpoint, tmp_path) -> None:
+    results = run(settings(config=None, model=str(tiny_checkpoint), max_steps=1, learning_rate=1e-4))
+    assert not results["model"]["fresh"]
+    old = _weights(tiny_checkpoint)
+    new = {key: value for key, value in _weights(tmp_path / "run").items() if f"wav2vec2.{key}" in old}
+    moved = [(value - old[f"wav2vec2.{key}"]).abs().max().item() for key, value in new.items()]
+    assert len(new) > 20 and 0 < max(moved) < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (dict(student_layer=3), r"--student-layer 3: .*has 2 layers"),
+        (dict(teacher_layers="1,9"), r"--teacher-layers 1,9: .* no layer 9"),
+        (dict(teacher="/nowhere"), r"--teacher /nowhere: there is no such directory"),
+        (dict(config="/nowhere"), r"--config /nowhere: there is no such directory"),
+    ],
+)
+def test_what_cannot_be_is_said_in_a_line_and_nothing_is_written(settings, tmp_path, changes, said) -> None:
+    with pytest.raises(SettingsError, match=said):
+        run(settings(**changes))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_of_another_command_is_not_gone_on_with(settings, corpus, tiny_checkpoint, tmp_path, monkeypatch) -> None:
+    cut = settings()
+    _cut_at(2, cut, monkeypatch)
+    begun = FinetuneSettings(lang="it", data=(str(corpus),), model=str(tiny_checkpoint), resume=str(cut.output))
+    with pytest.raises(SettingsError, match=r"is one of pretrain, not of finetune; go on with it: pretrain"):
+        finetune(begun)
