@@ -25,6 +25,7 @@ __all__ = [
     "leave_out",
     "load_corpus",
     "refuse_for_languages",
+    "refuse_temperature",
     "samples",
     "screen",
     "write_skipped",

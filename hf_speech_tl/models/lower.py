@@ -62,12 +62,12 @@ def lower_layers(model: PreTrainedModel, base: nn.Module) -> LowerLayers | None:
     if isinstance(encoder := before.get("feature_extractor"), PassingEncoder):
         encoder.marked = True
     if (projection := before.get("feature_projection")) is not None:
-        projection.alone = model.config.model_type == "hubert"  # type: ignore[assignment]
+        projection.alone = model.config.model_type == "hubert"
     if (subsampling := before.get("subsampling")) is not None:
         subsampling.scale = base.input_scale
     for layer in layers:
         passing(layer, _BiasedLayer if hasattr(getattr(layer, "attention", None), "gru_rel_pos_linear") else _Layer)
-        layer.highest = layer is layers[-1]
+        layer.highest = layer is layers[-1]  # type: ignore[assignment]
     # A norm before the layers of some families is behind those of others, and then it may learn.
     front = [module for module in before.values() if not any(weight.requires_grad for weight in module.parameters())]
     return LowerLayers(base, front, layers)

@@ -84,7 +84,14 @@ def get_ready(settings: PretrainSettings, processes: PartialState) -> Ready:
         multiply_convolutions(encoder)
     recipe = choose_pretraining(settings, parameters=encoder.num_parameters(), processes=processes.num_processes)
     seconds = np.asarray(corpus.train["seconds"][:], np.float32)
-    fit = fit_memory(encoder, recipe, seconds, processes, checkpointing=settings.gradient_checkpointing)
+    fit = fit_memory(
+        encoder,
+        recipe,
+        seconds,
+        processes,
+        recognised=max(corpus.validation["seconds"][:]),
+        checkpointing=settings.gradient_checkpointing,
+    )
     fit = broadcast_object_list([fit])[0]  # processes have different room; all must cut alike
     return Ready(language, corpus, checkpoint, encoder, fit)
 

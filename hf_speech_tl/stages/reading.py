@@ -40,8 +40,8 @@ def read_corpus(
     """The rows of `sources` that a model of this configuration can be trained on or judged by.
 
     language: that of sources without one of their own. only: the split that is wanted; the others are left empty.
-    Unless `labelled`, rows without a transcript that can be used stay. Raises SettingsError and DataError as load_corpus
-    and screen do.
+    Unless `labelled`, rows without a transcript that can be used stay. Raises SettingsError and DataError as
+    load_corpus and screen do.
     """
     # No seed here: with another one, a model would be judged by rows that an earlier one has learnt.
     with progress_of("looking at every recording", quiet=quiet) as progress:

@@ -48,8 +48,8 @@ _VALIDATED = 200  # utterances: enough to choose a checkpoint by, few enough not
 class Taught:
     """What it took. seconds: wall time of training and validation, audio_seconds: what was trained on, both without
     what a stopped run lost. steps_skipped: those whose gradient was not finite. best: the lowest value of the task's
-    metric. resumed_at: the step of a resumed run's last checkpoint. weights: those that gave it, of what is trained; under
-    FSDP all, and on the first process alone; None where nothing was judged.
+    metric. resumed_at: the step of a resumed run's last checkpoint. weights: those that gave it, of what is trained;
+    under FSDP all, and on the first process alone; None where nothing was judged.
     """
 
     seconds: float
