@@ -26,6 +26,10 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     close_session()
     with serve({"ana-writes": User("ana"), "ana-reads": User("ana", "read"), "bo-writes": User("bo")}) as running:
+        # Whatever endpoint it is given, the client asks once which agents there are, and would ask the Hub itself.
+        address = running.url + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", running.url)
+        monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", address)
         yield running
     close_session()
 

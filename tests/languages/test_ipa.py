@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.resources
 import importlib.util
 import random
 import unicodedata
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -24,9 +27,13 @@ def espeak() -> None:
     pytest.importorskip("espeakng_loader", reason="needs espeakng-loader of the extra espeak")
 
 
-@pytest.fixture
-def epitran() -> None:
+@pytest.fixture(scope="session")
+def epitran() -> Iterator[None]:
+    """Epitran, for which panphon reads its table of features but once: it takes seconds, each language a table."""
     pytest.importorskip("epitran", reason="needs epitran of the extra ipa")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("panphon.FeatureTable", cache(importlib.import_module("panphon").FeatureTable))
+        yield
 
 
 # Compared with Wiktionary's appendices and Wikipedia's keys of pronunciation, broadly, without stress and ties; where
@@ -59,7 +66,6 @@ def test_what_espeak_reads(tag: str, spelling: str, symbols: str) -> None:
     assert transcript(spelling, find_language(tag), "ipa") == symbols
 
 
-@pytest.mark.slow  # three seconds a language, for panphon's table of features
 @pytest.mark.usefixtures("epitran")
 @pytest.mark.parametrize(
     ("tag", "spelling", "symbols"),

@@ -11,8 +11,11 @@ from pathlib import Path
 
 import pytest
 from hub.server import Hub, User, serve
+from huggingface_hub.utils import close_session
 
 import hf_speech_tl
+from hf_speech_tl.errors import SpeechError
+from hf_speech_tl.publishing import push as push_here
 from hf_speech_tl.publishing.card import card
 
 _PUSH = """
@@ -27,6 +30,8 @@ except SpeechError as error:
     print(f"{type(error).__name__}: {error}")
     sys.exit(error.exit_code)
 """
+
+_OF_THE_HUB = ("HF_", "HUGGING", "TRANSFORMERS_")
 
 Push = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -88,9 +93,7 @@ def saved(tmp_path: Path, results: dict) -> Path:
 @pytest.fixture
 def away(hub: Hub, tmp_path: Path) -> dict[str, str]:
     """The environment of a process whose Hub is the stand-in; huggingface_hub reads it when it is imported."""
-    kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGING", "TRANSFORMERS_"))
-    }
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_OF_THE_HUB)}
     return kept | {
         "HF_ENDPOINT": hub.url,
         "HF_HUB_DISABLE_XET": "1",
@@ -103,18 +106,50 @@ def away(hub: Hub, tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def push(away: dict[str, str]) -> Push:
-    """`push` of hf_speech_tl in a process of its own: stdout is the URL, or the error's name and line."""
+def here(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This process's Hub is the stand-in, as though huggingface_hub had been imported in the environment of `away`."""
+    for name in [name for name in os.environ if name.startswith(_OF_THE_HUB)]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    read = {"ENDPOINT": hub.url, "HF_HUB_OFFLINE": False, "HF_HUB_DISABLE_XET": True}
+    for name, value in (read | {"HF_TOKEN_PATH": str(tmp_path / "cache" / "token")}).items():
+        monkeypatch.setattr(f"huggingface_hub.constants.{name}", value)
+    close_session()
+    yield
+    close_session()
+
+
+@pytest.fixture
+def push(away: dict[str, str], here: None, monkeypatch: pytest.MonkeyPatch) -> Push:
+    """`push` of hf_speech_tl: stdout is the URL, or the error's name and line.
+
+    With `alone`, or variables of the environment, in a process of its own, which takes a second: elsewhere here.
+    """
 
     def run(
-        directory: Path, repo_id: str = "", *, token: str = "ana-writes", private: bool = False, **environment: str
+        directory: Path,
+        repo_id: str = "",
+        *,
+        token: str = "ana-writes",
+        private: bool = False,
+        alone: bool = False,
+        **environment: str,
     ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-c", _PUSH, str(directory), repo_id, "private" if private else "public"],
-            env=away | ({"HF_TOKEN": token} if token else {}) | environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        if alone or environment:
+            return subprocess.run(
+                [sys.executable, "-c", _PUSH, str(directory), repo_id, "private" if private else "public"],
+                env=away | ({"HF_TOKEN": token} if token else {}) | environment,
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+        with monkeypatch.context() as patch:
+            if token:
+                patch.setenv("HF_TOKEN", token)
+            try:
+                code, said = 0, push_here(directory, repo_id or None, private=private)
+            except SpeechError as error:
+                code, said = error.exit_code, f"{type(error).__name__}: {error}"
+        return subprocess.CompletedProcess([], code, f"{said}\n", "")
 
     return run

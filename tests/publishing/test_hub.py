@@ -30,7 +30,7 @@ _PUBLIC = {
 
 def test_a_push_is_one_commit_of_what_others_need(hub: Hub, saved: Path, push: Push) -> None:
     before = {path: path.read_bytes() for path in saved.rglob("*") if path.is_file()}
-    done = push(saved, "ana/romanian")
+    done = push(saved, "ana/romanian", alone=True)
     assert (done.returncode, done.stdout) == (0, f"{hub.url}/ana/romanian\n"), done.stderr
     repository = hub.repositories["ana/romanian"]
     assert set(repository.files) == _PUBLIC
@@ -174,7 +174,7 @@ def test_others_load_what_was_pushed_as_its_card_says(
     for path in ("config.json", "model.safetensors", "vocab.json", "processor_config.json", "tokenizer_config.json"):
         (saved / path).unlink()
     save_tiny(saved)
-    assert push(saved, "ana/romanian").returncode == 0
+    assert push(saved, "ana/romanian", alone=True).returncode == 0
     card = hub.repositories["ana/romanian"].files["README.md"].decode()
     with_ffmpeg, without_ffmpeg = (part.partition("```")[0] for part in card.split("```python\n")[1:])
 

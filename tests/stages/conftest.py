@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from tiny import save_tiny, tiny_rows
 
 from hf_speech_tl.settings import FinetuneSettings
+from hf_speech_tl.stages.finetune import run
 
 _TEXTS = ("ab", "abc d", "d", "a bad cab dab", "bb", "cab", "dad cab", "ada")
 
@@ -38,21 +40,42 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny(tmp_path_factory.mktemp("tiny"))
 
 
-@pytest.fixture
-def settings(corpus: Path, tiny_checkpoint: Path, tmp_path: Path) -> Callable[..., FinetuneSettings]:
-    """Settings of a short quiet run; what differs is given by name."""
+Settings = Callable[..., FinetuneSettings]
 
+
+def _settings(corpus: Path, model: Path, output: Path) -> Settings:
     def make(**changes: object) -> FinetuneSettings:
         plain: dict[str, object] = dict(
             lang="it",
             data=(str(corpus),),
-            model=str(tiny_checkpoint),
+            model=str(model),
             max_steps=4,
             batch_seconds=3.0,
             precision="float32",
-            output=tmp_path / "run",
+            output=output,
             quiet=True,
         )
         return FinetuneSettings(**(plain | changes))
 
     return make
+
+
+@pytest.fixture
+def settings(corpus: Path, tiny_checkpoint: Path, tmp_path: Path) -> Settings:
+    """Settings of a short quiet run; what differs is given by name."""
+    return _settings(corpus, tiny_checkpoint, tmp_path / "run")
+
+
+@pytest.fixture(scope="session")
+def complete(
+    corpus: Path, tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[dict[str, object], Path]:
+    """Results and directory of a run with these settings, to be looked at only."""
+    directory = tmp_path_factory.mktemp("complete") / "run"
+    return run(_settings(corpus, tiny_checkpoint, directory)()), directory
+
+
+@pytest.fixture
+def earlier(complete: tuple[dict[str, object], Path], tmp_path: Path) -> Path:
+    """A copy of that run in the place of `settings`, for what comes after a run."""
+    return Path(shutil.copytree(complete[1], tmp_path / "run"))

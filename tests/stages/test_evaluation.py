@@ -4,12 +4,11 @@ from tiny import save_tiny
 from hf_speech_tl.errors import DataError, SettingsError
 from hf_speech_tl.settings import EvaluateSettings, TranscribeSettings
 from hf_speech_tl.stages import evaluation, transcription
-from hf_speech_tl.stages.finetune import run as finetune
 
 
-def test_evaluating_a_run_repeats_its_scores(settings, corpus, tmp_path) -> None:
-    results = finetune(settings())
-    again = evaluation.run(EvaluateSettings(model=str(tmp_path / "run"), data=(str(corpus),)))
+def test_evaluating_a_run_repeats_its_scores(complete, corpus) -> None:
+    results, directory = complete
+    again = evaluation.run(EvaluateSettings(model=str(directory), data=(str(corpus),)))
     assert again["after"] == results["after"]
 
 

@@ -46,31 +46,31 @@ def _weights(directory) -> dict[str, torch.Tensor]:
     return load_file(directory / "model.safetensors")
 
 
-def test_a_directory_that_stands_alone(settings, tmp_path) -> None:
-    results = run(settings())
-    directory = tmp_path / "run"
+def test_a_directory_that_stands_alone(complete) -> None:
+    results, directory = complete
     assert {path.name for path in directory.iterdir()} == _FILES
     stored = json.loads((directory / "results.json").read_text())
     assert stored == {key: value for key, value in results.items() if key != "output"}
     assert "](training.svg)" in (directory / "README.md").read_text()
     assert stored["before"]["utterances"] == stored["after"]["utterances"] == 8
-    assert str(tmp_path) not in (directory / "README.md").read_text() + (directory / "config.json").read_text()
+    assert str(directory.parent) not in (directory / "README.md").read_text() + (directory / "config.json").read_text()
     processor = AutoProcessor.from_pretrained(directory)
     assert len(processor.tokenizer) == AutoModelForCTC.from_pretrained(directory).config.vocab_size == 6
     text = pipeline("automatic-speech-recognition", model=str(directory))
     assert "text" in text({"raw": torch.randn(RATE).numpy(), "sampling_rate": RATE})
 
 
-def test_the_same_settings_give_the_same_weights_and_scores(settings, tmp_path) -> None:
-    first = run(settings(output=tmp_path / "one", augment=("mask",)))
-    values = read_values(FinetuneSettings, tmp_path / "one" / "run.yaml")
+def test_the_same_settings_give_the_same_weights_and_scores(settings, complete, tmp_path) -> None:
+    first, directory = complete
+    assert first["training"]["augment"] == ["mask"]  # chance has a part in every step
+    values = read_values(FinetuneSettings, directory / "run.yaml")
     second = run(FinetuneSettings(**values, output=tmp_path / "two", quiet=True))
     assert first["after"] == second["after"]
-    for key, value in _weights(tmp_path / "one").items():
+    for key, value in _weights(directory).items():
         assert torch.equal(value, _weights(tmp_path / "two")[key])
-    other = run(settings(output=tmp_path / "three", augment=("mask",), seed=1))
+    other = run(settings(output=tmp_path / "three", seed=1))
     assert other["training"]["seed"] == 1
-    assert any(not torch.equal(v, _weights(tmp_path / "three")[k]) for k, v in _weights(tmp_path / "one").items())
+    assert any(not torch.equal(v, _weights(tmp_path / "three")[k]) for k, v in _weights(directory).items())
 
 
 @pytest.mark.parametrize("family", _FAMILIES)
@@ -88,6 +88,7 @@ def test_lora_is_merged_and_its_adapter_loads_on_the_untouched_base(family: str,
     torch.testing.assert_close(adapted(**inputs).logits, merged(**inputs).logits, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.usefixtures("two_threads")  # between which a batch is shared out where nothing is random
 @pytest.mark.parametrize("family", _FAMILIES)
 def test_every_family_is_trained_whole_and_read_alike_by_the_pipeline(family: str, settings, tmp_path) -> None:
     base = save_tiny(tmp_path / "base", family)
@@ -116,7 +117,7 @@ def test_units_and_unseen_symbols_are_told(settings, capfd) -> None:
 
 def test_ipa_is_counted_by_symbols_and_names_its_reader(settings, corpus, tmp_path) -> None:
     pytest.importorskip("espeakng_loader", reason="needs espeakng-loader of the extra espeak")
-    results = run(settings(model="starter", max_steps=1, units="ipa", tuning="full"))
+    results = run(settings(max_steps=1, units="ipa"))
     assert results["language"]["reader"].startswith("espeak-ng ") and results["language"]["metric"] == "cer"
     assert "read from spelling by espeak-ng" in (tmp_path / "run" / "README.md").read_text("utf-8")
     symbols = json.loads((tmp_path / "run" / "vocab.json").read_text("utf-8"))
@@ -133,13 +134,20 @@ def test_what_is_in_the_way_is_left_alone(settings, tmp_path) -> None:
     assert (tmp_path / "run" / "thesis.txt").read_text() == "mine"
 
 
-def test_an_earlier_run_is_replaced_only_when_asked(settings, tmp_path) -> None:
-    run(settings(max_steps=1))
-    (tmp_path / "run" / "notes.txt").write_text("mine")
+def test_an_earlier_run_is_replaced_only_when_asked_and_a_link_not_what_it_leads_to(
+    settings, earlier, tmp_path
+) -> None:
+    before = _weights(earlier)
+    (earlier / "notes.txt").write_text("mine")
+    (tmp_path / "big").mkdir()
+    (tmp_path / "big" / "kept").write_text("mine")
+    (earlier / "checkpoints").symlink_to(tmp_path / "big")
     with pytest.raises(SettingsError, match="--overwrite"):
         run(settings(max_steps=1))
     run(settings(max_steps=1, overwrite=True))
-    assert (tmp_path / "run" / "notes.txt").read_text() == "mine"
+    assert (earlier / "notes.txt").read_text() == (tmp_path / "big" / "kept").read_text() == "mine"
+    assert not (earlier / "checkpoints").is_symlink()
+    assert any(not torch.equal(value, before[key]) for key, value in _weights(earlier).items())
 
 
 @pytest.mark.slow
@@ -161,13 +169,14 @@ def test_ctrl_c_leaves_a_checkpoint_and_the_resumed_run_ends_alike(settings, tmp
         assert torch.equal(value, _weights(cut)[key])
 
 
-def test_what_tensorboard_reads_stays_when_the_checkpoints_go_and_goes_with_the_run(settings, tmp_path) -> None:
-    run(settings(max_steps=1, report_to=("tensorboard",)))
-    (events,) = (tmp_path / "run" / "tensorboard").iterdir()
-    assert events.stat().st_size and not (tmp_path / "run" / "checkpoints").exists()
-    assert "report" not in (tmp_path / "run" / "README.md").read_text()
-    run(settings(max_steps=1, overwrite=True))
-    assert {path.name for path in (tmp_path / "run").iterdir()} == _FILES
+def test_what_tensorboard_reads_stays_when_the_checkpoints_go_and_goes_with_the_run(settings, earlier) -> None:
+    (earlier / "tensorboard").mkdir()
+    (earlier / "tensorboard" / "events of the earlier run").write_text("old")
+    run(settings(max_steps=1, overwrite=True, report_to=("tensorboard",)))
+    (events,) = (earlier / "tensorboard").iterdir()
+    assert events.read_bytes() not in (b"", b"old") and not (earlier / "checkpoints").exists()
+    assert "report" not in (earlier / "README.md").read_text()
+    assert {path.name for path in earlier.iterdir()} == {*_FILES, "tensorboard"}
 
 
 def test_a_log_that_was_taken_away_costs_the_picture_and_not_the_run(settings, tmp_path, monkeypatch) -> None:
@@ -204,34 +213,23 @@ def test_nothing_to_resume_is_said(settings, tmp_path) -> None:
         run(settings(output=None, resume=str(tmp_path / "run")))
 
 
-def test_what_fails_later_has_removed_nothing(settings, tmp_path) -> None:
-    run(settings(max_steps=1))
-    before = _weights(tmp_path / "run")
+def test_what_fails_later_has_removed_nothing(settings, earlier, tmp_path) -> None:
+    before = _weights(earlier)
     for changes in ({"data": (str(tmp_path / "none"),)}, {"epochs": 1, "max_steps": None, "head_steps": 1000}):
         with pytest.raises(SettingsError):
             run(settings(overwrite=True, **changes))
-    assert _weights(tmp_path / "run").keys() == before.keys()
+    after = _weights(earlier)
+    assert after.keys() == before.keys() and all(torch.equal(value, before[key]) for key, value in after.items())
 
 
-def test_the_output_may_not_hold_what_the_run_needs(settings, tmp_path) -> None:
-    run(settings(max_steps=1))
+def test_the_output_may_not_hold_what_the_run_needs(settings, earlier) -> None:
     with pytest.raises(SettingsError, match="would be lost"):
-        run(settings(model=str(tmp_path / "run"), overwrite=True))
+        run(settings(model=str(earlier), overwrite=True))
 
 
-def test_a_link_is_removed_and_not_what_it_leads_to(settings, tmp_path) -> None:
-    run(settings(max_steps=1))
-    (tmp_path / "big").mkdir()
-    (tmp_path / "big" / "kept").write_text("mine")
-    (tmp_path / "run" / "checkpoints").symlink_to(tmp_path / "big")
-    run(settings(max_steps=1, overwrite=True))
-    assert (tmp_path / "big" / "kept").read_text() == "mine"
-
-
-def test_other_accounts_may_read_the_weights(settings, tmp_path) -> None:
-    run(settings(max_steps=1))
-    mode = (tmp_path / "run" / "config.json").stat().st_mode
-    assert (tmp_path / "run" / "model.safetensors").stat().st_mode == mode
+def test_other_accounts_may_read_the_weights(complete) -> None:
+    _, directory = complete
+    assert (directory / "model.safetensors").stat().st_mode == (directory / "config.json").stat().st_mode
 
 
 @pytest.mark.slow

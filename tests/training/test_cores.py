@@ -7,14 +7,6 @@ from hf_speech_tl.training import Batch, Clips, Cores, collator, utterance_losse
 _LENGTHS, _TEXTS = (0.6, 0.9, 0.75, 0.5, 0.55), ("ab", "d", "a", "b", "c")
 
 
-@pytest.fixture
-def two_threads():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(threads)
-
-
 def _batch() -> Batch:
     clips = Clips(tiny_rows(_LENGTHS, _TEXTS), [VOCABULARY.encode(text) for text in _TEXTS])
     return collator(EXTRACTOR)([clips[at] for at in range(len(_TEXTS))])
