@@ -5,11 +5,21 @@ from hf_speech_tl.models.checkpoint import Checkpoint, Masking, can_mask, load_c
 from hf_speech_tl.models.convolutions import multiply_convolutions
 from hf_speech_tl.models.cost import Cost, cost_of
 from hf_speech_tl.models.depth import check_depth, keep_lowest
-from hf_speech_tl.models.frames import frame_count, hears_padding, input_name, logits_of
+from hf_speech_tl.models.frames import (
+    frame_count,
+    frame_middles,
+    frame_rate,
+    frames_of,
+    hears_padding,
+    input_name,
+    logits_of,
+)
 from hf_speech_tl.models.frontends import FeatureExtractor
 from hf_speech_tl.models.frozen import Frozen, frozen_part, is_random
 from hf_speech_tl.models.head import head_of, is_of_head, replace_head
 from hf_speech_tl.models.inference import for_inference
+from hf_speech_tl.models.layer_states import LayerStates, choose_layer, load_layer
+from hf_speech_tl.models.masking import check_maskable, take_masks
 from hf_speech_tl.models.padding import pad
 from hf_speech_tl.models.tuning import merge, prepare_tuning
 from hf_speech_tl.models.vocabulary import Vocabulary
@@ -19,14 +29,20 @@ __all__ = [
     "Cost",
     "FeatureExtractor",
     "Frozen",
+    "LayerStates",
     "Masking",
     "Vocabulary",
     "can_mask",
     "check_adapter",
     "check_depth",
+    "check_maskable",
+    "choose_layer",
     "cost_of",
     "for_inference",
     "frame_count",
+    "frame_middles",
+    "frame_rate",
+    "frames_of",
     "frozen_part",
     "head_of",
     "hears_padding",
@@ -35,6 +51,7 @@ __all__ = [
     "is_random",
     "keep_lowest",
     "load_checkpoint",
+    "load_layer",
     "logits_of",
     "merge",
     "multiply_convolutions",
@@ -42,4 +59,5 @@ __all__ = [
     "prepare_tuning",
     "read_config",
     "replace_head",
+    "take_masks",
 ]

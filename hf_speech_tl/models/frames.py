@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+
+import numpy as np
 from torch import Tensor, nn
 from transformers import PreTrainedConfig
 
+from hf_speech_tl.audio import RATE
 from hf_speech_tl.models.families import FAMILIES
 from hf_speech_tl.models.frontends import FeatureExtractor
 
@@ -13,6 +17,25 @@ def frame_count(config: PreTrainedConfig, samples: int) -> int:
     """Output frames for a number of samples; below 1 for less than the receptive field."""
     frontend = FAMILIES[config.model_type].frontend
     return frontend.frames(config, frontend.inputs(samples))
+
+
+def frames_of(config: PreTrainedConfig, inputs: int) -> int:
+    """Output frames for a number of what the model is fed: samples, or log-mel frames, padding among them."""
+    return FAMILIES[config.model_type].frontend.frames(config, inputs)
+
+
+def frame_rate(config: PreTrainedConfig) -> float:
+    """Output frames a second, of a recording so long that its ends do not matter."""
+    return (frame_count(config, 200 * RATE) - frame_count(config, 100 * RATE)) / 100
+
+
+def frame_middles(config: PreTrainedConfig, samples: int) -> np.ndarray:
+    """Where the middle of what each output frame hears of a clip lies, in samples: `(frames,)`.
+
+    What only the transformer lets a frame hear does not count; convolutions that pad their input are centred.
+    """
+    field = 1 + bisect_left(range(1, RATE), 1, key=lambda count: frame_count(config, count))
+    return field / 2 + np.arange(frame_count(config, samples)) * RATE / frame_rate(config)
 
 
 def mask_length(config: PreTrainedConfig, samples: int) -> int:
