@@ -2,5 +2,6 @@
 
 from hf_speech_tl.objectives.consistency import consistent_losses
 from hf_speech_tl.objectives.ctc import ctc_losses
+from hf_speech_tl.objectives.masked import MaskedPrediction
 
-__all__ = ["consistent_losses", "ctc_losses"]
+__all__ = ["MaskedPrediction", "consistent_losses", "ctc_losses"]
