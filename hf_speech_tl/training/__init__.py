@@ -5,21 +5,39 @@ from hf_speech_tl.training.augmented import Augmenter, Passes, longest_seconds, 
 from hf_speech_tl.training.batches import Batches
 from hf_speech_tl.training.checkpoints import how_launched, latest, steps_done
 from hf_speech_tl.training.clips import Batch, Clips, Labels, collator
+from hf_speech_tl.training.clusters import (
+    CEPSTRA_CLUSTERS,
+    LAYER_CLUSTERS,
+    Clusters,
+    ClusterUse,
+    cluster_count,
+    cluster_use,
+    find_clusters,
+    sample_frames,
+)
 from hf_speech_tl.training.cores import Cores
 from hf_speech_tl.training.features import Features
 from hf_speech_tl.training.loader import Loader
 from hf_speech_tl.training.loss import utterance_losses
+from hf_speech_tl.training.masks import CONTRASTIVE_SHARE, PREDICTION_SHARE, Spans
 from hf_speech_tl.training.optimiser import Rates, build_optimiser, build_schedule, state_bytes
 from hf_speech_tl.training.pace import Pace, choose_precision, first_batches, measure_steps
 from hf_speech_tl.training.progress import Report
 from hf_speech_tl.training.reporters import reporting
+from hf_speech_tl.training.targets import TargetStates
 from hf_speech_tl.training.trainer import SpeechTrainer
 
 __all__ = [
+    "CEPSTRA_CLUSTERS",
+    "CONTRASTIVE_SHARE",
+    "LAYER_CLUSTERS",
+    "PREDICTION_SHARE",
     "Augmenter",
     "Batch",
     "Batches",
     "Clips",
+    "ClusterUse",
+    "Clusters",
     "Cores",
     "Features",
     "Labels",
@@ -28,17 +46,23 @@ __all__ = [
     "Passes",
     "Rates",
     "Report",
+    "Spans",
     "SpeechTrainer",
+    "TargetStates",
     "build_optimiser",
     "build_schedule",
     "choose_precision",
+    "cluster_count",
+    "cluster_use",
     "collator",
+    "find_clusters",
     "first_batches",
     "how_launched",
     "latest",
     "longest_seconds",
     "measure_steps",
     "reporting",
+    "sample_frames",
     "shortest_seconds",
     "state_bytes",
     "steps_done",
