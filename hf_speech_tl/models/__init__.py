@@ -21,6 +21,7 @@ from hf_speech_tl.models.inference import for_inference
 from hf_speech_tl.models.layer_states import LayerStates, choose_layer, load_layer
 from hf_speech_tl.models.masking import check_maskable, take_masks
 from hf_speech_tl.models.padding import pad
+from hf_speech_tl.models.quantiser import add_quantiser, check_quantisable
 from hf_speech_tl.models.tuning import merge, prepare_tuning
 from hf_speech_tl.models.vocabulary import Vocabulary
 
@@ -32,10 +33,12 @@ __all__ = [
     "LayerStates",
     "Masking",
     "Vocabulary",
+    "add_quantiser",
     "can_mask",
     "check_adapter",
     "check_depth",
     "check_maskable",
+    "check_quantisable",
     "choose_layer",
     "cost_of",
     "for_inference",
