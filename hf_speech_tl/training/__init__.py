@@ -15,6 +15,7 @@ from hf_speech_tl.training.clusters import (
     find_clusters,
     sample_frames,
 )
+from hf_speech_tl.training.collapse import CollapseGuard
 from hf_speech_tl.training.cores import Cores
 from hf_speech_tl.training.features import Features
 from hf_speech_tl.training.loader import Loader
@@ -25,6 +26,7 @@ from hf_speech_tl.training.pace import Pace, choose_precision, first_batches, me
 from hf_speech_tl.training.progress import Report
 from hf_speech_tl.training.reporters import reporting
 from hf_speech_tl.training.targets import TargetStates
+from hf_speech_tl.training.temperature import GumbelTemperature
 from hf_speech_tl.training.trainer import SpeechTrainer
 
 __all__ = [
@@ -38,8 +40,10 @@ __all__ = [
     "Clips",
     "ClusterUse",
     "Clusters",
+    "CollapseGuard",
     "Cores",
     "Features",
+    "GumbelTemperature",
     "Labels",
     "Loader",
     "Pace",
