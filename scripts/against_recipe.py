@@ -8,7 +8,7 @@ RECIPE.py is the shared baseline script, tuned as its docstring asks of B: group
 many padded seconds a step as ours, and --precision bfloat16 where the CPU has instructions for it. Until the error on
 200 validation clips falls under 0.8 it is printed every 5 s of training (20 s after the first minute), by a callback
 whose own time is taken off the clock, so that the two ways off the blank plateau can be laid over each other; --stop
-ends there.
+ends there. --steps N ends a run after so many steps instead of minutes, its schedule laid out for them.
 """
 
 from __future__ import annotations
@@ -50,11 +50,13 @@ def main() -> None:
     parser.add_argument("--lr", default="1e-3")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", default="8")
+    parser.add_argument("--steps", help="instead of --minutes")
     parser.add_argument("--split", default="test")
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--stop", action="store_true")
     parser.add_argument("--output")
     asked, more = parser.parse_known_args()
+    length = ["--max-steps", asked.steps] if asked.steps else []
     language, config = find_language(asked.lang), read_config("starter")
     corpus = read_corpus(
         [asked.corpus],
@@ -74,8 +76,8 @@ def main() -> None:
         asked.stop,
     )
     if asked.recipe == "ours":
-        options = ["--lang", asked.lang, "--units", asked.units, "--data", asked.corpus, "--max-minutes", asked.minutes]
-        options += ["--preset", "starter"]
+        options = ["--lang", asked.lang, "--units", asked.units, "--data", asked.corpus, "--preset", "starter"]
+        options += length or ["--max-minutes", asked.minutes]
         sys.exit(finetune.main([*options, *more, "--seed", str(asked.seed), "--output", asked.output]))
     if more:
         parser.error(f"unknown options: {' '.join(more)}")
@@ -93,7 +95,8 @@ def main() -> None:
     sys.argv += ["--texts", str(work / "texts.json"), "--out", str(work / "out")]
     sys.argv += ["--sampling", "group_by_length", "--train-feature-encoder", "--batch-size", str(size)]
     sys.argv += ["--bf16"] if asked.precision == "bfloat16" else []
-    sys.argv += ["--lr", asked.lr, "--seed", str(asked.seed), "--minutes", asked.minutes, "--split", asked.split]
+    sys.argv += ["--lr", asked.lr, "--seed", str(asked.seed), "--split", asked.split]
+    sys.argv += length or ["--minutes", asked.minutes]
     (work / "out").mkdir()
     runpy.run_path(asked.recipe, run_name="__main__")
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Try the domain report where the answer is known: what does it name for a test split that was changed on purpose?
 
-    check_domain_report.py SPEECH NOISE RIR [--corpora de=de-kerstin ...] [--clips 100]
+    check_domain_report.py SPEECH NOISE RIR [--corpora de=de-kerstin ...] [--clips 100] [--measures]
 
 SPEECH holds a folder of each corpus. Of each, the test split is compared with the training split as it is and after a
 change, and two halves of the training split with each other. Prints a Markdown table: of how many corpora the right
-augmentation was named, and named before all others, and what else was; a
-measure in brackets is one that was pointed out with no augmentation for it.
+augmentation was named, and named before all others, and what else was; a measure in brackets is one that was pointed
+out with no augmentation for it. With --measures it prints instead what SNR and tail read for known noise and rooms.
 """
 
 from __future__ import annotations
@@ -95,8 +95,7 @@ def calibrate(folders: Mapping[Path, str], noise: Path, rir: Path, count: int) -
     clips = []
     for folder, tag in folders.items():
         rows = load_corpus([str(folder)], tag).train
-        drawn = np.random.default_rng(0).permutation(len(rows))[:count]
-        clips += [samples(audio) for audio in rows.select(np.sort(drawn))["audio"]]
+        clips += [samples(audio) for audio in rows.select(np.sort(draw(rows, count)))["audio"]]
     noises, rooms = steady_noises(noise), {path.stem: decode(path) for path in sorted(rir.glob("*.flac"))}
     random = np.random.default_rng(0)
     conditions: dict[str, Callable[[np.ndarray], np.ndarray]] = {"as they are": lambda clip: clip}
@@ -117,6 +116,11 @@ def steady_noises(folder: Path) -> list[np.ndarray]:
     return [decode(path) for path in sorted(folder.glob("*.flac")) if not path.name.startswith(_ANIMALS)]
 
 
+def draw(rows: datasets.Dataset, count: int) -> np.ndarray:
+    """The places of `count` rows by chance, the same each time."""
+    return np.random.default_rng(0).permutation(len(rows))[:count]
+
+
 def try_corpus(
     folder: Path, tag: str, tried: Mapping[str, tuple[str | None, Change]], clips: int
 ) -> dict[str, list[str]]:
@@ -125,9 +129,6 @@ def try_corpus(
 
     def hear(rows: datasets.Dataset) -> dict[str, list[float]]:
         return measure_rows(rows, str(folder), lambda text: count_letters(text, language, latin=False))
-
-    def draw(rows: datasets.Dataset, count: int) -> np.ndarray:
-        return np.random.default_rng(0).permutation(len(rows))[:count]
 
     corpus = load_corpus([str(folder)], tag)
     drawn = draw(corpus.train, 2 * clips)

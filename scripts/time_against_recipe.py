@@ -7,9 +7,13 @@ Each side runs in fresh processes, alternating, on the same rows and texts; the 
 
 A        the recipe as documented: 8 random clips a step
 B        the recipe tuned: grouped by length, as many padded seconds a step as ours, bfloat16 where the CPU has it
-ours     one epoch, nothing kept of the frozen layers
+ours     nothing kept of the frozen layers
 kept     five epochs, what frozen layers make kept in memory, the first epoch included
 A-lora, B-lora, lora, lora-kept    the same with LoRA
+
+A, B and ours take --steps steps, or one epoch. transformers groups clips by length among a quarter as many batches as
+an epoch has, the longest first: fewer --rows than 40 batches are hardly grouped, and steps are best a multiple of
+that quarter.
 
 --model base has the shape of wav2vec 2.0 base with layer norms (95 M parameters) and random weights, to be treated as
 pretrained: its convolutions are frozen. --model starter trains fresh weights, so nothing is kept.
@@ -29,6 +33,7 @@ import time
 from pathlib import Path
 
 _BATCH_SECONDS = 40.0
+_TEST_ROWS = 50
 _SIDES = ("A", "B", "ours", "kept", "A-lora", "B-lora", "lora", "lora-kept")
 _EPOCHS = {"kept": 5, "lora-kept": 5}
 
@@ -47,7 +52,10 @@ def main() -> None:
     parser.add_argument(
         "--max-seconds", type=float, default=20.0, help="longest clip; the recipe's batches grow with it"
     )
-    parser.add_argument("--rows", type=int, default=60, help="training clips, and as many test clips")
+    parser.add_argument(
+        "--rows", type=int, default=60, help=f"training clips, and as many test clips, {_TEST_ROWS} at most"
+    )
+    parser.add_argument("--steps", type=int, help="of each side that does not take five epochs; default: one epoch")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sides", default="A,B,ours,kept")
     parser.add_argument("--bf16", action="store_true")
@@ -100,7 +108,7 @@ def _prepare(asked: argparse.Namespace, work: Path) -> float:
         for split, rows, count in (
             ("train", corpus.train, asked.rows),
             ("validation", corpus.validation, 8),
-            ("test", corpus.test, asked.rows),
+            ("test", corpus.test, min(asked.rows, _TEST_ROWS)),
         ):
             chosen = rows.select(sorted(generator.permutation(len(rows))[:count].tolist()))
             audio = []
@@ -130,7 +138,7 @@ def _run(side: str, asked: argparse.Namespace, work: Path, mean: float) -> dict[
         if side[0] in "AB":
             size = 8 if side[0] == "A" else max(1, round(_BATCH_SECONDS / mean))
             command = [asked.recipe, "--data", str(data), "--model", str(model), "--out", f"{place}/out"]
-            command += ["--batch-size", str(size), "--max-steps", str(max(1, asked.rows // size))]
+            command += ["--batch-size", str(size), "--max-steps", str(asked.steps or max(1, asked.rows // size))]
             command += ["--sampling", "group_by_length"] if side[0] == "B" else []
             command += ["--bf16"] if side[0] == "B" and asked.bf16 else []
             command += ["--lora"] if side.endswith("lora") else []
@@ -139,7 +147,9 @@ def _run(side: str, asked: argparse.Namespace, work: Path, mean: float) -> dict[
         else:
             chosen = ["--model", str(model)] if asked.model == "base" else ["--preset", "starter"]
             command = [__file__, "ours", "--lang", asked.lang, "--units", asked.units, "--data", str(data), *chosen]
-            command += ["--epochs", str(_EPOCHS.get(side, 1)), "--batch-seconds", str(_BATCH_SECONDS), "--json"]
+            limited = asked.steps and side not in _EPOCHS
+            command += ["--max-steps", str(asked.steps)] if limited else ["--epochs", str(_EPOCHS.get(side, 1))]
+            command += ["--batch-seconds", str(_BATCH_SECONDS), "--json"]
             command += ["--cache", "memory" if side.endswith("kept") else "none", "--output", f"{place}/out"]
             command += ["--tuning", "lora"] if side.startswith("lora") else []
         begin = time.monotonic()

@@ -13,7 +13,7 @@ from typing import BinaryIO
 # Recorders that stream cannot go back to fill in the size: they leave 0, or about 2^31 or 2^32 (ffmpeg, sox, arecord).
 _UNKNOWN_SIZE = 0x7FFF_F000
 _MISCOUNT = 64  # bytes: some writers count their own header as audio
-_LARGEST_PAGE = 27 + 255 + 255 * 255  # bytes of an Ogg page (RFC 3533)
+LARGEST_PAGE = 27 + 255 + 255 * 255  # bytes of an Ogg page (RFC 3533)
 
 
 def missing_bytes(stream: BinaryIO) -> int:
@@ -49,7 +49,7 @@ def _missing_from_chunk(stream: BinaryIO, size: int, wanted: bytes, endian: str)
 
 
 def _missing_from_page(stream: BinaryIO, size: int) -> int:
-    stream.seek(-min(size, _LARGEST_PAGE), os.SEEK_END)
+    stream.seek(-min(size, LARGEST_PAGE), os.SEEK_END)
     tail = stream.read()
     page = tail[tail.rfind(b"OggS") :] if b"OggS" in tail else b""
     if not page:

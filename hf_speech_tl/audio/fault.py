@@ -6,8 +6,8 @@ from __future__ import annotations
 class BadAudio(ValueError):
     """A recording that cannot be used.
 
-    `reason` is one of "missing file", "unreadable", "not audio", "truncated", "empty", "not finite", "silent";
-    `detail` says more about this one, and may be empty.
+    `reason` is one of "missing file", "unreadable", "not audio", "truncated", "empty", "not finite", "silent" and, of a
+    name in a corpus, "outside the corpus folder"; `detail` says more about this one, and may be empty.
     """
 
     def __init__(self, reason: str, detail: str = "") -> None:

@@ -10,6 +10,8 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from hf_speech_tl.audio.container import LARGEST_PAGE
+
 RATES = range(1_000, 768_001)  # Hz: outside of it the header is damaged, and resampling would ask for gigabytes
 _CHUNKS = 32  # of a RIFF file, before its audio
 _BLOCKS = 64  # of FLAC metadata
@@ -17,7 +19,6 @@ _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _BITS = {_PCM: (8, 16, 24, 32), _FLOAT: (32, 64)}
 _SUBFORMAT = bytes.fromhex("000000001000800000aa00389b71")  # what follows the format's own two bytes in its GUID
 _TAIL = 4_096  # bytes: mostly enough for the last page of speech as Opus
-_LARGEST_PAGE = 27 + 255 + 255 * 255  # bytes of an Ogg page (RFC 3533)
 _OPUS_RATE = 48_000  # of its clock, whatever was recorded
 _OPUS_RATES = (8_000, 12_000, 16_000, 24_000, 48_000)  # that libsndfile decodes to
 
@@ -120,7 +121,7 @@ def _opus(start: bytes, read: Callable[[int, int], bytes], size: int) -> tuple[i
         return None
     tail = read(max(0, size - _TAIL), _TAIL)
     if b"OggS" not in tail:
-        tail = read(max(0, size - _LARGEST_PAGE), _LARGEST_PAGE)
+        tail = read(max(0, size - LARGEST_PAGE), LARGEST_PAGE)
     page = tail[tail.rfind(b"OggS") :]
     if page[14:18] != serial or page[26] == 0 or len(page) != 27 + page[26] + sum(page[27 : 27 + page[26]]):
         return None

@@ -51,7 +51,9 @@ def read_parquet(
     if path.is_file():
         files, folder = [path], path.parent
     else:
-        files, folder = [file for file in sorted(path.rglob("*.parquet")) if not file.name.startswith(".")], path
+        # As find_source looks for them: of any case, and no folder of such a name, as Spark makes them.
+        found = (file for file in path.rglob("*") if file.suffix.lower() == ".parquet" and not file.is_dir())
+        files, folder = sorted(file for file in found if not file.name.startswith(".")), path
     rows = read_parquet_files(files, folder, text_column, progress, labelled=labelled)
     return Recordings(rows, licence_beside(path), copied_note(rows))
 

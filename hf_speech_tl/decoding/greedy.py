@@ -70,9 +70,9 @@ def recognise_each(
 
     `load(i)` gives the samples of clip i, `(samples,)` at 16 kHz, in its turn and in a thread of a worker: a worker
     takes a batch from its files to its texts, and nothing else of a clip is held than its text. On a CPU each core is a
-    worker, as a core is used better by a batch of its own than by a share of each product of matrices. Clips of similar
-    length share a batch. Where a model hears its padding, text would depend on the neighbours: there, clips go one by
-    one, as transformers' pipeline takes them.
+    worker, of four at most, as a core is used better by a batch of its own than by a share of each product of matrices.
+    Clips of similar length share a batch. Where a model hears its padding, text would depend on the neighbours: there,
+    clips go one by one, as transformers' pipeline takes them.
     """
     on_cpu = model.device.type == "cpu"
     if hears_padding(model.config):

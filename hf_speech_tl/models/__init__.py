@@ -23,6 +23,7 @@ from hf_speech_tl.models.inference import for_inference
 from hf_speech_tl.models.layer_states import LayerStates, choose_layer, load_layer
 from hf_speech_tl.models.masking import check_maskable, take_masks
 from hf_speech_tl.models.padding import pad
+from hf_speech_tl.models.quantiser import add_quantiser, check_quantisable
 from hf_speech_tl.models.teacher import Teacher, load_teacher
 from hf_speech_tl.models.tuning import keep_statistics, merge, prepare_tuning
 from hf_speech_tl.models.vocabulary import Vocabulary
@@ -36,10 +37,12 @@ __all__ = [
     "Masking",
     "Teacher",
     "Vocabulary",
+    "add_quantiser",
     "can_mask",
     "check_adapter",
     "check_depth",
     "check_maskable",
+    "check_quantisable",
     "choose_layer",
     "cost_of",
     "encoder_config",

@@ -24,7 +24,10 @@ STYLE = {
 
 
 def write_svg(figure: Figure, picture: Path) -> None:
-    """Write a figure as an SVG, whole or not at all. Call it inside of `style.context(["default", STYLE])`."""
+    """Write a figure as an SVG; nothing is written where it cannot be drawn.
+
+    Call it inside of `style.context(["default", STYLE])`.
+    """
     drawn = io.BytesIO()
     figure.savefig(drawn, format="svg", metadata={"Creator": None, "Date": None})
     picture.write_bytes(drawn.getvalue())

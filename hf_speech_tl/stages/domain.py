@@ -86,7 +86,8 @@ def measure_rows(rows: datasets.Dataset, name: str, letters: Callable[[str], flo
         values["seconds"].append(len(heard) / RATE)
     if not len(rows) or 2 * len(values["seconds"]) < len(rows):
         raise DataError(
-            f"{name}: {len(values['seconds'])} of {len(rows)} recordings can be used; a comparison needs some of each"
+            f"{name}: {len(values['seconds'])} of {len(rows)} recordings can be used; a comparison needs at least one, "
+            "and half of them. Mend the others, or name other recordings."
         )
     return values
 

@@ -133,7 +133,8 @@ def describe(pair: Pair) -> str:
     remedies = [gap.remedy for gap in pair.gaps if gap.remedy]
     lines += ["", *(f"- {remedy.words}" for remedy in remedies)] if remedies else ["", "Nothing stands out."]
     if pair.augment:
-        lines.append(f"augment: {yaml.safe_dump(pair.augment, default_flow_style=True, width=10**6).strip()}")
+        entries = yaml.safe_dump(pair.augment, default_flow_style=True, width=10**6).strip()
+        lines.append(f"augment: {entries}  # in place of the default: add mask where the model has it")
     return "\n".join(lines)
 
 

@@ -47,7 +47,7 @@ def load_recogniser(name: str) -> tuple[Checkpoint, Vocabulary]:
     """A model that has a CTC head and its symbols; SettingsError where it has none."""
     checkpoint = load_checkpoint(name, read_config(name))
     if checkpoint.fresh or checkpoint.vocabulary is None:
-        raise SettingsError(f"--model {name}: has no trained CTC head with a vocabulary. Fine-tune it first.")
+        raise SettingsError(f"the model {name} has no trained CTC head with a vocabulary. Fine-tune it first.")
     if torch.cuda.is_available():
         checkpoint.model.to(torch.device("cuda"))  # type: ignore[arg-type]
     return checkpoint, checkpoint.vocabulary

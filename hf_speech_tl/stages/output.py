@@ -40,8 +40,7 @@ def find_output(settings: RunSettings) -> Output:
     if settings.resume is not None:
         return _resumed(settings)
     directory = settings.output
-    if directory is None:
-        raise SettingsError("--output: no directory is named. Name one.")
+    assert directory is not None, "the settings of a new run name one"
     _check_place(directory)
     for name, place in _inputs(settings):
         if os.path.exists(place) and directory.resolve() in (Path(place).resolve(), *Path(place).resolve().parents):

@@ -15,10 +15,10 @@ FolderOf = Callable[[int], Path]
 Voice = Callable[..., bytes]
 
 
-def _corpus(folder: Path, count: int, name: str = "m.csv", columns: str = "") -> str:
+def _corpus(folder: Path, count: int) -> str:
     lines = [f"a{number}.wav,text {number}" for number in range(count)]
-    (folder / name).write_text("\n".join(["path,text", *lines]))
-    return str(folder / name)
+    (folder / "m.csv").write_text("\n".join(["path,text", *lines]))
+    return str(folder / "m.csv")
 
 
 def _ids(corpus: Corpus) -> list[str]:
@@ -60,15 +60,12 @@ def test_the_same_recording_twice_is_used_once(folder_of: FolderOf) -> None:
 
 
 def test_made_splits_share_nothing_and_say_so(folder_of: FolderOf) -> None:
-    corpus = load_corpus([_corpus(folder_of(10), 10)], "en")
+    source = _corpus(folder_of(10), 10)
+    corpus = load_corpus([source], "en")
     assert (len(corpus.train), len(corpus.validation), len(corpus.test)) == (8, 1, 1)
     assert "by text" in corpus.notes[0]
-    other = load_corpus([_corpus(corpus_folder(corpus), 10)], "en", seed=3)
+    other = load_corpus([source], "en", seed=3)
     assert other.test["id"][:] != corpus.test["id"][:] or other.validation["id"][:] != corpus.validation["id"][:]
-
-
-def corpus_folder(corpus: Corpus) -> Path:
-    return Path(corpus.train[0]["audio"]["path"]).parent
 
 
 def test_the_fingerprint_is_of_the_content(folder_of: FolderOf, tmp_path: Path, voice: Voice) -> None:

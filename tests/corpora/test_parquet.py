@@ -42,6 +42,14 @@ def test_splits_by_file_name_and_audio_as_it_was(tmp_path: Path, voice: Voice) -
     np.testing.assert_array_equal(samples(corpus.train[1]["audio"]), decode(voice(1, 0.5)))
 
 
+def test_files_of_a_folder_are_known_by_a_suffix_of_any_case(tmp_path: Path, voice: Voice) -> None:
+    for number, name in enumerate(["train.parquet/part-0.PARQUET", "test.Parquet", ".left.parquet"]):
+        columns = {"audio": _cells(voice, [number]), "text": [f"text {number}"]}
+        _write(tmp_path / "c" / name, columns)
+    corpus = load_corpus([str(tmp_path / "c")], "en")
+    assert (corpus.train["text"][:], corpus.test["text"][:]) == (["text 0"], ["text 1"])
+
+
 def test_audio_of_datasets_own_type_is_read_without_its_decoder(tmp_path: Path, voice: Voice) -> None:
     rows = datasets.Dataset.from_dict({"audio": _cells(voice, [0, 1]), "text": ["x", "y"]})
     rows.cast_column("audio", datasets.Audio(decode=False)).to_parquet(tmp_path / "c.parquet")

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
-from tiny import RATE
+from tiny import RATE, tiny_rows
 
 from hf_speech_tl.corpora import load_corpus, samples
+from hf_speech_tl.errors import DataError
 from hf_speech_tl.languages import find_language
-from hf_speech_tl.stages.domain import compare_domains, count_letters
+from hf_speech_tl.stages.domain import compare_domains, count_letters, measure_rows
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
@@ -61,6 +62,15 @@ def test_letters_can_be_counted_across_scripts() -> None:
     assert count_letters("你好", mandarin, latin=True) == count_letters("ni3 hao3", mandarin, latin=True) == 5
     assert count_letters("Città, 2!", italian, latin=False) == len("cittàdue")
     assert np.isnan(count_letters("[noise]", italian, latin=False))
+
+
+def test_of_a_set_of_clips_half_must_be_good() -> None:
+    bad = {"audio": {"bytes": b"no audio", "path": None, "offset": None, "length": None}, "text": "a"}
+    rows = tiny_rows((0.7, 0.6), ("a", "b")).select_columns(["audio", "text"]).to_list()
+    for count, clips in ((0, []), (1, [bad, rows[0], bad])):
+        with pytest.raises(DataError, match=f"here: {count} of {len(clips)} recordings can be used; .* half"):
+            measure_rows(datasets.Dataset.from_list(clips), "here", len)
+    assert len(measure_rows(datasets.Dataset.from_list([bad, *rows, bad]), "here", len)["snr"]) == 2
 
 
 def test_the_command_prints_and_draws(

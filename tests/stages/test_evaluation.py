@@ -23,7 +23,7 @@ def test_a_model_against_itself_gains_nothing(settings, corpus, tiny_checkpoint)
 def test_an_unknown_language_and_a_missing_head_are_told(corpus, tmp_path, tiny_checkpoint) -> None:
     with pytest.raises(SettingsError, match="Give --lang"):
         evaluation.run(EvaluateSettings(model=str(tiny_checkpoint), data=(str(corpus),)))
-    with pytest.raises(SettingsError, match="no trained CTC head"):
+    with pytest.raises(SettingsError, match="the model starter has no trained CTC head"):
         evaluation.run(EvaluateSettings(model="starter", data=(str(corpus),), lang="it"))
 
 

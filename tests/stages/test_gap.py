@@ -102,7 +102,9 @@ def test_the_report_ends_with_what_yaml_takes() -> None:
     pair = Pair("old train", "new test", find_gaps(clips(0), met, noise="noise: #1"))
     text = describe(pair)
     assert text.startswith("new test (100 clips), for a model that learns from old train (100 clips)")
-    assert yaml.safe_load(text.splitlines()[-1]) == {"augment": pair.augment}
+    last = text.splitlines()[-1]
+    assert yaml.safe_load(last) == {"augment": pair.augment}
+    assert "add mask" in last  # which a list without it leaves out
     assert all(measure.title in text for measure in MEASURES.values())
 
 
