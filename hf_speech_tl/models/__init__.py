@@ -20,7 +20,7 @@ from hf_speech_tl.models.frontends import FeatureExtractor, encoder_config
 from hf_speech_tl.models.frozen import Frozen, frozen_part, is_random
 from hf_speech_tl.models.head import encoder_of, head_of, is_of_head, replace_head
 from hf_speech_tl.models.inference import for_inference
-from hf_speech_tl.models.layer_states import LayerStates, choose_layer, load_layer
+from hf_speech_tl.models.layer_states import LayerStates, choose_layer, load_layer, split_layer
 from hf_speech_tl.models.masking import check_maskable, take_masks
 from hf_speech_tl.models.padding import pad
 from hf_speech_tl.models.quantiser import add_quantiser, check_quantisable
@@ -72,6 +72,7 @@ __all__ = [
     "prepare_tuning",
     "read_config",
     "replace_head",
+    "split_layer",
     "states_of",
     "take_masks",
 ]

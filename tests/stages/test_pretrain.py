@@ -140,6 +140,31 @@ def test_a_run_that_was_cut_and_went_on_is_the_run_that_was_not(settings, corpus
         run(dataclasses.replace(cut, output=None, resume=str(cut.output)))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("objective", ["masked", "contrastive"])
+def test_what_is_drawn_goes_on_too(objective: str, settings, tmp_path, monkeypatch) -> None:
+    changes = dict(objective=objective, teacher=None, max_steps=8, learning_rate=1e-2)
+    results = run(settings(output=tmp_path / "whole", **changes))
+    assert results["training"]["objective"] == objective
+    cut = settings(output=tmp_path / "cut", **changes)
+    _cut_at(5, cut, monkeypatch)
+    run(dataclasses.replace(cut, output=None, resume=str(cut.output)))
+    whole, went_on = _weights(tmp_path / "whole"), _weights(tmp_path / "cut")
+    assert whole.keys() == went_on.keys() and all(torch.equal(went_on[key], value) for key, value in whole.items())
+    assert _log(tmp_path / "cut") == _log(tmp_path / "whole")
+    assert "prediction_cosine" in _log(tmp_path / "cut")[0]
+    report = AutoModel.from_pretrained(tmp_path / "whole", output_loading_info=True)[1]
+    assert not report["missing_keys"] and not report["unexpected_keys"]
+
+
+def test_clusters_of_a_layer_and_masks_of_a_clip(settings, tmp_path) -> None:
+    changes = dict(objective="masked", teacher=None, max_steps=1)
+    first = run(settings(output=tmp_path / "first", **changes))
+    assert first["training"]["clustered_on"] == "cepstra" and first["training"]["clusters"] >= 2
+    second = run(settings(output=tmp_path / "second", cluster_on=f"{tmp_path / 'first'}:1", clusters=3, **changes))
+    assert second["training"]["clustered_on"] == "first:1" and second["training"]["clusters"] == 3
+
+
 def test_what_the_teacher_made_before_a_kill_is_not_made_again(settings, tmp_path, monkeypatch) -> None:
     heard: list[int] = []
     ask = Teacher.__call__
