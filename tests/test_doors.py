@@ -16,7 +16,7 @@ from types import ModuleType
 import pytest
 
 import hf_speech_tl
-from hf_speech_tl import __main__, evaluate, finetune, push, transcribe
+from hf_speech_tl import __main__, evaluate, finetune, pretrain, push, transcribe
 from hf_speech_tl.errors import DataError, SettingsError
 from hf_speech_tl.settings import EvaluateSettings, FinetuneSettings, Settings
 from hf_speech_tl.terminal import explain_import_error
@@ -43,7 +43,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     """Puts a function in the place of every stage's work: a door is tested for what it asks and says."""
 
     def put(run: Callable[..., object]) -> None:
-        for name in ("finetune", "evaluation", "transcription"):
+        for name in ("finetune", "pretrain", "evaluation", "transcription"):
             module = ModuleType(f"hf_speech_tl.stages.{name}")
             module.run = run  # type: ignore[attr-defined]
             monkeypatch.setitem(sys.modules, module.__name__, module)
@@ -197,6 +197,44 @@ def test_the_traceback_of_a_surprise_goes_to_a_file(
     assert "in run" in (tmp_path / "out" / "error.log").read_text("utf-8")
 
 
+def test_pretrain_says_what_decided_and_where_the_encoder_is(
+    stage: Stage, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    training = {"decided_by": "probe_cer", "best": 0.4321, "steps": 7, "seconds": 3.5}
+    stage(lambda _: {"training": training, "output": "runs/one"})
+    arguments = ["--data", str(tmp_path), "--objective", "masked"]
+    assert pretrain.main(arguments) == 0
+    assert "lowest letter error of the probe: 0.432; 7 steps in 3.5 s" in (said := capsys.readouterr().out)
+    assert "output: runs/one" in said
+    assert pretrain.main([*arguments, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["training"] == training
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "--objective is missing"),
+        (["--objective", "distill"], "did you mean distil?"),
+        (["--objective", "distil"], "--objective distil: no teacher is named"),
+        (["--objective", "masked", "--teacher", "t"], "--teacher t --objective masked: is not asked for there"),
+        (["--objective", "distil", "--teacher", "t", "--clusters", "9"], "allowed with --objective masked"),
+        (["--objective", "distil", "--teacher", "t", "--teacher-layers", "0,4"], "--teacher-layers 0,4: cannot be"),
+        (["--objective", "masked", "--model", "a", "--config", "b"], "--model a --config b: one goes on with weights"),
+        (["--objective", "masked", "--augment", "speed"], "--augment speed: makes clips longer or shorter"),
+        (["--objective", "masked", "--augment", "mask"], "--augment mask: hides what is to be predicted"),
+        (["--objective", "masked", "--data", "nowhere"], "--data nowhere: no such file or name"),
+        (["--objective", "masked", "--lang", "zz-nowhere"], "zz-nowhere"),
+    ],
+)
+def test_what_cannot_be_pretrained_is_a_line_before_the_stage(
+    stage: Stage, capsys: pytest.CaptureFixture[str], tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    stage(lambda _: pytest.fail("the stage was reached"))
+    assert pretrain.main(["--data", str(tmp_path), *arguments]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1 and lines[0].startswith("hf-speech-tl pretrain: ") and said in lines[0]
+
+
 def test_evaluate_compares_two_models(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
     def run(settings: EvaluateSettings) -> dict[str, object]:
         cer = {"gain": 0.02, "low": -0.004, "high": 0.04, "p_value": 0.0123}
@@ -250,14 +288,16 @@ def test_the_commands_are_listed_and_called_by_name(stage: Stage, capsys: pytest
     assert "after:" in capsys.readouterr().out
     assert __main__.main([]) == 0
     listed = capsys.readouterr().out
-    assert not [name for name in ("finetune", "evaluate", "transcribe", "push") if f"  {name} " not in listed]
+    assert not [
+        name for name in ("finetune", "pretrain", "evaluate", "transcribe", "push") if f"  {name} " not in listed
+    ]
     assert __main__.main(["--version"]) == 0
     assert hf_speech_tl.__version__ in capsys.readouterr().out
     assert __main__.main(["fintune"]) == 2
     assert "did you mean finetune?" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["finetune", "evaluate", "transcribe", "push"])
+@pytest.mark.parametrize("name", ["finetune", "pretrain", "evaluate", "transcribe", "push"])
 def test_help_teaches_and_is_there_at_once(name: str) -> None:
     before = os.times()
     shown = python("-m", f"hf_speech_tl.{name}", "--help")
@@ -306,7 +346,8 @@ def test_a_broken_torchaudio_is_explained_and_nothing_else_is(monkeypatch: pytes
 
 
 def test_every_command_has_the_function_of_its_name() -> None:
-    doors: dict[str, ModuleType] = {"finetune": finetune, "evaluate": evaluate, "transcribe": transcribe, "push": push}
+    doors: dict[str, ModuleType] = {"finetune": finetune, "pretrain": pretrain, "evaluate": evaluate}
+    doors |= {"transcribe": transcribe, "push": push}
     commands: dict[str, type[Settings]] = __main__._COMMANDS
     assert {name: callable(getattr(door, name)) for name, door in doors.items()} == dict.fromkeys(commands, True)
 

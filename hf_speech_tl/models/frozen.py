@@ -78,7 +78,9 @@ def _learns(module: nn.Module) -> bool:
 
 
 def is_random(model: PreTrainedModel) -> bool:
-    """Whether chance has a part in a training step of the model: masking, or dropout."""
+    """Whether chance has a part in a training step of the model: masking, dropout, or codes that are drawn."""
+    if hasattr(model, "quantizer"):
+        return True
     encoder = encoder_config(model.config)
     masked = getattr(encoder, "mask_time_prob", 0) or getattr(encoder, "mask_feature_prob", 0)
     return bool(masked) or any(value for name, value in vars(encoder).items() if "dropout" in name)

@@ -10,6 +10,7 @@ from torch.nn import functional
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from hf_speech_tl.models import frames_of, input_name, take_masks
+from hf_speech_tl.objectives.tally import Tally
 
 _TEMPERATURE = 0.1
 _WIDTH = 256  # of the space in which states and codes are compared
@@ -43,6 +44,7 @@ class MaskedPrediction(nn.Module):
         self.encoder = encoder
         self.projection = nn.Linear(encoder.config.hidden_size, _WIDTH)
         self.codes = nn.Parameter(torch.randn(clusters, _WIDTH))
+        self.tally = Tally("cluster", 1, clusters)
 
     @property
     def config(self) -> PreTrainedConfig:
@@ -50,7 +52,10 @@ class MaskedPrediction(nn.Module):
         return self.encoder.config
 
     def forward(self, batch: MaskedBatch) -> Tensor:
-        """Each utterance's loss, `(batch,)`: in nats, summed over its masked frames, float32."""
+        """Each utterance's loss, `(batch,)`: in nats, summed over its masked frames, float32.
+
+        In training, `tally` gets to know what was predicted.
+        """
         inputs, mask = batch["inputs"], batch["attention_mask"]
         # A padded batch may come out a frame longer than the longest of its clips does alone.
         behind = (0, frames_of(self.config, inputs.shape[1]) - batch["masked"].shape[1])
@@ -60,15 +65,20 @@ class MaskedPrediction(nn.Module):
             **{input_name(self.config): inputs}, attention_mask=mask, mask_time_indices=masked
         ).last_hidden_state
         counted = masked & (targets >= 0)
-        losses = functional.cross_entropy(self._scores(states[counted]), targets[counted], reduction="none")
+        directions, scores = self._scores(states[counted])
+        losses = functional.cross_entropy(scores, targets[counted], reduction="none")
+        if self.training:
+            best = scores.argmax(-1)
+            self.tally.add(directions, best[:, None], best == targets[counted])
         return losses.new_zeros(counted.shape).masked_scatter(counted, losses).sum(-1)
 
     def count(self, batch: MaskedBatch) -> int:
         """How many frames a step's sum is divided by: those masked that have a target."""
         return int((batch["masked"] & (batch["targets"] >= 0)).sum())
 
-    def _scores(self, states: Tensor) -> Tensor:
-        """Logits `(frames, clusters)`, float32, of states `(frames, width)`."""
+    def _scores(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        """Of states `(frames, width)` the directions into which they are projected, of length 1, and the logits
+        `(frames, clusters)`, float32."""
         with torch.autocast(states.device.type, enabled=False):  # 8 bits of a cosine would be 0.04 of a logit
             directions = functional.normalize(self.projection(states.float()), dim=-1)
-            return directions @ functional.normalize(self.codes, dim=-1).T / _TEMPERATURE
+            return directions, directions @ functional.normalize(self.codes, dim=-1).T / _TEMPERATURE

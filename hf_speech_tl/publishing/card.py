@@ -20,6 +20,7 @@ _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 _LICENCE = re.compile(r"apache-2\.0|mit|gpl-[23]\.0|cc0-1\.0|cc-by(-sa|-nc|-nc-sa|-nc-nd)?-[34]\.0|odbl")
 _OBJECTIVES = {
     "masked": "to tell of masked frames in which cluster of sounds they are (HuBERT, Hsu et al. 2021)",
+    "contrastive": "to tell a masked frame from others of its recording (wav2vec 2.0, Baevski et al. 2020)",
     "distil": "to predict what layers of a larger encoder make of the same audio (DistilHuBERT, Chang et al. 2022)",
 }
 _SETTINGS = {

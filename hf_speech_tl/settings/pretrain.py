@@ -17,7 +17,7 @@ from hf_speech_tl.settings.run import command_line, find_resumed
 from hf_speech_tl.settings.source import Source
 
 _FINETUNE = options(FinetuneSettings)  # what means the same there and here is described once
-_OBJECTIVES = ("distil", "masked")
+_OBJECTIVES = ("contrastive", "distil", "masked")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,8 +65,9 @@ class PretrainSettings:
     ).default(None)
     objective: str = Option(
         "Model",
-        "what is learnt: to predict what layers of a larger encoder make of the audio (distil: DistilHuBERT), or in "
-        "which cluster of sounds masked frames are (masked: HuBERT)",
+        "what is learnt: to predict what layers of a larger encoder make of the audio (distil: DistilHuBERT), in which "
+        "cluster of sounds masked frames are (masked: HuBERT), or to tell masked frames apart (contrastive: wav2vec "
+        "2.0; docs/collapse.md)",
         choices=_OBJECTIVES,
     ).required()
     teacher: str | None = Option(

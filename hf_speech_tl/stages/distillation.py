@@ -34,7 +34,7 @@ def distil(settings: PretrainSettings, ready: Ready, _: Output, processes: Parti
 
     Raises SettingsError for a teacher or a layer that cannot be, RunError where the disk is too small.
     """
-    _check_layer(settings, ready)
+    _check_layer(settings, ready, processes.num_processes)
     corpus, validation = choose_validation(ready.corpus, settings.seed)
     teacher = first_then_others(processes, lambda: _teacher(settings, ready.config, processes.device))
     width = teacher.width * len(teacher.layers)
@@ -81,10 +81,15 @@ def _teacher(settings: PretrainSettings, pupil: PreTrainedConfig, device: torch.
     return load_teacher(str(settings.teacher), settings.taught_layers, pupil, device, dtype)
 
 
-def _check_layer(settings: PretrainSettings, ready: Ready) -> None:
+def _check_layer(settings: PretrainSettings, ready: Ready, processes: int) -> None:
     layer, count = settings.student_layer, encoder_config(ready.config).num_hidden_layers
     if layer is not None and layer > count:
         raise SettingsError(f"--student-layer {layer}: {settings.begins_as} has {count} layers; allowed: 1 to {count}")
+    if layer is not None and processes > 1:
+        raise SettingsError(
+            f"--student-layer {layer}: the layers above it would have no gradient, for which {processes} processes wait "
+            "for ever; allowed: last; drop it, or launch one process"
+        )
     if layer is not None and ready.config.model_type in ("sew", "sew-d"):
         raise SettingsError(
             f"--student-layer {layer}: within a model of the family {ready.config.model_type} there are fewer frames "

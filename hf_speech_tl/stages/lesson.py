@@ -8,9 +8,12 @@ from pathlib import Path
 
 import datasets
 from torch import nn
+from transformers import TrainerCallback
 
 from hf_speech_tl.corpora import Corpus
-from hf_speech_tl.training import Draw, Targets
+from hf_speech_tl.training import CollapseGuard, Draw, Targets
+
+REMEDY = "begin anew with a lower --learning-rate, or with more --batch-seconds (docs/collapse.md)"
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,8 @@ class Lesson:
     validation: the rows that the validation loss is of. targets, draw: as for Clips and Pretraining.
 
     told: lines for the plan; described: what results.json says of it. keep: writes what a run that goes on has to have
-    into the folder of its checkpoints.
+    into the folder of its checkpoints. guard: watches for a collapse; callbacks: do what else there is to do in a step.
+    in_parts: whether a batch may be computed in parts at once, by threads.
     """
 
     module: nn.Module
@@ -30,3 +34,6 @@ class Lesson:
     told: tuple[tuple[str, str], ...] = ()
     described: dict[str, object] = field(default_factory=dict)
     keep: Callable[[Path], None] | None = None
+    guard: CollapseGuard | None = None
+    callbacks: tuple[TrainerCallback, ...] = ()
+    in_parts: bool = True

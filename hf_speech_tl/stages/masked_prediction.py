@@ -14,9 +14,9 @@ from accelerate import PartialState
 from transformers import PreTrainedConfig, set_seed
 
 from hf_speech_tl.models import check_maskable, frame_count, frame_rate, load_layer
-from hf_speech_tl.objectives import MaskedPrediction
+from hf_speech_tl.objectives import MaskedPrediction, draw_negatives
 from hf_speech_tl.settings import PretrainSettings
-from hf_speech_tl.stages.lesson import Lesson
+from hf_speech_tl.stages.lesson import REMEDY, Lesson
 from hf_speech_tl.stages.making import kept_in, make_targets
 from hf_speech_tl.stages.output import Output
 from hf_speech_tl.stages.processes import agree, first_then_others
@@ -29,6 +29,7 @@ from hf_speech_tl.training import (
     Clip,
     Clips,
     Clusters,
+    CollapseGuard,
     MadeTargets,
     Spans,
     TargetStates,
@@ -40,6 +41,7 @@ from hf_speech_tl.training import (
 )
 
 _FILE = "clusters.safetensors"
+_SAME = 0.3  # of the run: an encoder from fresh weights begins with the same prediction for every frame
 _PURPOSE = 10  # of a generator: an augmenter of clips has the lower ones
 
 
@@ -78,12 +80,13 @@ def predict_masked(settings: PretrainSettings, ready: Ready, output: Output, pro
     use = cluster_use((targets.of(heard.decode(at)) for at in range(len(heard))), len(clusters))
     spans = Spans.at_rate(PREDICTION_SHARE, frame_rate(ready.config))
     set_seed(settings.seed)  # finding clusters drew random numbers
+    module = MaskedPrediction(ready.encoder, len(clusters))
     return Lesson(
-        module=MaskedPrediction(ready.encoder, len(clusters)),
+        module=module,
         corpus=corpus,
         validation=validation,
         targets=targets,
-        draw=partial(_masked, spans, ready.config, settings.seed),
+        draw=partial(draw_masked, spans, ready.config, settings.seed),
         told=(("clusters", f"of {named or 'cepstra'} (--cluster-on); {use}"),),
         described={
             "clustered_on": Path(named).name if named else "cepstra",
@@ -91,6 +94,7 @@ def predict_masked(settings: PretrainSettings, ready: Ready, output: Output, pro
             "clusters_entropy": round(use.entropy, 4),
         },
         keep=lambda folder: clusters.save(folder / _FILE),
+        guard=CollapseGuard(module.tally, begin=max(settings.warmup, _SAME), remedy=REMEDY),
     )
 
 
@@ -103,7 +107,11 @@ def _clusters(settings: PretrainSettings, output: Output, states: TargetStates, 
     return find_clusters(sample, cluster_count(len(sample), most), states.fingerprint(), settings.seed)
 
 
-def _masked(spans: Spans, config: PreTrainedConfig, seed: int, clip: Clip) -> dict[str, np.ndarray]:
-    """Which frames of a clip are masked in its epoch."""
+def draw_masked(
+    spans: Spans, config: PreTrainedConfig, seed: int, clip: Clip, negatives: int = 0
+) -> dict[str, np.ndarray]:
+    """Which frames of a clip are masked in its epoch; and so many negatives for each, where there are to be some."""
     generator = np.random.default_rng([seed, clip["epoch"], zlib.crc32(clip["id"].encode()), _PURPOSE])
-    return {"masked": spans.draw(max(0, frame_count(config, clip["mask_length"])), generator)}
+    masked = spans.draw(max(0, frame_count(config, clip["mask_length"])), generator)
+    drawn = {"masked": masked}
+    return drawn | {"negatives": draw_negatives(masked, negatives, generator)} if negatives else drawn

@@ -8,7 +8,9 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.models import split_layer
 from hf_speech_tl.settings import RunSettings, Source, read_yaml, write_yaml
+from hf_speech_tl.settings.option import flag
 from hf_speech_tl.training import latest
 
 # What a run writes beside run.yaml and its checkpoints; nothing else is ever removed from its directory.
@@ -137,8 +139,11 @@ def _differences(settings: RunSettings, path: Path) -> list[str]:
 
 def _inputs(settings: RunSettings) -> list[tuple[str, str]]:
     """What a run reads, by the option that named it."""
-    named = [(f"--{key}", getattr(settings, key, None)) for key in ("model", "config", "teacher")]
-    return [*((key, place) for key, place in named if place), *(("--data", str(source)) for source in settings.data)]
+    named = [(flag(key), getattr(settings, key, None)) for key in ("model", "config", "teacher", "cluster_on")]
+    return [
+        *((key, split_layer(place)[0]) for key, place in named if place),
+        *(("--data", str(source)) for source in settings.data),
+    ]
 
 
 def _command(directory: Path) -> str:

@@ -21,6 +21,7 @@ from hf_speech_tl.publishing import write_encoder_card
 from hf_speech_tl.publishing.curves import draw_curves
 from hf_speech_tl.publishing.save import save_encoder, verify_encoder
 from hf_speech_tl.settings import PretrainSettings, write_yaml
+from hf_speech_tl.stages.contrast import contrast
 from hf_speech_tl.stages.distillation import distil
 from hf_speech_tl.stages.length import Length, store_length
 from hf_speech_tl.stages.lesson import Lesson
@@ -47,6 +48,7 @@ from hf_speech_tl.training import (
 
 # The objectives that there are, each with what prepares its lesson.
 _LESSONS: Mapping[str, Callable[[PretrainSettings, Ready, Output, PartialState], Lesson]] = {
+    "contrastive": contrast,
     "distil": distil,
     "masked": predict_masked,
 }
@@ -94,6 +96,7 @@ def _run(settings: PretrainSettings, output: Output, processes: PartialState) ->
         feature_extractor=ready.checkpoint.feature_extractor,
         validation=Clips(lesson.validation, [[]] * len(lesson.validation), targets=lesson.targets),
         draw=lesson.draw,
+        guard=lesson.guard,
         probe=_probe(corpus, lesson.validation, ready, settings, processes),
     )
     batches = Batches(
@@ -106,7 +109,8 @@ def _run(settings: PretrainSettings, output: Output, processes: PartialState) ->
         weights=row_weights(corpus, settings.temperature),
         quadratic=ready.fit.cost.quadratic,
     )
-    cores = choose_cores(processes, worthwhile=is_small(ready.fit.cost.parameters) and not settings.dropout)
+    small, chance = is_small(ready.fit.cost.parameters), settings.dropout > 0 or not lesson.in_parts
+    cores = choose_cores(processes, worthwhile=small and not chance)
     length = settle_length(
         lesson.module,
         task,
@@ -146,6 +150,7 @@ def _run(settings: PretrainSettings, output: Output, processes: PartialState) ->
         cores=cores,
         config=ready.config,
         shown=_SHOWN,
+        callbacks=(*([lesson.guard] if lesson.guard else []), *lesson.callbacks),
     )
     if taught.interrupted:
         raise KeyboardInterrupt

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import datasets
 import torch
 from accelerate import PartialState
 from torch import nn
-from transformers import PreTrainedConfig, PrinterCallback, set_seed
+from transformers import PreTrainedConfig, PrinterCallback, TrainerCallback, set_seed
 from transformers.utils import logging
 
 from hf_speech_tl.corpora import Corpus, inaudible, leave_out
@@ -180,10 +180,11 @@ def teach(
     cores: Cores | None,
     config: PreTrainedConfig,
     shown: Mapping[str, str],
+    callbacks: Sequence[TrainerCallback] = (),
 ) -> Taught:
     """Train. Raises RunError where it cannot go on; after Ctrl-C a checkpoint is saved and `interrupted` says so.
 
-    config: what reporters get to see of the model; shown: as for Report.
+    config: what reporters get to see of the model; shown: as for Report; callbacks: what else watches the steps.
     """
     resumed_at = steps_done(output.checkpoint) if output.checkpoint else None  # the Trainer removes old checkpoints
     set_seed(settings.seed)  # measuring drew random numbers
@@ -217,7 +218,8 @@ def teach(
         shown=shown,
         quiet=settings.quiet or not processes.is_main_process,
     )
-    trainer.add_callback(report)
+    for callback in (*callbacks, report):
+        trainer.add_callback(callback)
     try:
         with reporting(trainer, config, output.directory):
             trainer.train(resume_from_checkpoint=str(output.checkpoint) if output.checkpoint else None)

@@ -16,6 +16,7 @@ from hf_speech_tl.training.clusters import (
     find_clusters,
     sample_frames,
 )
+from hf_speech_tl.training.collapse import CollapseGuard
 from hf_speech_tl.training.cores import Cores
 from hf_speech_tl.training.features import Features
 from hf_speech_tl.training.loader import Loader
@@ -31,6 +32,7 @@ from hf_speech_tl.training.reporters import reporting
 from hf_speech_tl.training.store import Store
 from hf_speech_tl.training.targets import TargetStates
 from hf_speech_tl.training.task import Moment, Task
+from hf_speech_tl.training.temperature import GumbelTemperature
 from hf_speech_tl.training.trainer import SpeechTrainer
 from hf_speech_tl.training.transcription import Transcription
 
@@ -46,9 +48,11 @@ __all__ = [
     "Clips",
     "ClusterUse",
     "Clusters",
+    "CollapseGuard",
     "Cores",
     "Draw",
     "Features",
+    "GumbelTemperature",
     "Labels",
     "Loader",
     "MadeTargets",

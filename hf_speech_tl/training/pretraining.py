@@ -15,6 +15,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 
 from hf_speech_tl.models import FeatureExtractor, pad
 from hf_speech_tl.training.clips import Batch, Clip, Clips
+from hf_speech_tl.training.collapse import CollapseGuard
 from hf_speech_tl.training.probe import Probe
 from hf_speech_tl.training.task import Moment
 
@@ -43,7 +44,8 @@ class Objective(Protocol):
 
 @dataclass
 class Pretraining:
-    """draw: what of a batch is drawn; None for objectives that mask nothing. probe: None without transcripts.
+    """draw: what of a batch is drawn; None for objectives that mask nothing. guard: knows what a step predicted, where
+    there are codes. probe: None without transcripts.
 
     probed_at: the steps after which it is asked, as it takes some seconds; probe_seconds: what it took so far.
     """
@@ -52,6 +54,7 @@ class Pretraining:
     feature_extractor: FeatureExtractor
     validation: Clips
     draw: Draw | None = None
+    guard: CollapseGuard | None = None
     probe: Probe | None = None
     probed_at: frozenset[int] = frozenset()
     probe_seconds: float = field(default=0.0, init=False)
@@ -84,6 +87,10 @@ class Pretraining:
     def losses(self, model: nn.Module, batch: Batch) -> Tensor:
         """The objective's, summed over an utterance's frames: `(batch,)`."""
         return model(batch)
+
+    def figures(self) -> dict[str, float]:
+        """What a collapse would show in."""
+        return self.guard.figures() if self.guard else {}
 
     def evaluate(self, model: nn.Module, moment: Moment) -> dict[str, float]:
         """The validation loss, a frame; and at some steps the probe's letter error."""

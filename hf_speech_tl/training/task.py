@@ -53,5 +53,8 @@ class Task(Protocol):
     def losses(self, model: nn.Module, batch: Batch) -> Tensor:
         """The loss of each utterance, `(batch,)`, float32; a step divides their sum by its count."""
 
+    def figures(self) -> dict[str, float]:
+        """What beside its loss the log says of the step that is done; every process asks."""
+
     def evaluate(self, model: nn.Module, moment: Moment) -> dict[str, float]:
         """Figures by name; `metric` may be missing where it is not taken at each evaluation."""

@@ -195,6 +195,8 @@ class SpeechTrainer(Trainer):
             for part, name in (("encoder", "learning_rate"), ("head", "head_learning_rate")):
                 if part in self._step_rates:
                     logs[name] = self._step_rates[part]
+        if "loss" in logs:
+            logs |= self._task.figures()
         # Batches run on without epochs; what a resumed run would count anew is the share of the steps.
         self.state.epoch = self.state.global_step / max(1, self.state.max_steps)
         super().log(logs, start_time)

@@ -50,6 +50,10 @@ class Transcription:
         """The loss of each utterance a label, `(batch,)`."""
         return utterance_losses(model, self.config, batch, self.vocabulary.blank, self.consistency)
 
+    def figures(self) -> dict[str, float]:
+        """None: the validation says more."""
+        return {}
+
     def evaluate(self, model: nn.Module, moment: Moment) -> dict[str, float]:
         """Greedy error on the validation clips with its 95 % interval; blanks and distinct symbols show a collapse."""
         recognitions = self.recognise(model, moment)

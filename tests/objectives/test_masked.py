@@ -159,3 +159,21 @@ def test_some_steps_teach_it() -> None:
         optimiser.step()
         losses.append(loss.item())
     assert losses[-1] < 0.5 * losses[0]
+
+
+def test_it_is_seen_when_all_frames_are_predicted_as_one_cluster() -> None:
+    objective = objective_of("wav2vec2")
+    batch = batch_of(objective, (6000, 9000))
+    objective(batch)
+    sound = objective.tally.figures_of(objective.tally.total())
+    assert sound is not None and sound.perplexity > 1 and sound.cosine < 0.999
+    with torch.no_grad():
+        objective.projection.weight.zero_()
+    objective.tally.clear()
+    objective(batch)
+    same = objective.tally.figures_of(objective.tally.total())
+    counted = batch["masked"] & (batch["targets"] >= 0)
+    said = int((torch.nn.functional.normalize(objective.codes, dim=-1) @ objective.projection.bias).argmax())
+    assert same is not None and (same.perplexity, same.used) == (1.0, 1)
+    assert same.cosine == pytest.approx(1, abs=1e-4)
+    assert same.accuracy == pytest.approx((batch["targets"][counted] == said).float().mean().item())

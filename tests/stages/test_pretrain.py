@@ -117,27 +117,53 @@ def test_recordings_alone_give_an_encoder_that_others_load(settings, corpus, tmp
 
 
 def test_transcripts_serve_the_probe_which_decides(settings, corpus, tmp_path, capfd) -> None:
-    results = run(settings(data=(str(corpus),), max_steps=32, quiet=False))
+    results = run(settings(data=(str(corpus),), max_steps=20, quiet=False))
     assert results["training"]["decided_by"] == "probe_cer"
     log = _log(tmp_path / "run")
     probed = [entry["step"] for entry in log if "eval_probe_cer" in entry]
-    assert len(probed) == 4 and probed[-1] == 32 and len([entry for entry in log if "eval_loss" in entry]) == 16
+    assert len(probed) == 4 and probed[-1] == 20 and len([entry for entry in log if "eval_loss" in entry]) == 10
     assert results["training"]["best"] == min(entry["eval_probe_cer"] for entry in log if "eval_probe_cer" in entry)
     assert "teacher" in (said := capfd.readouterr().err) and "layers 1 and 2" in said and "letter error" in said
 
 
 def test_a_run_that_was_cut_and_went_on_is_the_run_that_was_not(settings, corpus, tmp_path, monkeypatch) -> None:
-    changes = dict(data=(str(corpus),), max_steps=12, augment=("gain",), learning_rate=1e-2)
+    changes = dict(data=(str(corpus),), max_steps=8, augment=("gain",), learning_rate=1e-2)
     run(settings(output=tmp_path / "whole", **changes))
     cut = settings(output=tmp_path / "cut", **changes)
-    _cut_at(7, cut, monkeypatch)
+    _cut_at(5, cut, monkeypatch)
     results = run(dataclasses.replace(cut, output=None, resume=str(cut.output)))
-    assert results["training"]["resumed_at_step"] == 7
+    assert results["training"]["resumed_at_step"] == 5
     whole, went_on = _weights(tmp_path / "whole"), _weights(tmp_path / "cut")
     assert whole.keys() == went_on.keys() and all(torch.equal(went_on[key], value) for key, value in whole.items())
     assert _log(tmp_path / "cut") == _log(tmp_path / "whole")
     with pytest.raises(SettingsError, match="that run is complete"):
         run(dataclasses.replace(cut, output=None, resume=str(cut.output)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("objective", ["masked", "contrastive"])
+def test_what_is_drawn_goes_on_too(objective: str, settings, tmp_path, monkeypatch) -> None:
+    changes = dict(objective=objective, teacher=None, max_steps=8, learning_rate=1e-2)
+    results = run(settings(output=tmp_path / "whole", **changes))
+    assert results["training"]["objective"] == objective
+    cut = settings(output=tmp_path / "cut", **changes)
+    _cut_at(5, cut, monkeypatch)
+    run(dataclasses.replace(cut, output=None, resume=str(cut.output)))
+    whole, went_on = _weights(tmp_path / "whole"), _weights(tmp_path / "cut")
+    assert whole.keys() == went_on.keys() and all(torch.equal(went_on[key], value) for key, value in whole.items())
+    assert _log(tmp_path / "cut") == _log(tmp_path / "whole")
+    assert "prediction_cosine" in _log(tmp_path / "cut")[0]
+    report = AutoModel.from_pretrained(tmp_path / "whole", output_loading_info=True)[1]
+    assert not report["missing_keys"] and not report["unexpected_keys"]
+
+
+@pytest.mark.slow
+def test_clusters_of_a_layer_and_masks_of_a_clip(settings, tmp_path) -> None:
+    changes = dict(objective="masked", teacher=None, max_steps=1)
+    first = run(settings(output=tmp_path / "first", **changes))
+    assert first["training"]["clustered_on"] == "cepstra" and first["training"]["clusters"] >= 2
+    second = run(settings(output=tmp_path / "second", cluster_on=f"{tmp_path / 'first'}:1", clusters=3, **changes))
+    assert second["training"]["clustered_on"] == "first:1" and second["training"]["clusters"] == 3
 
 
 def test_what_the_teacher_made_before_a_kill_is_not_made_again(settings, tmp_path, monkeypatch) -> None:
@@ -165,6 +191,7 @@ def test_what_the_teacher_made_before_a_kill_is_not_made_again(settings, tmp_pat
     assert sum(asked) == 16 - before
 
 
+@pytest.mark.slow
 def test_only_so_many_hours_are_asked_for_as_there_is_room(settings, tmp_path, capfd) -> None:
     results = run(settings(cache_gb=6.5e-5, quiet=False))
     rows = results["data"]["rows"]
@@ -176,6 +203,7 @@ def test_only_so_many_hours_are_asked_for_as_there_is_room(settings, tmp_path, c
         run(settings(cache_gb=1e-6, output=tmp_path / "other"))
 
 
+@pytest.mark.slow
 def test_states_that_are_gone_are_told_and_made_anew(settings, tmp_path) -> None:
     run(settings())
     for path in (tmp_path / "cache").rglob("*.npy"):
@@ -185,6 +213,7 @@ def test_states_that_are_gone_are_told_and_made_anew(settings, tmp_path) -> None
     run(settings(output=tmp_path / "third"))
 
 
+@pytest.mark.slow
 def test_weights_go_on_from_a_model_and_a_teacher_is_not_touched(settings, tiny_checkpoint, tmp_path) -> None:
     results = run(settings(config=None, model=str(tiny_checkpoint), max_steps=1, learning_rate=1e-4))
     assert not results["model"]["fresh"]
