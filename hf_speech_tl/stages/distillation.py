@@ -87,7 +87,7 @@ def _check_layer(settings: PretrainSettings, ready: Ready, processes: int) -> No
         raise SettingsError(f"--student-layer {layer}: {settings.begins_as} has {count} layers; allowed: 1 to {count}")
     if layer is not None and processes > 1:
         raise SettingsError(
-            f"--student-layer {layer}: the layers above it would have no gradient, for which {processes} processes "
+            f"--student-layer {layer}: the layers above it have no gradient, for which {processes} processes would "
             "wait for ever; allowed: last; drop it, or launch one process"
         )
     if layer is not None and ready.config.model_type in ("sew", "sew-d"):

@@ -132,7 +132,8 @@ def probe_steps(steps: int, evaluations: int, probes: int) -> frozenset[int]:
     """After which steps to ask the probe: at `probes` of the evaluations, evenly spread, the last one among them."""
     every = max(1, -(-steps // evaluations))
     evaluated = [*range(every, steps, every), steps]
-    return frozenset(evaluated[-1 - len(evaluated) * at // probes] for at in range(min(probes, len(evaluated))))
+    probes = min(probes, len(evaluated))
+    return frozenset(evaluated[-1 - len(evaluated) * at // probes] for at in range(probes))
 
 
 def _padded(name: str, arrays: Sequence[np.ndarray]) -> Tensor:

@@ -68,7 +68,8 @@ class Probe:
 
     def _trained(self, states: Sequence[Tensor]) -> nn.Linear:
         device = states[0].device
-        layer = nn.Linear(states[0].shape[1], len(self.vocabulary), device=device)
+        # As a layer is made, it draws numbers from torch's stream, which the training goes on with.
+        layer = nn.utils.skip_init(nn.Linear, states[0].shape[1], len(self.vocabulary), device=device)
         for parameter in layer.parameters():
             nn.init.zeros_(parameter)
         optimiser = torch.optim.Adam(layer.parameters(), lr=_RATE)
