@@ -46,7 +46,10 @@ def load_layer(text: str, option: str, device: torch.device, dtype: torch.dtype)
     """The layer that `MODEL[:LAYER]` names, of pretrained weights; the layers above it are not read."""
     name, config, layer = choose_layer(text, option)
     keep_lowest(config, layer)
-    return LayerStates(_of_option(option, load_checkpoint, name, config), layer, device, dtype)
+    checkpoint = _of_option(option, load_checkpoint, name, config)
+    if checkpoint.fresh:
+        raise SettingsError(f"{option} {text}: its weights are random and say nothing. Take a trained model.")
+    return LayerStates(checkpoint, layer, device, dtype)
 
 
 class LayerStates:

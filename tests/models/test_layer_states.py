@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,15 @@ import torch
 from tiny import FAMILIES, encoder_of, save_tiny, tiny_model
 
 from hf_speech_tl.errors import SettingsError
-from hf_speech_tl.models import LayerStates, choose_layer, frame_count, load_checkpoint, load_layer, read_config
+from hf_speech_tl.models import (
+    LayerStates,
+    choose_layer,
+    frame_count,
+    layer_states,
+    load_checkpoint,
+    load_layer,
+    read_config,
+)
 from hf_speech_tl.models.layer_states import split_layer
 from hf_speech_tl.models.padding import pad
 
@@ -47,6 +56,14 @@ def test_the_middle_layer_unless_one_is_named(layers: int, middle: int, tmp_path
 def test_a_model_that_is_not_there_is_told_by_the_option_that_named_it(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"^--targets-from .*no such directory"):
         load_layer(f"{tmp_path}/nowhere:2", TARGETS, CPU, torch.float32)
+
+
+def test_random_layers_are_no_targets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = str(save_tiny(tmp_path))
+    fresh = replace(load_checkpoint(place, read_config(place)), fresh=True)
+    monkeypatch.setattr(layer_states, "load_checkpoint", lambda *arguments: fresh)
+    with pytest.raises(SettingsError, match=r"^--targets-from .*:1: its weights are random"):
+        load_layer(f"{place}:1", TARGETS, CPU, torch.float32)
 
 
 @pytest.mark.parametrize("stable", [False, True])
