@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import ClassVar
 
 from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.settings import data_rows, run_rows, training_rows
 from hf_speech_tl.settings.augmentation import Augmentation, refuse_augmentations
-from hf_speech_tl.settings.finetune import FinetuneSettings
-from hf_speech_tl.settings.option import Option, check_values, flag, options
+from hf_speech_tl.settings.option import Option, check_values, flag
 from hf_speech_tl.settings.preset import STARTER
 from hf_speech_tl.settings.run import command_line, find_resumed
 from hf_speech_tl.settings.source import Source
 
-_FINETUNE = options(FinetuneSettings)  # what means the same there and here is described once
 _OBJECTIVES = ("contrastive", "distil", "masked")
 
 
@@ -32,7 +31,7 @@ class PretrainSettings:
     )
 
     data: tuple[str | Source, ...] = replace(
-        _FINETUNE["data"],
+        data_rows.DATA,
         help="recordings, repeatable, in any layout that finetune takes; transcripts may be missing, and serve the "
         "probe alone (docs/pretraining.md)",
         shown="",
@@ -45,10 +44,10 @@ class PretrainSettings:
         unset="none",
         why="uroman reads any script but ideographs",
     ).default(None)
-    text_column: str | None = _FINETUNE["text_column"].default(None)
-    tier: str | None = _FINETUNE["tier"].default(None)
-    max_seconds: float = _FINETUNE["max_seconds"].default(20.0)
-    temperature: float = _FINETUNE["temperature"].default(1.0)
+    text_column: str | None = data_rows.TEXT_COLUMN.default(None)
+    tier: str | None = data_rows.TIER.default(None)
+    max_seconds: float = data_rows.MAX_SECONDS.default(20.0)
+    temperature: float = data_rows.TEMPERATURE.default(1.0)
 
     model: str | None = Option(
         "Model",
@@ -113,26 +112,26 @@ class PretrainSettings:
     ).default(None)
 
     max_minutes: float | None = replace(
-        _FINETUNE["max_minutes"],
+        training_rows.MAX_MINUTES,
         help="train so long, what the teacher makes of the audio not counted; of the three lengths whichever ends "
         "first, and the schedule fits it",
         why="without any of the three: an hour on a CPU, 50 epochs on a GPU",
     ).default(None)
-    max_steps: int | None = _FINETUNE["max_steps"].default(None)
-    epochs: float | None = _FINETUNE["epochs"].default(None)
+    max_steps: int | None = training_rows.MAX_STEPS.default(None)
+    epochs: float | None = training_rows.EPOCHS.default(None)
 
-    batch_seconds: float | None = _FINETUNE["batch_seconds"].default(None)
+    batch_seconds: float | None = training_rows.BATCH_SECONDS.default(None)
     learning_rate: float | None = replace(
-        _FINETUNE["learning_rate"], help="highest rate", why="by the size of the model; the plan shows it"
+        training_rows.LEARNING_RATE, help="highest rate", why="by the size of the model; the plan shows it"
     ).default(None)
-    warmup: float = _FINETUNE["warmup"].default(0.1)
-    weight_decay: float = replace(_FINETUNE["weight_decay"], why="as wav2vec 2.0 (Baevski et al. 2020)").default(0.01)
-    optimizer: str = _FINETUNE["optimizer"].default("auto")
-    dropout: float = replace(_FINETUNE["dropout"], why="none; on a CPU, drawing it takes an eighth of a step").default(
+    warmup: float = training_rows.WARMUP.default(0.1)
+    weight_decay: float = replace(training_rows.WEIGHT_DECAY, why="as wav2vec 2.0 (Baevski et al. 2020)").default(0.01)
+    optimizer: str = training_rows.OPTIMIZER.default("auto")
+    dropout: float = replace(training_rows.DROPOUT, why="none; on a CPU, drawing it takes an eighth of a step").default(
         0.0
     )
     augment: tuple[Augmentation, ...] = replace(
-        _FINETUNE["augment"],
+        training_rows.AUGMENT,
         help="changes to the audio that the encoder hears, while what it is to predict is of the clean audio; with "
         "commas, or none: those of finetune that leave a clip as long as it is, and do not mask "
         "(docs/augmentation.md)",
@@ -140,8 +139,8 @@ class PretrainSettings:
         shown="none",
         why="untried",
     ).default(())
-    gradient_checkpointing: str = _FINETUNE["gradient_checkpointing"].default("auto")
-    precision: str = _FINETUNE["precision"].default("auto")
+    gradient_checkpointing: str = run_rows.GRADIENT_CHECKPOINTING.default("auto")
+    precision: str = run_rows.PRECISION.default("auto")
     cache: Path | None = Option(  # noqa: RUF009 (makes a field)
         "Run",
         "directory that keeps what the teacher makes of each clip, for later runs too",
@@ -160,18 +159,18 @@ class PretrainSettings:
         metavar="GB",
         why="some 100 hours of two layers of Whisper base at 25 frames a second",
     ).default(20.0)
-    seed: int = _FINETUNE["seed"].default(0)
+    seed: int = run_rows.SEED.default(0)
     output: Path | None = replace(  # noqa: RUF009 (makes a field)
-        _FINETUNE["output"],
+        run_rows.OUTPUT,
         help="directory for the encoder, its card and its results",
         shown="runs/OBJECTIVE-MODEL-DATE",
     ).default(None)
-    overwrite: bool = _FINETUNE["overwrite"].default(False)
-    resume: str | None = _FINETUNE["resume"].default(None)
+    overwrite: bool = run_rows.OVERWRITE.default(False)
+    resume: str | None = run_rows.RESUME.default(None)
 
-    report_to: tuple[str, ...] = _FINETUNE["report_to"].default(())
-    json: bool = _FINETUNE["json"].default(False)
-    quiet: bool = _FINETUNE["quiet"].default(False)
+    report_to: tuple[str, ...] = run_rows.REPORT_TO.default(())
+    json: bool = run_rows.JSON.default(False)
+    quiet: bool = run_rows.QUIET.default(False)
 
     def __post_init__(self) -> None:
         """Check each value, then what goes together; name the directory of the run."""
