@@ -15,7 +15,7 @@ from torch.distributed.fsdp import FSDPModule
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from hf_speech_tl.audio import BadAudio
-from hf_speech_tl.models import FeatureExtractor, Vocabulary, for_inference, hears_padding, logits_of, pad
+from hf_speech_tl.models import FeatureExtractor, Vocabulary, alike, for_inference, hears_padding, logits_of, pad
 
 # Seconds of padded audio in a batch. On a CPU small batches stay in its cache, on a GPU large ones keep it busy.
 _CPU_SECONDS = 12.0
@@ -100,7 +100,7 @@ def recognise_each(
     with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(max(1, threads // workers),)) as pool:
         waiting: deque[Future[list[tuple[int, Recognition | BadAudio]]]] = deque()
         try:
-            for batch in _batches(seconds, batch_seconds):
+            for batch in alike(seconds, batch_seconds):
                 waiting.append(pool.submit(answer, batch))
                 if len(waiting) > workers:
                     yield from waiting.popleft().result()
@@ -121,17 +121,6 @@ def at_once(config: PreTrainedConfig, *, on_cpu: bool) -> tuple[int, float]:
     """
     workers = min(torch.get_num_threads(), _WORKERS) if on_cpu else _GPU_WORKERS
     return workers, 0.0 if hears_padding(config) else _CPU_SECONDS if on_cpu else _GPU_SECONDS
-
-
-def _batches(seconds: Sequence[float], batch_seconds: float) -> Iterator[list[int]]:
-    batch: list[int] = []
-    for index in sorted(range(len(seconds)), key=lambda i: seconds[i], reverse=True):
-        if batch and (len(batch) + 1) * seconds[batch[0]] > batch_seconds:
-            yield batch
-            batch = []
-        batch.append(index)
-    if batch:
-        yield batch
 
 
 def _recognise_batch(

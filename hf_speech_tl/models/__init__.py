@@ -22,7 +22,7 @@ from hf_speech_tl.models.head import encoder_of, head_of, is_of_head, replace_he
 from hf_speech_tl.models.inference import for_inference
 from hf_speech_tl.models.layer_states import LayerStates, choose_layer, load_layer, split_layer
 from hf_speech_tl.models.masking import check_maskable, take_masks
-from hf_speech_tl.models.padding import pad
+from hf_speech_tl.models.padding import alike, pad
 from hf_speech_tl.models.quantiser import add_quantiser, check_quantisable
 from hf_speech_tl.models.teacher import Teacher, load_teacher
 from hf_speech_tl.models.tuning import keep_statistics, merge, prepare_tuning
@@ -38,6 +38,7 @@ __all__ = [
     "Teacher",
     "Vocabulary",
     "add_quantiser",
+    "alike",
     "can_mask",
     "check_adapter",
     "check_depth",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -11,6 +11,21 @@ from transformers import Wav2Vec2FeatureExtractor
 
 from hf_speech_tl.audio import RATE
 from hf_speech_tl.models.frontends import FeatureExtractor
+
+
+def alike(lengths: Sequence[float] | np.ndarray, limit: float) -> Iterator[list[int]]:
+    """Numbers of clips of similar lengths together, the longest first; more than one come to `limit` at most, padded.
+
+    limit: in the unit of the lengths.
+    """
+    batch: list[int] = []
+    for number in sorted(range(len(lengths)), key=lambda number: lengths[number], reverse=True):
+        if batch and (len(batch) + 1) * lengths[batch[0]] > limit:
+            yield batch
+            batch = []
+        batch.append(number)
+    if batch:
+        yield batch
 
 
 def pad(feature_extractor: FeatureExtractor, clips: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:

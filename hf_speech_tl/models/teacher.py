@@ -19,7 +19,7 @@ from hf_speech_tl.models.frames import frame_count, hears_padding, input_name
 from hf_speech_tl.models.frontends import FeatureExtractor, encoder_config
 from hf_speech_tl.models.grid import Grid
 from hf_speech_tl.models.head import encoder_of
-from hf_speech_tl.models.padding import pad
+from hf_speech_tl.models.padding import alike, pad
 from hf_speech_tl.models.whisper import load_whisper
 
 _OPTION = "--teacher"
@@ -116,7 +116,8 @@ class _FamilyEncoder:
     def states(self, clips: Sequence[np.ndarray], layers: Sequence[int]) -> Iterator[tuple[np.ndarray, Grid]]:
         """As _Encoder has it."""
         found: dict[int, tuple[np.ndarray, Grid]] = {}
-        for numbers in self._batches(clips):
+        limit = 0.0 if hears_padding(self._config) else _BATCH_SECONDS.get(self._device.type, 24.0) * RATE
+        for numbers in alike([len(clip) for clip in clips], limit):
             inputs, mask = pad(self._feature_extractor, [clips[number] for number in numbers])
             made = self._run(inputs.to(self._device), mask.to(self._device), layers)
             for number, states in zip(numbers, made.float().cpu().numpy(), strict=True):
@@ -128,17 +129,6 @@ class _FamilyEncoder:
         """As _Encoder has it."""
         heard = sorted(self._feature_extractor.to_dict().items())
         return fingerprint(self._encoder, encoder_config(self._config), heard, self._dtype)
-
-    def _batches(self, clips: Sequence[np.ndarray]) -> Iterator[list[int]]:
-        limit = 0.0 if hears_padding(self._config) else _BATCH_SECONDS.get(self._device.type, 24.0) * RATE
-        batch: list[int] = []
-        for number in sorted(range(len(clips)), key=lambda number: len(clips[number]), reverse=True):
-            if batch and (len(batch) + 1) * len(clips[batch[0]]) > limit:
-                yield batch
-                batch = []
-            batch.append(number)
-        if batch:
-            yield batch
 
     def _run(self, inputs: Tensor, mask: Tensor, layers: Sequence[int]) -> Tensor:
         precision = torch.autocast(self._device.type, self._dtype, enabled=self._dtype != torch.float32)

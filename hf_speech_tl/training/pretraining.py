@@ -13,7 +13,7 @@ from accelerate.utils import broadcast_object_list
 from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel
 
-from hf_speech_tl.models import FeatureExtractor, pad
+from hf_speech_tl.models import FeatureExtractor, alike, pad
 from hf_speech_tl.training.clips import Batch, Clip, Clips
 from hf_speech_tl.training.collapse import CollapseGuard
 from hf_speech_tl.training.probe import Probe
@@ -107,18 +107,12 @@ class Pretraining:
     def _loss(self, model: nn.Module, moment: Moment) -> float:
         device = moment.accelerator.device
         mine = moment.share(len(self.validation))
-        batches: list[list[int]] = []
-        for number in sorted(mine, key=lambda number: -self.validation.seconds[number]):
-            if batches and (len(batches[-1]) + 1) * self.validation.seconds[batches[-1][0]] <= _BATCH_SECONDS:
-                batches[-1].append(number)
-            else:
-                batches.append([number])
         total = torch.zeros(2, dtype=torch.float64)
         training = model.training
         model.eval()
         with torch.no_grad(), torch.autocast(device.type, moment.dtype, enabled=moment.dtype != torch.float32):
-            for numbers in batches:
-                batch = self.collate([self.validation[number] for number in numbers])
+            for places in alike(self.validation.seconds[mine], _BATCH_SECONDS):
+                batch = self.collate([self.validation[mine[place]] for place in places])
                 moved: Any = {
                     key: value.to(device) if torch.is_tensor(value) else value for key, value in batch.items()
                 }

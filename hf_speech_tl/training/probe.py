@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedModel
 
-from hf_speech_tl.models import FeatureExtractor, Vocabulary, for_inference, hears_padding, pad, states_of
+from hf_speech_tl.models import FeatureExtractor, Vocabulary, alike, for_inference, hears_padding, pad, states_of
 from hf_speech_tl.objectives import ctc_losses
 from hf_speech_tl.scoring import character_edits
 from hf_speech_tl.training.clips import Clips
@@ -59,7 +59,7 @@ class Probe:
         found: dict[int, Tensor] = {}
         precision = contextlib.nullcontext() if dtype == torch.float32 else torch.autocast(device.type, dtype)
         with torch.inference_mode(), precision:
-            for numbers in _alike(clips.seconds, limit):
+            for numbers in alike(clips.seconds, limit):
                 inputs, mask = pad(self.feature_extractor, [clips.load(number) for number in numbers])
                 states, frames = states_of(encoder, encoder.config, inputs.to(device), mask.to(device))
                 for number, of_clip, count in zip(numbers, states.float(), frames.tolist(), strict=True):
@@ -73,7 +73,7 @@ class Probe:
         for parameter in layer.parameters():
             nn.init.zeros_(parameter)
         optimiser = torch.optim.Adam(layer.parameters(), lr=_RATE)
-        batches = [self._batch(states, numbers) for numbers in _alike(self.train.seconds, _STEP_SECONDS)]
+        batches = [self._batch(states, numbers) for numbers in alike(self.train.seconds, _STEP_SECONDS)]
         generator = np.random.default_rng(0)
         order = [at for _ in range(-(-_STEPS // len(batches))) for at in generator.permutation(len(batches))]
         for step, at in enumerate(order[:_STEPS]):
@@ -101,14 +101,3 @@ def _moments(states: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of each value over all frames, `(width,)`."""
     together = torch.cat(list(states))
     return together.mean(0), together.std(0).clamp(min=1e-5)
-
-
-def _alike(seconds: np.ndarray, limit: float) -> list[list[int]]:
-    """Clips of similar length together, the longest first; a batch of more than one has at most `limit` seconds."""
-    batches: list[list[int]] = []
-    for number in np.argsort(-seconds, kind="stable").tolist():
-        if batches and (len(batches[-1]) + 1) * seconds[batches[-1][0]] <= limit:
-            batches[-1].append(number)
-        else:
-            batches.append([number])
-    return batches
