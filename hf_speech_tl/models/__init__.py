@@ -20,11 +20,10 @@ from hf_speech_tl.models.frontends import FeatureExtractor, encoder_config
 from hf_speech_tl.models.frozen import Frozen, frozen_part, is_random
 from hf_speech_tl.models.head import encoder_of, head_of, is_of_head, replace_head
 from hf_speech_tl.models.inference import for_inference
-from hf_speech_tl.models.layer_states import LayerStates, choose_layer, load_layer, split_layer
 from hf_speech_tl.models.masking import check_maskable, take_masks
 from hf_speech_tl.models.padding import alike, pad
 from hf_speech_tl.models.quantiser import add_quantiser, check_quantisable
-from hf_speech_tl.models.teacher import Teacher, load_teacher
+from hf_speech_tl.models.teacher import Teacher, load_layer, load_teacher, split_layer
 from hf_speech_tl.models.tuning import keep_statistics, merge, prepare_tuning
 from hf_speech_tl.models.vocabulary import Vocabulary
 
@@ -33,7 +32,6 @@ __all__ = [
     "Cost",
     "FeatureExtractor",
     "Frozen",
-    "LayerStates",
     "Masking",
     "Teacher",
     "Vocabulary",
@@ -44,7 +42,6 @@ __all__ = [
     "check_depth",
     "check_maskable",
     "check_quantisable",
-    "choose_layer",
     "cost_of",
     "encoder_config",
     "encoder_of",

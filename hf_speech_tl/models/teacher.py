@@ -22,7 +22,6 @@ from hf_speech_tl.models.head import encoder_of
 from hf_speech_tl.models.padding import alike, pad
 from hf_speech_tl.models.whisper import load_whisper
 
-_OPTION = "--teacher"
 _BATCH_SECONDS = {"cpu": 24.0, "cuda": 240.0}  # of padded audio at once
 
 
@@ -73,24 +72,48 @@ def load_teacher(
     layers: None for the 4th and 6th of six, which pilots with Whisper base took, else for the middle and the last one.
     Raises SettingsError for a model that cannot be one, or has no such layer.
     """
-    with named_by(_OPTION):
-        config = read_any_config(name)
-        encoder: _Encoder
-        if config.model_type == "whisper":
-            encoder = load_whisper(name, config, device, dtype)
-        else:
-            checkpoint = load_checkpoint(name, read_config(name))
-            if checkpoint.fresh:
-                raise SettingsError(f"--model {name}: has random weights, from which nothing can be learnt.")
-            encoder = _FamilyEncoder(checkpoint.model, checkpoint.feature_extractor, device, dtype)
+    encoder = _load(name, "--teacher", device, dtype)
     count = encoder.layers
-    chosen = tuple(layers) if layers else (4, 6) if count == 6 else tuple(sorted({(count + 1) // 2, count}))
+    chosen = tuple(layers) if layers else (4, 6) if count == 6 else tuple(sorted({_middle(count), count}))
     if beyond := [layer for layer in chosen if not 1 <= layer <= count]:
         raise SettingsError(
             f"--teacher-layers {','.join(map(str, chosen))}: {name} has {count} layers, and no layer {beyond[0]}; "
             f"allowed: 1 to {count}"
         )
     return Teacher(encoder, chosen, pupil)
+
+
+def load_layer(text: str, pupil: PreTrainedConfig, device: torch.device, dtype: torch.dtype) -> Teacher:
+    """The same of the one layer that `MODEL[:LAYER]` of --cluster-on names; without LAYER of the middle one."""
+    name, layer = split_layer(text)
+    encoder = _load(name, "--cluster-on", device, dtype)
+    if layer is not None and not 1 <= layer <= encoder.layers:
+        raise SettingsError(
+            f"--cluster-on {text}: {name} has {encoder.layers} layers; allowed: {name}:1 to {name}:{encoder.layers}"
+        )
+    return Teacher(encoder, [layer or _middle(encoder.layers)], pupil)
+
+
+def split_layer(text: str) -> tuple[str, int | None]:
+    """`MODEL` or `MODEL:LAYER` as a model's name and the number of a layer, None where none is named."""
+    name, _, layer = text.rpartition(":")
+    return (name, int(layer)) if name and layer.isascii() and layer.isdigit() else (text, None)
+
+
+def _middle(layers: int) -> int:
+    """Of an even number the last of the lower half: the 6th of 12, of which HuBERT's second clusters are made."""
+    return (layers + 1) // 2
+
+
+def _load(name: str, option: str, device: torch.device, dtype: torch.dtype) -> _Encoder:
+    with named_by(option):
+        config = read_any_config(name)
+        if config.model_type == "whisper":
+            return load_whisper(name, config, device, dtype)
+        checkpoint = load_checkpoint(name, read_config(name))
+        if checkpoint.fresh:
+            raise SettingsError(f"--model {name}: has random weights, from which nothing can be learnt.")
+        return _FamilyEncoder(checkpoint.model, checkpoint.feature_extractor, device, dtype)
 
 
 class _FamilyEncoder:

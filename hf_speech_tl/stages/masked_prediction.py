@@ -58,7 +58,7 @@ def predict_masked(settings: PretrainSettings, ready: Ready, output: Output, pro
     layer = (
         first_then_others(
             processes,
-            lambda: load_layer(named, "--cluster-on", processes.device, dtype or quick_dtype(processes.device)),
+            lambda: load_layer(named, ready.config, processes.device, dtype or quick_dtype(processes.device)),
         )
         if named
         else None
@@ -70,7 +70,7 @@ def predict_masked(settings: PretrainSettings, ready: Ready, output: Output, pro
     store = kept_in(settings, hashlib.blake2b(content, digest_size=16).hexdigest())
 
     def assigned(clips: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
-        return (clusters.assign(states(clip)) for clip in clips)
+        return map(clusters.assign, states(clips))
 
     corpus, validation = make_targets(
         "finding clusters of frames", assigned, store, corpus, validation, settings, processes
@@ -102,7 +102,11 @@ def _clusters(settings: PretrainSettings, output: Output, states: TargetStates, 
     """Those that a resumed run began with, so that ids stay what they were; or new ones."""
     if output.checkpoint:
         return Clusters.load(output.checkpoints / _FILE)
-    sample = sample_frames(lambda row: states(train.decode(row).astype(np.float32) / 32767), len(train), settings.seed)
+
+    def made(row: int) -> np.ndarray:
+        return next(states([train.decode(row).astype(np.float32) / 32767]))
+
+    sample = sample_frames(made, len(train), settings.seed)
     most = settings.clusters or (LAYER_CLUSTERS if settings.cluster_on else CEPSTRA_CLUSTERS)
     return find_clusters(sample, cluster_count(len(sample), most), states.fingerprint(), settings.seed)
 

@@ -8,7 +8,7 @@ from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperForCondi
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 from hf_speech_tl.errors import SettingsError
-from hf_speech_tl.models import frame_count, load_teacher
+from hf_speech_tl.models import frame_count, load_layer, load_teacher, split_layer
 from hf_speech_tl.models import whisper as whisper_module
 from hf_speech_tl.models.grid import Grid
 from hf_speech_tl.models.whisper import pack
@@ -158,6 +158,33 @@ def test_the_fingerprint_tells_layers_pupils_and_weights_apart(tmp_path) -> None
 @pytest.mark.parametrize(("layers", "chosen"), [(2, (1, 2)), (6, (4, 6)), (1, (1,)), (5, (3, 5))])
 def test_without_a_word_the_middle_and_the_last_layer_teach(layers: int, chosen: tuple[int, ...], tmp_path) -> None:
     assert teacher_of(save_whisper(tmp_path, layers=layers)).layers == chosen
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("runs/pl", ("runs/pl", None)),
+        ("runs/pl:6", ("runs/pl", 6)),
+        ("owner/name:12", ("owner/name", 12)),
+        (r"C:\runs\pl", (r"C:\runs\pl", None)),
+        ("runs:1/pl", ("runs:1/pl", None)),
+        (":6", (":6", None)),
+    ],
+)
+def test_a_layer_stands_behind_the_last_colon(text: str, meant: tuple[str, int | None]) -> None:
+    assert split_layer(text) == meant
+
+
+@pytest.mark.parametrize(("layers", "middle"), [(1, 1), (2, 1), (5, 3), (12, 6)])
+def test_clusters_are_of_the_middle_layer_unless_one_is_named(layers: int, middle: int, tmp_path) -> None:
+    name, pupil = save_whisper(tmp_path, layers=layers), tiny_model().config
+    assert load_layer(name, pupil, CPU, torch.float32).layers == (middle,)
+    assert load_layer(f"{name}:{layers}", pupil, CPU, torch.float32).layers == (layers,)
+    for beyond in (0, layers + 1):
+        with pytest.raises(SettingsError, match=rf"^--cluster-on .*:{beyond}: .* has {layers} layers; allowed: "):
+            load_layer(f"{name}:{beyond}", pupil, CPU, torch.float32)
+    with pytest.raises(SettingsError, match=r"^--cluster-on .*no such directory"):
+        load_layer(f"{name}/nowhere:2", pupil, CPU, torch.float32)
 
 
 def test_what_cannot_teach_is_refused_by_the_name_of_its_option(tmp_path) -> None:
