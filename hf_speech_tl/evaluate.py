@@ -52,9 +52,15 @@ def _evaluate(settings: EvaluateSettings) -> None:
 
 def _gain(model: str, comparison: Comparison) -> str:
     cer = comparison["cer"]
-    points = [f"{100 * cer[name]:+.1f}" for name in ("gain", "low", "high")]
+    gain, low, high = (100 * cer[name] for name in ("gain", "low", "high"))
+    if low <= 0 <= high:
+        return (
+            f"no clear difference: {model} is ahead by {gain:+.1f} points of CER ({low:+.1f} to {high:+.1f}, "
+            f"p = {cer['p_value']:.3f}; 95 % interval, paired, over {comparison['interval']})"
+        )
+    better, (least, most) = ("better", (low, high)) if gain > 0 else ("worse", (-high, -low))
     return (
-        f"{model} is better by {points[0]} points of CER ({points[1]} to {points[2]}, p = {cer['p_value']:.3f}; "
+        f"{model} is {better} by {abs(gain):.1f} points of CER ({least:.1f} to {most:.1f}, p = {cer['p_value']:.3f}; "
         f"95 % interval, paired, over {comparison['interval']})"
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
@@ -13,6 +14,9 @@ from hf_speech_tl.terminal import conclude, language_lines, score_line
 
 if TYPE_CHECKING:
     from hf_speech_tl.scoring import Scores
+
+# Test utterances: a bootstrap of fewer is too narrow, and 3 of them may read 0 %.
+_FEW = 30
 
 
 def finetune(settings: FinetuneSettings) -> dict[str, object]:
@@ -45,13 +49,18 @@ def _finetune(settings: FinetuneSettings) -> None:
         print(json.dumps(results, ensure_ascii=False))
         return
     before, after = cast("Scores | None", results["before"]), cast("Scores", results["after"])
-    print(f"before: {score_line(before) if before else 'no score, since the model had no head for these symbols'}")
+    fresh = cast("dict[str, object]", results["model"])["fresh"]
+    why = "training began with random weights" if fresh else "the model that it began with did not know all symbols"
+    print(f"before: {score_line(before) if before else f'no score, since {why}'}")
     print(f"after:  {score_line(after)}")
     for line in language_lines(after):
         print(line)
+    if after["utterances"] < _FEW:
+        print(f"warning: {after['utterances']} test utterances say little, their interval too: test on {_FEW} and more")
     for name in ("output", "pushed_to"):
         if name in results:
             print(f"{name.replace('_', ' ')}: {results[name]}")
+    print(f"to use it: hf-speech-tl transcribe --model {shlex.quote(str(results['output']))} RECORDING.wav")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import cast
@@ -41,6 +42,7 @@ def _pretrain(settings: PretrainSettings) -> None:
     name = "letter error of the probe" if training["decided_by"] == "probe_cer" else "validation loss"
     print(f"lowest {name}: {training['best']:.3f}; {training['steps']} steps in {training['seconds']} s")
     print(f"output: {results['output']}")
+    print(f"to use it: hf-speech-tl finetune --lang TAG --data SOURCE --model {shlex.quote(str(results['output']))}")
 
 
 if __name__ == "__main__":

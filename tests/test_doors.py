@@ -28,7 +28,14 @@ SCORES = {
     "split": "test",
     "interval": "utterances",
 }
-RESULTS = {"command": "finetune", "lang": "zh", "before": None, "after": SCORES, "output": "runs/one"}
+RESULTS = {
+    "command": "finetune",
+    "lang": "zh",
+    "model": {"fresh": True},
+    "before": None,
+    "after": SCORES,
+    "output": "runs/one",
+}
 
 Stage = Callable[[Callable[..., object]], None]
 
@@ -83,7 +90,8 @@ def test_finetune_says_what_the_model_is_worth_and_where_it_is(
     assert asked == [FinetuneSettings(lang="zh", max_steps=2)]
     said = capsys.readouterr().out
     assert "after:  CER 12.3 % (11.0 to 13.9); 200 utterances of test, 95 % intervals over utterances" in said
-    assert "before: no score" in said
+    assert "before: no score, since training began with random weights" in said
+    assert "transcribe --model runs/one" in said and "warning" not in said
     assert "runs/one" in said
 
 
@@ -246,8 +254,27 @@ def test_evaluate_compares_two_models(stage: Stage, capsys: pytest.CaptureFixtur
     first, second, gain = capsys.readouterr().out.splitlines()
     assert first.startswith("one: CER 12.3 %")
     assert second.startswith("two: CER 12.3 %")
+    assert gain.startswith("no clear difference: one is ahead by ")
     assert "+2.0 points of CER (-0.4 to +4.0, p = 0.012; 95 % interval, paired, over speakers)" in gain
     assert evaluate.main(["--model", "one", "--data", "d", "--lang", "zz-nowhere"]) == 2
+
+
+@pytest.mark.parametrize(("sign", "said"), [(1, "one is better by 2.0 points"), (-1, "one is worse by 2.0 points")])
+def test_a_clear_difference_says_which_way(
+    stage: Stage, capsys: pytest.CaptureFixture[str], sign: int, said: str
+) -> None:
+    bounds = sorted((0.01 * sign, 0.03 * sign))
+    cer = {"gain": 0.02 * sign, "low": bounds[0], "high": bounds[1], "p_value": 0.002}
+    against = {"model": "two", "scores": SCORES, "gain": {"cer": cer, "interval": "utterances"}}
+    stage(lambda _: {"after": SCORES, "against": against})
+    assert evaluate.main(["--model", "one", "--against", "two", "--data", "d"]) == 0
+    assert f"{said} of CER (1.0 to 3.0, p = 0.002" in capsys.readouterr().out
+
+
+def test_few_test_utterances_are_said_to_be_few(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    stage(lambda _: RESULTS | {"after": SCORES | {"utterances": 3}})
+    assert finetune.main(["--lang", "zh"]) == 0
+    assert "warning: 3 test utterances say little" in capsys.readouterr().out
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,7 @@ def _stream(handle: BinaryIO) -> Iterator[_Stream]:
 def _file(path: Path) -> BinaryIO:
     try:
         if not path.is_file():  # nor a pipe, which would wait for ever
-            raise BadAudio("missing file")
+            raise BadAudio("missing file", "a folder stands there" if path.is_dir() else "")
         return path.open("rb")
     except OSError as error:
         raise BadAudio("unreadable", error.strerror or str(error)) from None

@@ -74,7 +74,7 @@ def read_folder(
     if rows:
         raise DataError(
             f"{folder} holds {len(rows)} recordings and no transcripts: put a metadata.csv with the columns file_name "
-            "and text into it, or a .txt of the same name beside each recording."
+            "and text into it, or a .txt of the same name beside each recording; only `pretrain` does without."
         )
     raise DataError(
         f"{folder} holds no corpus: expected Parquet files, audio files with metadata.csv, .tsv or .jsonl, audio files "

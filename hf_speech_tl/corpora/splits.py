@@ -96,10 +96,10 @@ def assign_splits(rows: Sequence[SplitRow], seed: int) -> tuple[list[str], tuple
         free = [i for source in sources for i in by_source[source] if splits[i] == "train"]
         keys = [(i, f"text {text_key(rows[i].text or rows[i].digest)}") for i in free]
         texts = _hold_out(splits, keys, missing, len(free), seed)
-        note = (
-            f"{_joined(sources)}: {_joined(missing)} made from its training rows, by text (no transcript in two splits)"
-        )
-        if texts < _FEW_TEXTS:
+        spoken = any(rows[i].text for i in free)
+        how = "by text (no transcript in two splits)" if spoken else "by recording (none in two splits)"
+        note = f"{_joined(sources)}: {_joined(missing)} made from its training rows, {how}"
+        if spoken and texts < _FEW_TEXTS:
             note += f"; with only {texts} different transcripts the test says little: give splits of your own"
         notes.append(note)
     return splits, tuple(notes)

@@ -89,8 +89,7 @@ def read_any_config(name: str) -> PreTrainedConfig:
                 "its config.json cannot be used" if os.path.isdir(place) else "not to be had from the Hub or its cache"
             )
             raise SettingsError(
-                f"--model {name}: {where} ({reason}). Give a directory, a Hub id, or `{STARTER}`, which needs no "
-                "network."
+                f"--model {name}: {where} ({reason}). Give a directory or a Hub id; --model {STARTER} needs no network."
             ) from error
 
 

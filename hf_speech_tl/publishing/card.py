@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from hf_speech_tl.publishing.redaction import redact_results
 
-_UNITS = {"char": "characters", "romanized": "romanised syllables", "ipa": "symbols of the IPA"}
+_UNITS = {"char": "characters", "romanized": "Latin letters (romanised)", "ipa": "symbols of the IPA"}
 _METRICS = ("cer", "wer")
 _NAMED = 6  # languages that a heading names
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
@@ -117,13 +117,15 @@ def write_encoder_card(directory: Path, results: dict) -> None:
 
 
 def _templates() -> Environment:
-    return Environment(
+    templates = Environment(
         loader=PackageLoader("hf_speech_tl", "assets"),
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
         undefined=StrictUndefined,
     )
+    templates.filters["duration"] = lambda hours: _duration(3600 * hours)
+    return templates
 
 
 def name_model(text: str, model_id: str) -> str:

@@ -22,7 +22,7 @@ from hf_speech_tl.stages.course import Course, follow, lay_out
 from hf_speech_tl.stages.judgement import judge, load_recogniser
 from hf_speech_tl.stages.length import store_length
 from hf_speech_tl.stages.output import Output, check_space, claim_output, find_output
-from hf_speech_tl.stages.plan import clock, show_plan, size
+from hf_speech_tl.stages.plan import amount, clock, machine, show_plan, size
 from hf_speech_tl.stages.preparation import Prepared, prepare
 from hf_speech_tl.stages.preset import choose_preset
 from hf_speech_tl.stages.processes import agree, check_launch, join_processes, told_once
@@ -107,7 +107,8 @@ def _run(settings: FinetuneSettings, output: Output, processes: PartialState) ->
 
 def _plan(prepared: Prepared, course: Course, settings: FinetuneSettings, directory: Path) -> list[tuple[str, str]]:
     cost, recipe, length, corpus = prepared.cost, prepared.recipe, course.length, prepared.corpus
-    hours = [f"{sum(rows['seconds'][:]) / 3600:.2f}" for rows in (corpus.train, corpus.validation, corpus.test)]
+    splits = ((corpus.train, "training"), (corpus.validation, "validation"), (corpus.test, "test"))
+    much = ", ".join(amount(rows, what) for rows, what in splits)
     unseen = prepared.vocabulary.unknown([*corpus.validation["transcript"][:], *corpus.test["transcript"][:]])
     rank = f" --lora-rank {prepared.rank}" if settings.tuning == "lora" else ""
     kept = f" (--keep-layers {settings.keep_layers})" if settings.keep_layers else ""
@@ -116,11 +117,13 @@ def _plan(prepared: Prepared, course: Course, settings: FinetuneSettings, direct
     weights = zip(corpus.names, corpus.weights, strict=True) if corpus.weighted else ()
     sources = set(corpus.train["source"][:])
     origin = "random weights" if prepared.checkpoint.fresh else "pretrained"
-    head = f"{len(prepared.vocabulary)} symbols, {len(prepared.carried)} of them kept from the checkpoint"
+    head = str(len(prepared.vocabulary))
+    if not prepared.checkpoint.fresh:
+        head += f", {len(prepared.carried)} of them already in the model's head"
     if unseen:
         head += f"; never in training: {' '.join(unseen[:12])}{' ...' if len(unseen) > 12 else ''} ({len(unseen)})"
     return [
-        ("device", "GPU" if torch.cuda.is_available() else f"CPU, {torch.get_num_threads()} threads"),
+        ("device", machine()),
         (
             "model",
             f"{settings.model} ({origin}), {cost.parameters / 1e6:.1f} M parameters, "
@@ -128,10 +131,7 @@ def _plan(prepared: Prepared, course: Course, settings: FinetuneSettings, direct
         ),
         ("trained", f"{cost.trained / 1e6:.1f} M parameters (--tuning {settings.tuning}{rank}{frozen})"),
         ("symbols", f"{head} (--units {settings.units})"),
-        (
-            "data",
-            f"{hours[0]} h training, {hours[1]} h validation, {hours[2]} h test; {len(corpus.skipped)} rows skipped",
-        ),
+        ("data", f"{much}; {len(corpus.skipped)} rows skipped"),
         *(
             ("", f"an epoch has {name} x {weight:g}" if name in sources else f"{name} has no training row of its own")
             for name, weight in weights
@@ -161,7 +161,7 @@ def _languages(corpus: Corpus, settings: FinetuneSettings) -> list[str]:
         return []
     shares = language_shares(corpus, settings.temperature)
     told = [
-        f"{spoken[tag].name} ({tag}): {share.hours:.2f} h training, {share.share:.0%} of an epoch"
+        f"{spoken[tag].name} ({tag}): {clock(3600 * share.hours)} training, {share.share:.0%} of an epoch"
         for tag, share in shares.items()
     ]
     told[-1] += f" (--temperature {settings.temperature:g})"

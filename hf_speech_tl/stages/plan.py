@@ -5,17 +5,35 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+import datasets
+import torch
 from rich.console import Console
 from rich.table import Column, Table
+
+_WIDEST = len("augmentation")
 
 
 def show_plan(rows: Sequence[tuple[str, str]]) -> None:
     """Print a table of (what, value) on the error stream, which leaves standard output to results."""
-    table = Table("", Column(overflow="fold"), show_header=False, box=None, pad_edge=False)  # a path is told whole
-    for what, value in rows:
-        table.add_row(f"[bold]{what}[/bold]", value)
+    what = Column(min_width=_WIDEST)  # also of a table of few rows, which stands above another
+    table = Table(what, Column(overflow="fold"), show_header=False, box=None, pad_edge=False)  # a path is told whole
+    for name, value in rows:
+        table.add_row(f"[bold]{name}[/bold]", value)
     console = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else 120)
     console.print(table)
+
+
+def machine() -> str:
+    """What the run computes on."""
+    if torch.cuda.is_available():
+        return "GPU"
+    threads = torch.get_num_threads()
+    return f"CPU, {threads} thread{'s' if threads > 1 else ''}"
+
+
+def amount(rows: datasets.Dataset, what: str) -> str:
+    """How much audio a split holds: 12 min training (140 clips)."""
+    return f"{clock(sum(rows['seconds'][:]))} {what} ({len(rows)} clip{'' if len(rows) == 1 else 's'})"
 
 
 def clock(seconds: float) -> str:

@@ -11,7 +11,6 @@ from typing import cast
 
 import datasets
 import numpy as np
-import torch
 from accelerate import PartialState
 
 from hf_speech_tl.corpora import Corpus, inaudible, samples, write_skipped
@@ -27,7 +26,7 @@ from hf_speech_tl.stages.length import Length, store_length
 from hf_speech_tl.stages.lesson import Lesson
 from hf_speech_tl.stages.masked_prediction import predict_masked
 from hf_speech_tl.stages.output import Output, check_space, claim_output, find_output
-from hf_speech_tl.stages.plan import clock, show_plan, size
+from hf_speech_tl.stages.plan import amount, clock, machine, show_plan, size
 from hf_speech_tl.stages.processes import agree, check_launch, is_sharded, join_processes, told_once
 from hf_speech_tl.stages.readiness import Ready, get_ready
 from hf_speech_tl.stages.recipe import is_small
@@ -210,7 +209,7 @@ def _plan(
     ready: Ready, lesson: Lesson, task: Pretraining, length: Length, settings: PretrainSettings, output: Output
 ) -> list[tuple[str, str]]:
     cost, recipe, corpus = ready.fit.cost, ready.fit.recipe, lesson.corpus
-    hours = [f"{sum(rows['seconds'][:]) / 3600:.2f}" for rows in (corpus.train, lesson.validation)]
+    much = f"{amount(corpus.train, 'training')}, {amount(lesson.validation, 'validation')}"
     origin = "random weights" if ready.checkpoint.fresh else "pretrained"
     gain = f" (bfloat16 is {length.gain:.1f} x as fast here)" if length.gain else ""
     pieces = "" if recipe.accumulation == 1 else f", a step in {recipe.accumulation} micro-batches"
@@ -219,10 +218,10 @@ def _plan(
         f"letter error of a linear layer on {sum(probe.train.seconds) / 60:.1f} min of transcripts, asked "
         f"{len(task.probed_at)} times"
         if probe
-        else "the validation loss (no transcripts for a probe)"
+        else f"the validation loss (a probe wants {_LEAST_PROBED} clips with transcripts in training and in validation)"
     )
     return [
-        ("device", "GPU" if torch.cuda.is_available() else f"CPU, {torch.get_num_threads()} threads"),
+        ("device", machine()),
         (
             "model",
             f"{settings.begins_as} ({origin}), {cost.parameters / 1e6:.1f} M parameters, "
@@ -230,7 +229,7 @@ def _plan(
         ),
         ("objective", settings.objective),
         *lesson.told,
-        ("data", f"{hours[0]} h training, {hours[1]} h validation; {len(corpus.skipped)} rows skipped"),
+        ("data", f"{much}; {len(corpus.skipped)} rows skipped"),
         *(("", note) for note in corpus.notes),
         ("decides", decides),
         ("steps", f"{length.steps} of {recipe.batch_seconds:g} s (fixed by --{length.stopped_by.replace('_', '-')})"),

@@ -67,7 +67,8 @@ class Report(TrainerCallback):
         logs = logs or {}
         if "loss" in logs:
             self._loss = f"{logs['loss']:.2f}"
-        self._figures |= {name: f"{logs[name]:.3f}" for name in self._shown if name in logs}
+        for name in self._shown.keys() & logs.keys():
+            self._figures[name] = f"{100 * logs[name]:.1f} %" if name.endswith("cer") else f"{logs[name]:.3f}"
         if state.is_world_process_zero:
             seconds = self._earlier + time.monotonic() - self._begin
             entry = {"step": state.global_step, "seconds": round(seconds, 2), **logs}

@@ -37,6 +37,7 @@ class Transcription:
 
     def __post_init__(self) -> None:
         self._collate = collator(self.feature_extractor)
+        self._warned = False
 
     def collate(self, clips: list[Clip]) -> Batch:
         """Clips as a batch, padded."""
@@ -60,7 +61,8 @@ class Transcription:
         texts = [recognition.text for recognition in recognitions]
         edits = character_edits(self.references, texts, spaced=self.spaced)
         cer = interval(edits, choose_units(self.validation.rows["speaker"][:]))
-        warning = collapse_warning(recognitions, moment.progress)
+        warning = collapse_warning(recognitions, moment.progress, again=self._warned)
+        self._warned |= warning is not None
         if warning and moment.accelerator.is_main_process:
             print(f"warning: {warning}", file=sys.stderr, flush=True)
         return {

@@ -153,6 +153,8 @@ def test_a_header_that_lies_about_rate_or_length_costs_no_memory() -> None:
 
 def test_what_is_no_file(tmp_path: Path) -> None:
     assert _reason(tmp_path) == "missing file"
+    with pytest.raises(BadAudio, match="a folder stands there"):
+        decode(tmp_path)
     assert _reason(tmp_path / "nowhere.wav") == "missing file"
     assert _reason(tmp_path / ("a" * 300)) == "unreadable"
     os.mkfifo(tmp_path / "pipe.wav")

@@ -142,3 +142,9 @@ def test_shared_texts_are_counted() -> None:
     assert shared_texts(rows, ["train", "test", "test", "validation"]) == 1
     other = [replace(rows[1], lang="fr")]  # written alike, and another word
     assert shared_texts([*rows[:1], *other, *rows[2:]], ["train", "test", "test", "validation"]) == 0
+
+
+def test_recordings_without_transcripts_are_not_said_to_be_split_by_text() -> None:
+    splits, notes = assign_splits([replace(row, text=None) for row in _rows(20, None)], 0)
+    assert Counter(splits) == {"train": 16, "validation": 2, "test": 2}
+    assert notes == ("a: test and validation made from its training rows, by recording (none in two splits)",)

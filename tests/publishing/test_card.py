@@ -146,7 +146,7 @@ def test_a_model_of_many_languages_names_each(results: dict) -> None:
     assert data.datasets == ["google/fleurs"]
     assert "# Italian, Portuguese (Brazil) and Chinese speech recognition\n" in text
     assert "(`it`, `pt-BR`, `zh`) in characters" in text
-    assert "| Portuguese (Brazil) (`pt-BR`) | 1.50 | 25 % |\n" in text
+    assert "| Portuguese (Brazil) (`pt-BR`) | 1.5 h | 25 % |\n" in text
     assert "| Italian (`it`) | 240 | 0.082 (0.070 to 0.095) | 0.235 (0.200 to 0.270) |\n" in text
     assert "| Chinese (`zh`) | 240 | 0.082 (0.070 to 0.095) |  |\n" in text
     assert "| mean of the languages |  | 0.082 (0.070 to 0.095) |  |\n" in text
