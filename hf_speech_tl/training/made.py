@@ -22,9 +22,10 @@ class MadeTargets:
     store: Store
 
     def of(self, pulses: np.ndarray) -> np.ndarray:
-        """Those of a clip of 16-bit samples. Raises RunError where they are gone."""
+        """Those of a clip of 16-bit samples. Raises RunError where they are gone, or cannot be read."""
         known = self.store.get(pulses)
         if known is None:
+            self.store.forget(pulses)  # a file that is cut short would be taken for whole
             self.store.forget_complete()
             raise RunError(
                 f"{self.store.directory}: what the encoder is to predict of a clip is not there any more, though it "
