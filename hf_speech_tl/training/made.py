@@ -85,7 +85,7 @@ def _keep(store: Store, pulses: np.ndarray, targets: np.ndarray) -> None:
         raise RunError("what these layers of the teacher make of a clip does not fit into 16 bits: choose others.")
     if not store.put(pulses, targets):
         raise RunError(
-            f"{store.directory} cannot take what the encoder is to predict: the disk is full, or nearly so, or cannot be "
-            "written to. Make room, lower --cache-gb, or name another directory with --cache; what is there is not made "
-            "again."
+            f"{store.directory} cannot take what the encoder is to predict: the disk is full, or nearly so, or cannot "
+            "be written to. Make room, lower --cache-gb, or name another directory with --cache; what is there is not "
+            "made again."
         )

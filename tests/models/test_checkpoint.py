@@ -258,7 +258,7 @@ def test_a_shape_that_cannot_be_is_refused(changes: dict[str, object], said: str
 def test_a_file_that_is_no_configuration_is_not_looked_for_on_the_hub(tmp_path) -> None:
     path = tmp_path / "shape.json"
     path.write_text("no JSON")
-    with pytest.raises(SettingsError, match="is a file that cannot be used as a config.json"):
+    with pytest.raises(SettingsError, match=r"is a file that cannot be used as a config\.json"):
         read_config(str(path))
 
 

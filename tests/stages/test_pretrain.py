@@ -250,6 +250,6 @@ def test_a_run_of_another_command_is_not_gone_on_with(settings, corpus, tiny_che
 def test_a_cache_that_is_a_file_is_refused_before_anything_is_read(settings, tmp_path, below, monkeypatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setattr(pretrain, "get_ready", lambda *_: pytest.fail("the recordings were read"))
-    with pytest.raises(SettingsError, match="--cache .*/file is a file; allowed: a directory"):
+    with pytest.raises(SettingsError, match=r"--cache .*/file is a file; allowed: a directory"):
         run(settings(cache=tmp_path / "file" / below))
     assert not (tmp_path / "run").exists()
