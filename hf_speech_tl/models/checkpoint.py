@@ -83,6 +83,11 @@ def read_any_config(name: str) -> PreTrainedConfig:
             return AutoConfig.from_pretrained(place, trust_remote_code=False)
         except Exception as error:  # every kind comes out of a stranger's config.json
             reason = " ".join(str(error).split())[:300]
+            if os.path.isfile(place):
+                raise SettingsError(
+                    f"--model {name}: is a file that cannot be used as a config.json ({reason}). Name the config.json "
+                    "of a model, or its directory."
+                ) from error
             if is_offline_mode() and not os.path.isdir(place):
                 reason = "HF_HUB_OFFLINE is set and it is not in the cache"
             where = (
@@ -112,6 +117,8 @@ def read_config(name: str) -> PreTrainedConfig:
         raise SettingsError(
             f"--model {name}: its config.json has kernels or strides that cannot be ({error}). Take another checkpoint."
         ) from error
+    if encoder_config(config).num_hidden_layers < 1:
+        raise SettingsError(f"--model {name}: its config.json has no layer of a transformer. Take another checkpoint.")
     return config
 
 
@@ -150,7 +157,7 @@ def load_checkpoint(
     # reduction over the whole step, this one is for whoever trains the saved model elsewhere.
     config.ctc_loss_reduction, config.ctc_zero_infinity = "mean", True
     if name == STARTER or from_scratch:
-        model = AutoModelForCTC.from_config(config)
+        model = _draw_weights(name, config)
         place_filterbank(model)
         return Checkpoint(name, model, _feature_extractor(name, config), None, fresh=True)
     model, absent, mismatched = _load_weights(name, config)
@@ -175,8 +182,25 @@ def load_checkpoint(
     return Checkpoint(name, model, _feature_extractor(name, config), vocabulary, fresh=False)
 
 
+def _draw_weights(name: str, config: PreTrainedConfig) -> PreTrainedModel:
+    """The model with random weights; SettingsError for a shape that cannot be."""
+    try:
+        return AutoModelForCTC.from_config(config)
+    except Exception as error:  # heads that do not divide the width, an unknown activation, more than the memory holds
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        raise SettingsError(
+            f"--model {name}: no model can be made of the shape in its config.json ({reason}). Mend the file, or take "
+            "another."
+        ) from error
+
+
 def _load_weights(name: str, config: PreTrainedConfig) -> tuple[PreTrainedModel, set[str], set[str]]:
     """The model, and the names of weights that its files lack or have in another shape."""
+    if os.path.isfile(name):
+        raise SettingsError(
+            f"--model {name}: is a configuration without weights. Name a directory that holds both, or begin with new "
+            "weights: finetune --from-scratch, pretrain --config."
+        )
     if os.path.isdir(name):
         logging.disable_progress_bar()  # reading a file takes a second; a download keeps its bar
     encoder = FAMILIES[config.model_type].encoder

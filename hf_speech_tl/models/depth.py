@@ -10,8 +10,13 @@ from hf_speech_tl.models.frontends import encoder_config
 from hf_speech_tl.models.rehearsal import modules_in_order
 
 
-def check_depth(name: str, config: PreTrainedConfig, *, keep_layers: int | None, freeze_layers: int) -> None:
-    """Raise SettingsError unless the model has the layers that are to be kept, and of these those to be frozen."""
+def check_depth(
+    name: str, config: PreTrainedConfig, *, keep_layers: int | None, freeze_layers: int, tuning: str = "full"
+) -> None:
+    """Raise SettingsError unless the model has the layers that are to be kept, and of these those to be frozen.
+
+    With the tuning `lora` one has to be left for the adapters.
+    """
     layers: int = encoder_config(config).num_hidden_layers
     if keep_layers is not None and keep_layers > layers:
         raise SettingsError(f"--keep-layers {keep_layers}: {name} has {layers} layers; allowed: 1 to {layers}")
@@ -19,6 +24,11 @@ def check_depth(name: str, config: PreTrainedConfig, *, keep_layers: int | None,
     if freeze_layers > kept:
         are_left = f"of {name} {kept} layers are kept" if keep_layers else f"{name} has {kept} layers"
         raise SettingsError(f"--freeze-layers {freeze_layers}: {are_left}; allowed: 0 to {kept}")
+    if freeze_layers == kept and tuning == "lora":
+        raise SettingsError(
+            f"--freeze-layers {freeze_layers} --tuning lora: of {name} no layer is left for adapters; allowed: 0 to "
+            f"{kept - 1}; to train the head alone use --tuning head"
+        )
 
 
 def keep_lowest(config: PreTrainedConfig, layers: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,16 +14,30 @@ from accelerate import PartialState
 from accelerate.utils import gather_object
 
 from hf_speech_tl.corpora import Corpus, Skipped
-from hf_speech_tl.errors import DataError
+from hf_speech_tl.errors import DataError, SettingsError
 from hf_speech_tl.settings import PretrainSettings
 from hf_speech_tl.stages.reading import progress_of
 from hf_speech_tl.training import Clips, Store, keep_targets
 
 
+def check_cache(settings: PretrainSettings) -> None:
+    """Raise SettingsError unless targets can be kept where they are to be, before anything is made of a recording."""
+    place = _kept_in(settings)
+    there = next(path for path in (place, *place.absolute().parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        reason = "cannot be written to" if there.is_dir() else "is a file"
+        raise SettingsError(
+            f"--cache {place}: {there} {reason}; allowed: a directory, there or to be made; name another"
+        )
+
+
 def kept_in(settings: PretrainSettings, fingerprint: str) -> Store:
     """Where targets that have this fingerprint are kept."""
-    own = Path(datasets.config.HF_DATASETS_CACHE) / "hf_speech_tl" / "targets"
-    return Store((settings.cache or own) / fingerprint)
+    return Store(_kept_in(settings) / fingerprint)
+
+
+def _kept_in(settings: PretrainSettings) -> Path:
+    return settings.cache or Path(datasets.config.HF_DATASETS_CACHE) / "hf_speech_tl" / "targets"
 
 
 def make_targets(

@@ -142,7 +142,13 @@ def _config(settings: FinetuneSettings) -> PreTrainedConfig:
     config = read_config(settings.model)
     if not settings.fresh:
         check_adapter(settings.model, settings.target_lang)
-    check_depth(settings.model, config, keep_layers=settings.keep_layers, freeze_layers=settings.freeze_layers)
+    check_depth(
+        settings.model,
+        config,
+        keep_layers=settings.keep_layers,
+        freeze_layers=settings.freeze_layers,
+        tuning=settings.tuning,
+    )
     if settings.keep_layers is not None:
         keep_lowest(config, settings.keep_layers)
     return config

@@ -24,6 +24,7 @@ from hf_speech_tl.stages.contrast import contrast
 from hf_speech_tl.stages.distillation import distil
 from hf_speech_tl.stages.length import Length, store_length
 from hf_speech_tl.stages.lesson import Lesson
+from hf_speech_tl.stages.making import check_cache
 from hf_speech_tl.stages.masked_prediction import predict_masked
 from hf_speech_tl.stages.output import Output, check_space, claim_output, find_output
 from hf_speech_tl.stages.plan import amount, clock, machine, show_plan, size
@@ -51,6 +52,7 @@ _LESSONS: Mapping[str, Callable[[PretrainSettings, Ready, Output, PartialState],
     "distil": distil,
     "masked": predict_masked,
 }
+_KEEPING = ("distil", "masked")  # whose targets are made before the training
 _SHOWN = {"eval_loss": "validation loss", "eval_probe_cer": "probe CER"}
 _PROBES = 4  # in a run
 _PROBED_SECONDS = 600.0  # of labelled training clips; of a large model on a CPU a sixth
@@ -79,6 +81,8 @@ def _output(settings: PretrainSettings, processes: PartialState) -> Output:
 
 
 def _run(settings: PretrainSettings, output: Output, processes: PartialState) -> dict[str, object]:
+    if settings.objective in _KEEPING:
+        agree(processes, lambda: check_cache(settings))
     ready = get_ready(settings, processes)
     agree(processes, lambda: check_space(output, ready.fit.cost.disk))
     lesson = _LESSONS[settings.objective](settings, ready, output, processes)

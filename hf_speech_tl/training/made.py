@@ -22,9 +22,10 @@ class MadeTargets:
     store: Store
 
     def of(self, pulses: np.ndarray) -> np.ndarray:
-        """Those of a clip of 16-bit samples. Raises RunError where they are gone."""
+        """Those of a clip of 16-bit samples. Raises RunError where they are gone, or cannot be read."""
         known = self.store.get(pulses)
         if known is None:
+            self.store.forget(pulses)  # a file that is cut short would be taken for whole
             self.store.forget_complete()
             raise RunError(
                 f"{self.store.directory}: what the encoder is to predict of a clip is not there any more, though it "
@@ -84,6 +85,7 @@ def _keep(store: Store, pulses: np.ndarray, targets: np.ndarray) -> None:
         raise RunError("what these layers of the teacher make of a clip does not fit into 16 bits: choose others.")
     if not store.put(pulses, targets):
         raise RunError(
-            f"{store.directory} cannot take what the encoder is to predict: the disk is full, or nearly so. Make room, "
-            "lower --cache-gb, or name a directory on another disk with --cache; what is there is not made again."
+            f"{store.directory} cannot take what the encoder is to predict: the disk is full, or nearly so, or cannot "
+            "be written to. Make room, lower --cache-gb, or name another directory with --cache; what is there is not "
+            "made again."
         )

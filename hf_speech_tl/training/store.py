@@ -53,6 +53,11 @@ class Store:
                 half.unlink(missing_ok=True)
         return False
 
+    def forget(self, pulses: np.ndarray) -> None:
+        """Take away what is there of a clip, so that it is made anew; nothing where it cannot be."""
+        with suppress(OSError):
+            self._path(pulses).unlink(missing_ok=True)
+
     def complete(self, key: str) -> dict[str, str] | None:
         """What `note_complete` noted under this key; None where it noted nothing, or not to the end."""
         with suppress(OSError, ValueError):

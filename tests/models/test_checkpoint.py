@@ -236,3 +236,34 @@ def test_code_that_comes_with_a_model_is_not_run(tmp_path) -> None:
 def test_a_misspelt_directory_is_not_looked_for_elsewhere(tmp_path) -> None:
     with pytest.raises(SettingsError, match="no such directory"):
         read_config(str(tmp_path / "misspelt"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (dict(num_attention_heads=3), "no model can be made of the shape in its config.json (ValueError: embed_dim"),
+        (dict(hidden_act="none such"), "no model can be made of the shape in its config.json (KeyError: 'none such')"),
+        (dict(num_hidden_layers=0), "its config.json has no layer of a transformer"),
+    ],
+)
+def test_a_shape_that_cannot_be_is_refused(changes: dict[str, object], said: str, tmp_path) -> None:
+    config = tiny_model().config.to_dict() | changes
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(config))
+    with pytest.raises(SettingsError) as caught:
+        load_checkpoint(str(path), read_config(str(path)), from_scratch=True)
+    assert str(caught.value).startswith(f"--model {path}: {said}") and "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_no_configuration_is_not_looked_for_on_the_hub(tmp_path) -> None:
+    path = tmp_path / "shape.json"
+    path.write_text("no JSON")
+    with pytest.raises(SettingsError, match=r"is a file that cannot be used as a config\.json"):
+        read_config(str(path))
+
+
+def test_a_configuration_alone_has_no_weights_to_go_on_with(tmp_path) -> None:
+    tiny_model().config.save_pretrained(tmp_path)
+    path = str(tmp_path / "config.json")
+    with pytest.raises(SettingsError, match="is a configuration without weights"):
+        load_checkpoint(path, read_config(path))

@@ -49,3 +49,10 @@ def test_no_more_are_frozen_than_are_kept() -> None:
     check_depth("m", tiny_model().config, keep_layers=1, freeze_layers=1)
     with pytest.raises(SettingsError, match="--freeze-layers 2: of m 1 layers are kept; allowed: 0 to 1"):
         check_depth("m", tiny_model().config, keep_layers=1, freeze_layers=2)
+
+
+def test_of_all_layers_frozen_none_is_left_for_adapters() -> None:
+    check_depth("m", tiny_model().config, keep_layers=None, freeze_layers=2)
+    check_depth("m", tiny_model().config, keep_layers=None, freeze_layers=1, tuning="lora")
+    with pytest.raises(SettingsError, match=r"--freeze-layers 2 --tuning lora: of m no layer .* allowed: 0 to 1;"):
+        check_depth("m", tiny_model().config, keep_layers=None, freeze_layers=2, tuning="lora")

@@ -244,3 +244,12 @@ def test_a_run_of_another_command_is_not_gone_on_with(settings, corpus, tiny_che
     begun = FinetuneSettings(lang="it", data=(str(corpus),), model=str(tiny_checkpoint), resume=str(cut.output))
     with pytest.raises(SettingsError, match=r"is one of pretrain, not of finetune; go on with it: pretrain"):
         finetune(begun)
+
+
+@pytest.mark.parametrize("below", ["", "deeper"])
+def test_a_cache_that_is_a_file_is_refused_before_anything_is_read(settings, tmp_path, below, monkeypatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(pretrain, "get_ready", lambda *_: pytest.fail("the recordings were read"))
+    with pytest.raises(SettingsError, match=r"--cache .*/file is a file; allowed: a directory"):
+        run(settings(cache=tmp_path / "file" / below))
+    assert not (tmp_path / "run").exists()
