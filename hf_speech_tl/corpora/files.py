@@ -164,6 +164,10 @@ def _in_processes(do: Callable[[_Given], _Got], given: Sequence[_Given]) -> Iter
         return
     with multiprocessing.get_context("fork").Pool(count) as pool:
         yield from pool.imap(do, given, _TOGETHER)
+        # Left at once, a pool kills its processes politely, and waits for ever for copies of one that only takes note
+        # of that, as a run does while it trains.
+        pool.close()
+        pool.join()
 
 
 def _chunks(given: Sequence[_Given]) -> Iterator[Sequence[_Given]]:

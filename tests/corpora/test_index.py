@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +16,16 @@ from hf_speech_tl.corpora.files import File, look_at
 FolderOf = Callable[[int], Path]
 Voice = Callable[..., bytes]
 _NAMES = [f"a{number}.wav" for number in range(4)]
+
+
+# Which of them the pool has to kill is chance: often enough, some worker is among them.
+_NOTED = """
+import signal
+from hf_speech_tl.corpora import files
+signal.signal(signal.SIGTERM, lambda *_: None)
+files._PROCESSES = 2
+print(sum(len(list(files._in_processes(str, range(4)))) for _ in range(25)))
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -110,3 +122,8 @@ def test_processes_find_what_threads_find(folder_of: FolderOf, tmp_path: Path, m
         "missing file",
     ]
     assert told[-1] == (8, 8)
+
+
+def test_processes_end_though_their_parent_takes_note_of_polite_kills() -> None:
+    run = subprocess.run([sys.executable, "-c", _NOTED], check=True, capture_output=True, text=True, timeout=60)
+    assert run.stdout.strip() == "100"
