@@ -86,6 +86,7 @@ def test_a_noisy_copy_has_the_same_rows_at_the_ratio(
         ([], "neither --noise nor --rir"),
         (["--noise", "none"], "no directory none"),
         (["--noise", "noise", "--output", "noise"], "holds something already"),
+        (["--noise", "noise", "--snr", "nan"], "--snr nan: allowed: -20 to 60 dB"),
         (["--noise", "noise", "--split", "validation"], "the validation split is empty"),
     ],
 )

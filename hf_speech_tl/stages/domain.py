@@ -14,8 +14,8 @@ from hf_speech_tl.corpora import load_corpus, samples
 from hf_speech_tl.errors import DataError
 from hf_speech_tl.languages import Language, Unspeakable, find_language, is_mandarin, transcript
 from hf_speech_tl.stages.gap import MEASURES, Pair, find_gaps
+from hf_speech_tl.stages.reading import SHORTEST
 
-_SHORTEST = 0.1  # seconds, as in finetune
 _HEARD = 60 * RATE  # samples: the first minute of a clip says what it sounds like
 
 
@@ -72,7 +72,7 @@ def measure_rows(rows: datasets.Dataset, name: str, letters: Callable[[str], flo
             heard = samples(row["audio"])
         except BadAudio:
             continue
-        if len(heard) < _SHORTEST * RATE:
+        if len(heard) < SHORTEST * RATE:
             continue
         share = min(1.0, _HEARD / len(heard))
         sound = measure(heard[:_HEARD])

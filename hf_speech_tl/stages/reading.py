@@ -20,7 +20,7 @@ from hf_speech_tl.models import frame_count
 from hf_speech_tl.settings import Source
 
 _EVERY = 30.0  # seconds
-_SHORTEST = 0.1  # seconds: a click, not an utterance
+SHORTEST = 0.1  # seconds: a click, not an utterance
 
 
 def read_corpus(
@@ -56,7 +56,7 @@ def read_corpus(
             corpus,
             units,
             max_seconds=max_seconds,
-            min_seconds=_SHORTEST,
+            min_seconds=SHORTEST,
             frames_of=lambda seconds: frame_count(config, round(seconds * RATE)),
             threads=os.cpu_count() or 1,
             simplify=simplify,

@@ -12,9 +12,9 @@ from hf_speech_tl.errors import DataError
 from hf_speech_tl.models import Checkpoint, Vocabulary
 from hf_speech_tl.settings import TranscribeSettings
 from hf_speech_tl.stages.judgement import load_recogniser
+from hf_speech_tl.stages.reading import SHORTEST
 
 _LONGEST = 120  # seconds: memory grows with the square of the length, and models have heard nothing as long
-_SHORTEST = 0.1
 # Files among which those of similar length are found, and whose texts wait for each other: few at first, so that there
 # is something to read soon.
 _FIRST_WINDOW = 32
@@ -82,6 +82,6 @@ def length(file: str) -> float | str:
         return str(error)
     if seconds > _LONGEST:
         return f"{seconds:.0f} s long, cut it into pieces of at most {_LONGEST} s"
-    if seconds < _SHORTEST:
+    if seconds < SHORTEST:
         return f"only {seconds:.3f} s long"
     return seconds

@@ -95,6 +95,7 @@ def test_the_command_prints_and_draws(
         (["--lang", "zh", "--data", "starter", "--source", "starter"], 2, "write de=recordings/"),
         (["--lang", "zh", "--data", "starter", "--noise", "none/"], 2, "no directory none/"),
         (["--lang", "zh", "--data", "starter", "--clips", "0"], 2, "at least 1"),
+        (["--lang", "zh", "--data", "starter", "--seed", "-1"], 2, "at least 0"),
         (["--lang", "zh", "--data", "starter", "--plot", "domain.png"], 2, "ends in .svg"),
         (["--lang", "zh", "--data", "starter", "--clips", "2", "--plot", "none/domain.svg"], 2, "cannot be written"),
     ],
