@@ -19,7 +19,7 @@ from hf_speech_tl.stages.output import Output
 from hf_speech_tl.stages.preparation import Prepared
 from hf_speech_tl.stages.processes import is_sharded
 from hf_speech_tl.stages.recipe import is_small
-from hf_speech_tl.stages.teaching import Taught, choose_cores, choose_validation, settle_length, teach
+from hf_speech_tl.stages.teaching import Taught, choose_cores, choose_validation, plan_batches, settle_length, teach
 from hf_speech_tl.training import (
     Augmenter,
     Batches,
@@ -29,7 +29,6 @@ from hf_speech_tl.training import (
     Labels,
     Transcription,
     longest_seconds,
-    row_weights,
 )
 
 _SHOWN = {"eval_cer": "validation CER"}
@@ -78,16 +77,7 @@ def lay_out(prepared: Prepared, settings: FinetuneSettings, output: Output, proc
         spaced=prepared.spaced,
         consistency=recipe.consistency,
     )
-    batches = Batches(
-        longest_seconds(train.seconds, recipe.augment),
-        recipe.batch_seconds,
-        settings.seed,
-        process=processes.process_index,
-        processes=processes.num_processes,
-        accumulation=recipe.accumulation,
-        weights=row_weights(corpus, settings.temperature),
-        quadratic=prepared.cost.quadratic,
-    )
+    batches = plan_batches(longest_seconds(train.seconds, recipe.augment), prepared.fit, corpus, settings, processes)
     # The starter trained 1.12 times as fast so on two cores, a base model 1.04 times.
     small, chance = is_small(prepared.cost.parameters), is_random(prepared.checkpoint.model)
     cores = choose_cores(processes, worthwhile=small and not chance)

@@ -18,13 +18,13 @@ from hf_speech_tl.models import Teacher, encoder_config, frame_count, load_teach
 from hf_speech_tl.objectives import Distillation
 from hf_speech_tl.settings import PretrainSettings
 from hf_speech_tl.stages.lesson import Lesson
-from hf_speech_tl.stages.making import kept_in, make_targets
+from hf_speech_tl.stages.making import forward_dtype, kept_in, make_targets
 from hf_speech_tl.stages.output import Output
 from hf_speech_tl.stages.plan import show_plan, size
 from hf_speech_tl.stages.processes import first_then_others
 from hf_speech_tl.stages.readiness import Ready, known_as
 from hf_speech_tl.stages.teaching import choose_validation
-from hf_speech_tl.training import MadeTargets, quick_dtype
+from hf_speech_tl.training import MadeTargets
 
 _VALUE = 2  # bytes
 
@@ -76,9 +76,7 @@ def _halved(made: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
 
 
 def _teacher(settings: PretrainSettings, pupil: PreTrainedConfig, device: torch.device) -> Teacher:
-    named = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-    dtype = named.get(settings.precision) or quick_dtype(device)
-    return load_teacher(str(settings.teacher), settings.taught_layers, pupil, device, dtype)
+    return load_teacher(str(settings.teacher), settings.taught_layers, pupil, device, forward_dtype(settings, device))
 
 
 def _check_layer(settings: PretrainSettings, ready: Ready, processes: int) -> None:

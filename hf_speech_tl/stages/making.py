@@ -10,6 +10,7 @@ from pathlib import Path
 
 import datasets
 import numpy as np
+import torch
 from accelerate import PartialState
 from accelerate.utils import gather_object
 
@@ -17,7 +18,7 @@ from hf_speech_tl.corpora import Corpus, Skipped
 from hf_speech_tl.errors import DataError, SettingsError
 from hf_speech_tl.settings import PretrainSettings
 from hf_speech_tl.stages.reading import progress_of
-from hf_speech_tl.training import Clips, Store, keep_targets
+from hf_speech_tl.training import Clips, Store, keep_targets, quick_dtype
 
 
 def check_cache(settings: PretrainSettings) -> None:
@@ -29,6 +30,12 @@ def check_cache(settings: PretrainSettings) -> None:
         raise SettingsError(
             f"--cache {place}: {there} {reason}; allowed: a directory, there or to be made; name another"
         )
+
+
+def forward_dtype(settings: PretrainSettings, device: torch.device) -> torch.dtype:
+    """What is computed in where targets are made: the run's precision, or what is quickest."""
+    named = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+    return named.get(settings.precision) or quick_dtype(device)
 
 
 def kept_in(settings: PretrainSettings, fingerprint: str) -> Store:
@@ -55,40 +62,25 @@ def make_targets(
     make: of clips `(samples,)` at 16 kHz. Each process makes its share; a set that was made to the end is not looked at
     again. Raises DataError where nothing can be decoded, RunError where the disk is full.
     """
-    bad = _made(what, make, store, corpus, validation, settings, processes)
+    chosen = repr((corpus.fingerprint, settings.seed, settings.cache_gb, len(corpus.train), len(validation)))
+    key = hashlib.blake2b(chosen.encode(), digest_size=16).hexdigest()
+    bad = store.complete(key)  # looked up by all before any of them notes it
+    processes.wait_for_everyone()
+    if bad is None:
+        rows = datasets.concatenate_datasets([validation, corpus.train])
+        clips = Clips(rows, [[]] * len(rows))
+        mine = range(processes.process_index, len(rows), processes.num_processes)
+        with progress_of(what, quiet=settings.quiet or not processes.is_main_process) as progress:
+            found = keep_targets(make, store, clips, mine, lambda done: progress(done, len(mine)))
+        bad = {name: reason for of_process in gather_object([found]) for name, reason in of_process.items()}
+        if processes.is_main_process:
+            store.note_complete(key, bad)
+        processes.wait_for_everyone()
     skipped = [*_skipped(corpus.train, "train", bad), *_skipped(validation, "validation", bad)]
     train, validation = _without(corpus.train, bad), _without(validation, bad)
     if not len(train) or not len(validation):
         raise DataError("none of the recordings can be decoded. Has the data been moved or changed?")
     return replace(corpus, train=train, skipped=(*corpus.skipped, *skipped)), validation
-
-
-def _made(
-    what: str,
-    make: Callable[[Sequence[np.ndarray]], Iterable[np.ndarray]],
-    store: Store,
-    corpus: Corpus,
-    validation: datasets.Dataset,
-    settings: PretrainSettings,
-    processes: PartialState,
-) -> dict[str, str]:
-    """The ids of rows that cannot be decoded, with reasons."""
-    chosen = repr((corpus.fingerprint, settings.seed, settings.cache_gb, len(corpus.train), len(validation)))
-    key = hashlib.blake2b(chosen.encode(), digest_size=16).hexdigest()
-    known = store.complete(key)  # looked up by all before any of them notes it
-    processes.wait_for_everyone()
-    if known is not None:
-        return known
-    rows = datasets.concatenate_datasets([validation, corpus.train])
-    clips = Clips(rows, [[]] * len(rows))
-    mine = range(processes.process_index, len(rows), processes.num_processes)
-    with progress_of(what, quiet=settings.quiet or not processes.is_main_process) as progress:
-        found = keep_targets(make, store, clips, mine, lambda done: progress(done, len(mine)))
-    bad = {name: reason for of_process in gather_object([found]) for name, reason in of_process.items()}
-    if processes.is_main_process:
-        store.note_complete(key, bad)
-    processes.wait_for_everyone()
-    return bad
 
 
 def _skipped(rows: datasets.Dataset, split: str, bad: Mapping[str, str]) -> list[Skipped]:

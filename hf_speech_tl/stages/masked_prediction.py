@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 from accelerate import PartialState
 from transformers import PreTrainedConfig, set_seed
 
@@ -17,7 +16,7 @@ from hf_speech_tl.models import check_maskable, frame_count, frame_rate, load_la
 from hf_speech_tl.objectives import MaskedPrediction, draw_negatives
 from hf_speech_tl.settings import PretrainSettings
 from hf_speech_tl.stages.lesson import REMEDY, Lesson
-from hf_speech_tl.stages.making import kept_in, make_targets
+from hf_speech_tl.stages.making import forward_dtype, kept_in, make_targets
 from hf_speech_tl.stages.output import Output
 from hf_speech_tl.stages.processes import agree, first_then_others
 from hf_speech_tl.stages.readiness import Ready
@@ -36,7 +35,6 @@ from hf_speech_tl.training import (
     cluster_count,
     cluster_use,
     find_clusters,
-    quick_dtype,
     sample_frames,
 )
 
@@ -53,12 +51,11 @@ def predict_masked(settings: PretrainSettings, ready: Ready, output: Output, pro
     """
     check_maskable(settings.begins_as, ready.config, settings.objective)
     corpus, validation = choose_validation(ready.corpus, settings.seed)
-    dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16}.get(settings.precision)
     named = settings.cluster_on
     layer = (
         first_then_others(
             processes,
-            lambda: load_layer(named, ready.config, processes.device, dtype or quick_dtype(processes.device)),
+            lambda: load_layer(named, ready.config, processes.device, forward_dtype(settings, processes.device)),
         )
         if named
         else None

@@ -32,10 +32,9 @@ from hf_speech_tl.stages.processes import agree, check_launch, is_sharded, join_
 from hf_speech_tl.stages.readiness import Ready, get_ready
 from hf_speech_tl.stages.recipe import is_small
 from hf_speech_tl.stages.results import gather_pretraining, write_results
-from hf_speech_tl.stages.teaching import choose_cores, settle_length, teach
+from hf_speech_tl.stages.teaching import choose_cores, plan_batches, settle_length, teach
 from hf_speech_tl.training import (
     Augmenter,
-    Batches,
     Clips,
     Labels,
     Objective,
@@ -43,7 +42,6 @@ from hf_speech_tl.training import (
     Probe,
     latest,
     probe_steps,
-    row_weights,
 )
 
 # The objectives that there are, each with what prepares its lesson.
@@ -102,16 +100,7 @@ def _run(settings: PretrainSettings, output: Output, processes: PartialState) ->
         guard=lesson.guard,
         probe=_probe(corpus, lesson.validation, ready, settings, processes),
     )
-    batches = Batches(
-        train.seconds,
-        recipe.batch_seconds,
-        settings.seed,
-        process=processes.process_index,
-        processes=processes.num_processes,
-        accumulation=recipe.accumulation,
-        weights=row_weights(corpus, settings.temperature),
-        quadratic=ready.fit.cost.quadratic,
-    )
+    batches = plan_batches(train.seconds, ready.fit, corpus, settings, processes)
     small, chance = is_small(ready.fit.cost.parameters), settings.dropout > 0 or not lesson.in_parts
     cores = choose_cores(processes, worthwhile=small and not chance)
     length = settle_length(

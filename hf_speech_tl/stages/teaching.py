@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import datasets
+import numpy as np
 import torch
 from accelerate import PartialState
 from torch import nn
@@ -18,6 +19,7 @@ from transformers.utils import logging
 from hf_speech_tl.corpora import Corpus, inaudible, leave_out
 from hf_speech_tl.settings import RunSettings
 from hf_speech_tl.stages.length import Length, asked_length, choose_length, stored_length
+from hf_speech_tl.stages.memory import Fit
 from hf_speech_tl.stages.output import Output
 from hf_speech_tl.stages.processes import agree
 from hf_speech_tl.training import (
@@ -36,6 +38,7 @@ from hf_speech_tl.training import (
     first_batches,
     measure_steps,
     reporting,
+    row_weights,
     steps_done,
     training_arguments,
 )
@@ -73,6 +76,22 @@ def choose_validation(corpus: Corpus, seed: int) -> tuple[Corpus, datasets.Datas
         rows = rows.select([at for at, name in enumerate(rows["id"][:]) if name not in bad])
         corpus = leave_out(corpus, "validation", skipped)
     return corpus, rows
+
+
+def plan_batches(
+    seconds: np.ndarray, fit: Fit, corpus: Corpus, settings: RunSettings, processes: PartialState
+) -> Batches:
+    """This process's batches, of clips that may come to `seconds`; how many there are is settled later."""
+    return Batches(
+        seconds,
+        fit.recipe.batch_seconds,
+        settings.seed,
+        process=processes.process_index,
+        processes=processes.num_processes,
+        accumulation=fit.recipe.accumulation,
+        weights=row_weights(corpus, settings.temperature),
+        quadratic=fit.cost.quadratic,
+    )
 
 
 def choose_cores(processes: PartialState, *, worthwhile: bool) -> Cores | None:
