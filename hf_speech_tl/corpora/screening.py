@@ -162,8 +162,14 @@ def _by_header(
             faults[index] = text
         elif length > max_seconds:
             faults[index] = "too long", f"{length:.2f} s, --max-seconds is {max_seconds:g}"
-        elif length < min_seconds or (text is None and frames_of(length) < _FRAMES):
+        elif length < min_seconds:
             faults[index] = "too short", f"{length:.3f} s of at least {min_seconds:g}"
+        elif text is None and (frames := frames_of(length)) < _FRAMES:
+            faults[index] = (
+                "too short",
+                f"{length:.3f} s give this model {frames} of at least {_FRAMES} frames; cut it together with its "
+                "neighbour, or leave it out",
+            )
         elif fault := _text_fault(text, length, frames_of):
             faults[index] = fault
     return faults

@@ -283,6 +283,13 @@ def test_progress_is_told(folder_of: FolderOf) -> None:
     assert heard == [(1, 3), (2, 3), (3, 3)]
 
 
+def test_a_clip_without_a_transcript_is_too_short_in_frames(folder_of: FolderOf) -> None:
+    corpus = load_corpus([_manifest(folder_of(3), [(f"a{n}.wav", "") for n in range(3)])], "en", labelled=False)
+    assert _screened(corpus, labelled=False, frames_of=lambda seconds: 2).skipped == ()
+    with pytest.raises(DataError, match=r"3 too short.*\(0\.500 s give this model 1 of at least 2 frames; cut it"):
+        _screened(corpus, labelled=False, frames_of=lambda seconds: 1)
+
+
 def test_audio_in_parquet_is_not_copied(tmp_path: Path, voice: Voice) -> None:
     cells = [{"bytes": voice(number, 0.5), "path": None} for number in range(6)]
     cells[2]["bytes"] = _wav(np.zeros(8_000))
