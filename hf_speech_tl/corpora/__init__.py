@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hf_speech_tl.corpora.load import load_corpus
-    from hf_speech_tl.corpora.screening import hear, inaudible, leave_out, screen
+    from hf_speech_tl.corpora.screening import frames_needed, hear, inaudible, leave_out, screen
     from hf_speech_tl.corpora.skipped import Skipped, write_skipped
     from hf_speech_tl.corpora.sources import Place, find_source, has_starter_speech
     from hf_speech_tl.corpora.spoken import find_spoken, refuse_for_languages, refuse_temperature
@@ -19,6 +19,7 @@ __all__ = [
     "Skipped",
     "find_source",
     "find_spoken",
+    "frames_needed",
     "has_starter_speech",
     "hear",
     "inaudible",
@@ -37,6 +38,7 @@ _HOMES = {
     "Skipped": "skipped",
     "find_source": "sources",
     "find_spoken": "spoken",
+    "frames_needed": "screening",
     "has_starter_speech": "sources",
     "hear": "screening",
     "inaudible": "screening",

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from hf_speech_tl.corpora import aishell, common_voice, kaldi, librispeech, mls, tiers
 from hf_speech_tl.corpora.files import Progress
-from hf_speech_tl.corpora.licence import licence_beside
+from hf_speech_tl.corpora.licence import licences_beside
 from hf_speech_tl.corpora.manifest import MANIFESTS, read_manifests
 from hf_speech_tl.corpora.recordings import Listing, Row, read_rows
 from hf_speech_tl.corpora.sources import AUDIO
@@ -66,11 +66,11 @@ def read_folder(
     texts = {file for file in files if file.suffix.lower() == ".txt"}
     rows = [_row(file, folder, texts) for file in files if file.suffix.lower() in AUDIO]
     if any(row.text for row in rows):
-        return Recordings(read_rows(rows, folder, progress), licence_beside(folder))
+        return Recordings(read_rows(rows, folder, progress), licences_beside(folder))
     if marked := tiers.marks(listing):
         return _laid_out(tiers, marked, listing, progress)
     if rows and not labelled:
-        return Recordings(read_rows(rows, folder, progress), licence_beside(folder))
+        return Recordings(read_rows(rows, folder, progress), licences_beside(folder))
     if rows:
         raise DataError(
             f"{folder} holds {len(rows)} recordings and no transcripts: put a metadata.csv with the columns file_name "
@@ -90,7 +90,7 @@ def read_annotation(file: Path, language: Language, tier: str | None, progress: 
 
 def _laid_out(layout: _Layout, marked: Sequence[Path], listing: Listing, progress: Progress | None) -> Recordings:
     rows, note = layout.read(marked, listing)
-    return Recordings(read_rows(rows, listing.folder, progress), licence_beside(listing.folder), note, layout is tiers)
+    return Recordings(read_rows(rows, listing.folder, progress), licences_beside(listing.folder), note, layout is tiers)
 
 
 def _files(folder: Path) -> list[Path]:

@@ -10,7 +10,7 @@ from huggingface_hub import get_cached_repo_tree, snapshot_download
 from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
 from hf_speech_tl.corpora.files import Progress
-from hf_speech_tl.corpora.licence import licence_beside
+from hf_speech_tl.corpora.licence import licences_beside
 from hf_speech_tl.corpora.parquet import copied_note, read_parquet_files
 from hf_speech_tl.corpora.splits import split_of_file
 from hf_speech_tl.corpora.table import Recordings
@@ -33,7 +33,7 @@ def read_hub(
     """
     folder, files = _download(repo, config)
     rows = read_parquet_files([folder / name for name in files], folder, text_column, progress, labelled=labelled)
-    return Recordings(rows, licence_beside(_fetched(repo, "main", ["README.md"])), copied_note(rows))
+    return Recordings(rows, licences_beside(_fetched(repo, "main", ["README.md"])), copied_note(rows))
 
 
 def _download(repo: str, config: str | None) -> tuple[Path, list[str]]:

@@ -102,7 +102,7 @@ def load_corpus(
         validation,
         test,
         skipped=(*skipped, *doubled),
-        license=", ".join(dict.fromkeys(one.license for one in read if one.license)) or None,
+        licenses=tuple(dict.fromkeys(licence for one in read for licence in one.licenses)),
         names=tuple(place.name for place in places),
         languages=tags,
         weights=tuple(one.weight for one in given),

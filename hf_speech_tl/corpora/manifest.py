@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from hf_speech_tl.corpora.columns import Columns, find_columns
 from hf_speech_tl.corpora.files import Progress
-from hf_speech_tl.corpora.licence import licence_beside
+from hf_speech_tl.corpora.licence import licences_beside
 from hf_speech_tl.corpora.lines import Line, read_lines
 from hf_speech_tl.corpora.recordings import Row, is_unicode, read_rows
 from hf_speech_tl.corpora.splits import split_named, split_of_file
@@ -39,7 +39,7 @@ def read_manifests(
     Splits: a column `split`, else the manifest's own name or folder (dev.tsv), else the subfolder of the audio.
     """
     rows = [row for file in files for row in manifest_rows(file, folder, text_column, labelled=labelled)]
-    return Recordings(read_rows(rows, folder, progress), licence_beside(folder))
+    return Recordings(read_rows(rows, folder, progress), licences_beside(folder))
 
 
 def manifest_rows(

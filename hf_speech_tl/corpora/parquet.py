@@ -26,7 +26,7 @@ from hf_speech_tl.audio import BadAudio, plain_header, read_header
 from hf_speech_tl.corpora.columns import Columns, find_columns
 from hf_speech_tl.corpora.embedded import SMALL_GROUP, bytes_of
 from hf_speech_tl.corpora.files import File, Progress, content_digest, look_at
-from hf_speech_tl.corpora.licence import licence_beside
+from hf_speech_tl.corpora.licence import licences_beside
 from hf_speech_tl.corpora.splits import split_named, split_of_file
 from hf_speech_tl.corpora.table import READ, ReadRow, Recordings, digest, read_table
 from hf_speech_tl.errors import DataError
@@ -55,7 +55,7 @@ def read_parquet(
         found = (file for file in path.rglob("*") if file.suffix.lower() == ".parquet" and not file.is_dir())
         files, folder = sorted(file for file in found if not file.name.startswith(".")), path
     rows = read_parquet_files(files, folder, text_column, progress, labelled=labelled)
-    return Recordings(rows, licence_beside(path), copied_note(rows))
+    return Recordings(rows, licences_beside(path), copied_note(rows))
 
 
 def read_parquet_files(

@@ -180,14 +180,15 @@ def _text_fault(text: str | Fault | None, seconds: float, frames_of: Callable[[f
     if not isinstance(text, str):
         return text
     frames = frames_of(seconds)
-    if 2 * len(text) > frames and (needed := _frames_needed(text)) > frames:
+    if 2 * len(text) > frames and (needed := frames_needed(text)) > frames:
         return "more labels than frames", f"{needed} frames needed, {seconds:.2f} s give {frames}"
     return None
 
 
-def _frames_needed(text: str) -> int:
-    """CTC puts a blank between two equal labels (Graves et al. 2006), so that each repeat costs a frame more."""
-    return len(text) + sum(one == other for one, other in pairwise(text))
+def frames_needed(labels: Sequence[object]) -> int:
+    """Frames that CTC needs for these labels, or letters: it puts a blank between two equal ones (Graves et al. 2006),
+    so that each repeat costs a frame more."""
+    return len(labels) + sum(one == other for one, other in pairwise(labels))
 
 
 def _by_decoding(rows: datasets.Dataset, threads: int) -> Iterator[Fault | None]:

@@ -14,4 +14,4 @@ _LICENCE = "Unicode-3.0"  # of the texts, from the CLDR; of the audio nobody cla
 
 def read_starter(text_column: str | None) -> Recordings:
     """The recordings of the starter speech."""
-    return replace(read_parquet(_ASSET, text_column), license=_LICENCE)
+    return replace(read_parquet(_ASSET, text_column), licenses=(_LICENCE,))

@@ -73,13 +73,13 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Recordings:
-    """All rows of one source, good and bad, with the columns of READ; the licence its README names; how it was read.
+    """All rows of one source, good and bad, with the columns of READ; the licences its README names; how it was read.
 
     tiered: whether it has tiers of which one was chosen.
     """
 
     rows: datasets.Dataset
-    license: str | None = None
+    licenses: tuple[str, ...] = ()
     note: str | None = None
     tiered: bool = False
 
@@ -99,7 +99,7 @@ class Corpus:
     validation: datasets.Dataset
     test: datasets.Dataset
     skipped: tuple[Skipped, ...]
-    license: str | None
+    licenses: tuple[str, ...]
     names: tuple[str, ...]
     languages: tuple[str, ...]
     weights: tuple[float, ...]

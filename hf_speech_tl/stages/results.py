@@ -58,7 +58,7 @@ def gather_results(
         "data": {
             "sources": list(corpus.names),
             "weights": list(corpus.weights),
-            "licenses": [corpus.license] if corpus.license else [],
+            "licenses": list(corpus.licenses),
             "hours": {name: round(sum(rows["seconds"][:]) / 3600, 4) for name, rows in splits.items()},
             "rows": {name: len(rows) for name, rows in splits.items()},
             # What is trained of each: hours there are, and the share of an epoch.
@@ -138,7 +138,7 @@ def gather_pretraining(
         "data": {
             "sources": list(corpus.names),
             "weights": list(corpus.weights),
-            "licenses": [corpus.license] if corpus.license else [],
+            "licenses": list(corpus.licenses),
             "hours": {name: round(sum(rows["seconds"][:]) / 3600, 4) for name, rows in splits.items()},
             "rows": {name: len(rows) for name, rows in splits.items()},
             "skipped": dict(Counter(skipped.reason for skipped in corpus.skipped)),

@@ -5,13 +5,13 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
 from hf_speech_tl.audio import Background, backgrounds, draw, in_order
+from hf_speech_tl.corpora import frames_needed
 from hf_speech_tl.settings import Augmentation
 from hf_speech_tl.training.batches import Batches
 
@@ -60,11 +60,6 @@ class Augmenter:
 
     def _generator(self, name: str, epoch: int, purpose: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, epoch, zlib.crc32(name.encode()), purpose])
-
-
-def frames_needed(labels: Sequence[int]) -> int:
-    """Frames that CTC needs for these labels: one each, and one for the blank between two that are equal."""
-    return len(labels) + sum(one == other for one, other in pairwise(labels))
 
 
 def longest_seconds(seconds: ArrayLike, augmentations: Sequence[Augmentation]) -> np.ndarray:

@@ -24,7 +24,7 @@ def test_metadata(folder_of: FolderOf, name: str) -> None:
     (folder / "README.md").write_text("---\nlicense: cc0-1.0\n---\n")
     corpus = load_corpus([str(folder)], "en")
     assert sorted(corpus.train["text"][:] + corpus.test["text"][:]) == ["one", "two"]
-    assert corpus.license == "cc0-1.0"
+    assert corpus.licenses == ("cc0-1.0",)
     assert corpus.names == ("corpus",)
 
 

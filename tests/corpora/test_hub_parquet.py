@@ -57,7 +57,7 @@ def test_parquet_files_on_main(hub: Repositories) -> None:
     corpus = load_corpus(["hub:owner/plain"], "en")
     assert (len(corpus.train), len(corpus.validation), len(corpus.test)) == (4, 2, 2)
     assert corpus.test["text"][:] == ["text 6", "text 7"]
-    assert corpus.license == "cc-by-4.0"
+    assert corpus.licenses == ("cc-by-4.0",)
     assert corpus.names == ("hub:owner/plain",)
 
 

@@ -33,7 +33,7 @@ def test_the_one_table(folder_of: FolderOf) -> None:
         assert set(split.features["audio"]) == {"bytes", "path", "offset", "length", "start", "size", "group", "row"}
     assert len(_ids(corpus)) == 5
     assert corpus.names == ("corpus/m.csv",)
-    assert corpus.license is None
+    assert corpus.licenses == ()
 
 
 def test_several_sources_are_one_corpus(folder_of: FolderOf, tmp_path: Path) -> None:
@@ -47,6 +47,16 @@ def test_several_sources_are_one_corpus(folder_of: FolderOf, tmp_path: Path) -> 
     assert _ids(corpus) == ["a0", "a0#2", "a1", "a1#2", "a2", "a2#2", "a3", "a3#2"]
     assert set(corpus.train["source"]) <= {"corpus/m.csv", "copy/m.csv"}
     assert all(len(samples(row["audio"])) == 8_000 for row in corpus.train)
+
+
+def test_the_licences_of_several_sources_are_named_once_each(folder_of: FolderOf, tmp_path: Path) -> None:
+    first = _corpus(folder_of(4), 4)
+    sources = [first]
+    for name, head in (("other", "license:\n- mit\n- cc0-1.0"), ("third", "license: mit")):
+        shutil.copytree(Path(first).parent, tmp_path / name)
+        (tmp_path / name / "README.md").write_text(f"---\n{head}\n---\n")
+        sources.append(str(tmp_path / name / "m.csv"))
+    assert load_corpus(sources, "en").licenses == ("mit", "cc0-1.0")
 
 
 def test_the_same_recording_twice_is_used_once(folder_of: FolderOf) -> None:

@@ -190,6 +190,6 @@ def test_recordings_of_people(speech: Path) -> None:
     assert (len(corpus.train), len(corpus.validation), len(corpus.test)) == (454, 57, 57)
     assert corpus.skipped == ()
     assert corpus.notes == ("7 of 57 test transcripts also stand in the training split",)
-    assert corpus.license == "CC-BY-3.0"
+    assert corpus.licenses == ("CC-BY-3.0",)
     row = corpus.test[0]
     assert len(samples(row["audio"])) / 16_000 == pytest.approx(row["seconds"], abs=0.01)

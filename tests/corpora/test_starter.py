@@ -11,5 +11,5 @@ def test_the_starter_speech_is_there_and_split_by_text() -> None:
     assert not texts[0] & texts[1] and not texts[0] & texts[2] and not texts[1] & texts[2]
     assert corpus.skipped == ()
     assert "made by a synthesiser" in corpus.notes[-1]
-    assert corpus.license
+    assert corpus.licenses
     assert len(samples(corpus.test[0]["audio"])) > 1_600

@@ -23,7 +23,7 @@ def _corpus(weights: tuple[float, ...] = (1, 1, 1, 1), tags: tuple[str, ...] = _
         validation=rows.select([]),
         test=rows.select([]),
         skipped=(),
-        license=None,
+        licenses=(),
         names=tuple(_ROWS),
         languages=tags,
         weights=weights,
