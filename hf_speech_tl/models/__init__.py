@@ -23,7 +23,14 @@ from hf_speech_tl.models.inference import for_inference
 from hf_speech_tl.models.masking import check_maskable, take_masks
 from hf_speech_tl.models.padding import alike, pad
 from hf_speech_tl.models.quantiser import add_quantiser, check_quantisable
-from hf_speech_tl.models.teacher import Teacher, load_layer, load_teacher, split_layer
+from hf_speech_tl.models.teacher import (
+    Teacher,
+    clustered_layer,
+    load_layer,
+    load_teacher,
+    split_layer,
+    taught_layers,
+)
 from hf_speech_tl.models.tuning import keep_statistics, merge, prepare_tuning
 from hf_speech_tl.models.vocabulary import Vocabulary
 
@@ -42,6 +49,7 @@ __all__ = [
     "check_depth",
     "check_maskable",
     "check_quantisable",
+    "clustered_layer",
     "cost_of",
     "encoder_config",
     "encoder_of",
@@ -73,4 +81,5 @@ __all__ = [
     "split_layer",
     "states_of",
     "take_masks",
+    "taught_layers",
 ]

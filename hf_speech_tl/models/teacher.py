@@ -21,6 +21,7 @@ from hf_speech_tl.models.grid import Grid
 from hf_speech_tl.models.head import encoder_of
 from hf_speech_tl.models.padding import alike, pad
 from hf_speech_tl.models.whisper import load_whisper
+from hf_speech_tl.settings import STARTER
 
 _BATCH_SECONDS = {"cpu": 24.0, "cuda": 240.0}  # of padded audio at once
 
@@ -69,29 +70,44 @@ def load_teacher(
 ) -> Teacher:
     """The encoder of a supported family, or Whisper's, in a directory or on the Hub, computing in `dtype`.
 
-    layers: None for the 4th and 6th of six, which pilots with Whisper base took, else for the middle and the last one.
-    Raises SettingsError for a model that cannot be one, or has no such layer.
+    layers: as for `taught_layers`. Raises SettingsError for a model that cannot be one, or has no such layer.
     """
-    encoder = _load(name, "--teacher", device, dtype)
-    count = encoder.layers
+    chosen = taught_layers(name, layers)
+    return Teacher(_load(name, "--teacher", device, dtype), chosen, pupil)
+
+
+def taught_layers(name: str, layers: Sequence[int] | None) -> tuple[int, ...]:
+    """The layers that a teacher teaches, of which only the configuration is read.
+
+    layers: None for the 4th and 6th of six, which pilots with Whisper base took, else for the middle and the last one.
+    Raises SettingsError for a model that cannot be a teacher, or has no such layer.
+    """
+    count = _count_layers(name, "--teacher")
     chosen = tuple(layers) if layers else (4, 6) if count == 6 else tuple(sorted({_middle(count), count}))
     if beyond := [layer for layer in chosen if not 1 <= layer <= count]:
         raise SettingsError(
             f"--teacher-layers {','.join(map(str, chosen))}: {name} has {count} layers, and no layer {beyond[0]}; "
             f"allowed: 1 to {count}"
         )
-    return Teacher(encoder, chosen, pupil)
+    return chosen
 
 
 def load_layer(text: str, pupil: PreTrainedConfig, device: torch.device, dtype: torch.dtype) -> Teacher:
     """The same of the one layer that `MODEL[:LAYER]` of --cluster-on names; without LAYER of the middle one."""
+    layer = clustered_layer(text)
+    return Teacher(_load(split_layer(text)[0], "--cluster-on", device, dtype), [layer], pupil)
+
+
+def clustered_layer(text: str) -> int:
+    """The layer that `MODEL[:LAYER]` of --cluster-on names, of which only the configuration is read.
+
+    Raises SettingsError for a model that cannot be used, or has no such layer.
+    """
     name, layer = split_layer(text)
-    encoder = _load(name, "--cluster-on", device, dtype)
-    if layer is not None and not 1 <= layer <= encoder.layers:
-        raise SettingsError(
-            f"--cluster-on {text}: {name} has {encoder.layers} layers; allowed: {name}:1 to {name}:{encoder.layers}"
-        )
-    return Teacher(encoder, [layer or _middle(encoder.layers)], pupil)
+    count = _count_layers(name, "--cluster-on")
+    if layer is not None and not 1 <= layer <= count:
+        raise SettingsError(f"--cluster-on {text}: {name} has {count} layers; allowed: {name}:1 to {name}:{count}")
+    return layer or _middle(count)
 
 
 def split_layer(text: str) -> tuple[str, int | None]:
@@ -105,14 +121,22 @@ def _middle(layers: int) -> int:
     return (layers + 1) // 2
 
 
+def _count_layers(name: str, option: str) -> int:
+    """How many layers a teacher has; SettingsError for a model that cannot be one."""
+    with named_by(option):
+        if name == STARTER:
+            raise SettingsError(f"--model {name}: has random weights, from which nothing can be learnt. Take another.")
+        config = read_any_config(name)
+        whisper = config.model_type == "whisper"
+        return config.encoder_layers if whisper else encoder_config(read_config(name)).num_hidden_layers
+
+
 def _load(name: str, option: str, device: torch.device, dtype: torch.dtype) -> _Encoder:
     with named_by(option):
         config = read_any_config(name)
         if config.model_type == "whisper":
             return load_whisper(name, config, device, dtype)
         checkpoint = load_checkpoint(name, read_config(name))
-        if checkpoint.fresh:
-            raise SettingsError(f"--model {name}: has random weights, from which nothing can be learnt.")
         return _FamilyEncoder(checkpoint.model, checkpoint.feature_extractor, device, dtype)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from accelerate import PartialState
-from transformers import set_seed
+from transformers import PreTrainedConfig, set_seed
 
 from hf_speech_tl.models import add_quantiser, check_quantisable, frame_rate, named_by
 from hf_speech_tl.objectives import Contrastive
@@ -19,12 +19,16 @@ from hf_speech_tl.stages.teaching import choose_validation
 from hf_speech_tl.training import CONTRASTIVE_SHARE, CollapseGuard, GumbelTemperature, Spans
 
 
+def check_contrast(settings: PretrainSettings, config: PreTrainedConfig, _: int) -> None:
+    """Raise SettingsError for a family that cannot be trained so. config: the encoder's own."""
+    check_quantisable(settings.begins_as, config)
+
+
 def contrast(settings: PretrainSettings, ready: Ready, _: Output, processes: PartialState) -> Lesson:
     """Give the encoder a quantiser: its checkpoint's own, or a fresh one.
 
-    Raises SettingsError for a family that cannot be trained so, or a quantiser that is not whole.
+    Raises SettingsError for a quantiser that is not whole.
     """
-    check_quantisable(settings.begins_as, ready.checkpoint.model.config)
     corpus, validation = choose_validation(ready.corpus, settings.seed)
     set_seed(settings.seed)
     with named_by("--config" if settings.model is None else "--model"):

@@ -14,7 +14,7 @@ from transformers import PreTrainedConfig, set_seed
 from hf_speech_tl.audio import RATE
 from hf_speech_tl.corpora import Corpus
 from hf_speech_tl.errors import SettingsError
-from hf_speech_tl.models import Teacher, encoder_config, frame_count, load_teacher
+from hf_speech_tl.models import Teacher, frame_count, load_teacher, taught_layers
 from hf_speech_tl.objectives import Distillation
 from hf_speech_tl.settings import PretrainSettings
 from hf_speech_tl.stages.lesson import Lesson
@@ -29,12 +29,37 @@ from hf_speech_tl.training import MadeTargets
 _VALUE = 2  # bytes
 
 
+def check_distil(settings: PretrainSettings, config: PreTrainedConfig, processes: int) -> None:
+    """Raise SettingsError for a teacher or a layer that cannot be, as far as configurations tell.
+
+    config: the encoder's own.
+    """
+    taught_layers(str(settings.teacher), settings.taught_layers)
+    layer = settings.student_layer
+    if layer is None:
+        return
+    if layer > config.num_hidden_layers:
+        raise SettingsError(
+            f"--student-layer {layer}: {settings.begins_as} has {config.num_hidden_layers} layers; allowed: 1 to "
+            f"{config.num_hidden_layers}"
+        )
+    if processes > 1:
+        raise SettingsError(
+            f"--student-layer {layer}: the layers above it have no gradient, for which {processes} processes would "
+            "wait for ever; allowed: last; drop it, or launch one process"
+        )
+    if config.model_type in ("sew", "sew-d"):
+        raise SettingsError(
+            f"--student-layer {layer}: within a model of the family {config.model_type} there are fewer frames "
+            "than it answers with; allowed: last; drop it"
+        )
+
+
 def distil(settings: PretrainSettings, ready: Ready, _: Output, processes: PartialState) -> Lesson:
     """Ask the teacher of every recording, or as many as --cache-gb has room for.
 
-    Raises SettingsError for a teacher or a layer that cannot be, RunError where the disk is too small.
+    Raises SettingsError for a teacher that cannot be loaded, RunError where the disk is too small.
     """
-    _check_layer(settings, ready, processes.num_processes)
     corpus, validation = choose_validation(ready.corpus, settings.seed)
     teacher = first_then_others(processes, lambda: _teacher(settings, ready.config, processes.device))
     width = teacher.width * len(teacher.layers)
@@ -77,22 +102,6 @@ def _halved(made: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
 
 def _teacher(settings: PretrainSettings, pupil: PreTrainedConfig, device: torch.device) -> Teacher:
     return load_teacher(str(settings.teacher), settings.taught_layers, pupil, device, forward_dtype(settings, device))
-
-
-def _check_layer(settings: PretrainSettings, ready: Ready, processes: int) -> None:
-    layer, count = settings.student_layer, encoder_config(ready.config).num_hidden_layers
-    if layer is not None and layer > count:
-        raise SettingsError(f"--student-layer {layer}: {settings.begins_as} has {count} layers; allowed: 1 to {count}")
-    if layer is not None and processes > 1:
-        raise SettingsError(
-            f"--student-layer {layer}: the layers above it have no gradient, for which {processes} processes would "
-            "wait for ever; allowed: last; drop it, or launch one process"
-        )
-    if layer is not None and ready.config.model_type in ("sew", "sew-d"):
-        raise SettingsError(
-            f"--student-layer {layer}: within a model of the family {ready.config.model_type} there are fewer frames "
-            "than it answers with; allowed: last; drop it"
-        )
 
 
 def _sizes(rows: datasets.Dataset, pupil: PreTrainedConfig, width: int) -> list[int]:

@@ -12,7 +12,7 @@ import numpy as np
 from accelerate import PartialState
 from transformers import PreTrainedConfig, set_seed
 
-from hf_speech_tl.models import check_maskable, frame_count, frame_rate, load_layer
+from hf_speech_tl.models import check_maskable, clustered_layer, frame_count, frame_rate, load_layer
 from hf_speech_tl.objectives import MaskedPrediction, draw_negatives
 from hf_speech_tl.settings import PretrainSettings
 from hf_speech_tl.stages.lesson import REMEDY, Lesson
@@ -43,13 +43,23 @@ _SAME = 0.3  # of the run: an encoder from fresh weights begins with the same pr
 _PURPOSE = 10  # of a generator: an augmenter of clips has the lower ones
 
 
+def check_masked(settings: PretrainSettings, config: PreTrainedConfig, _: int) -> None:
+    """Raise SettingsError for a model whose frames cannot be masked, or a layer to cluster that is not there, as far as
+    configurations tell.
+
+    config: the encoder's own.
+    """
+    check_maskable(settings.begins_as, config, settings.objective)
+    if settings.cluster_on:
+        clustered_layer(settings.cluster_on)
+
+
 def predict_masked(settings: PretrainSettings, ready: Ready, output: Output, processes: PartialState) -> Lesson:
     """Find clusters in cepstra, or in a layer's states, and the cluster of each frame.
 
-    Raises SettingsError for a model whose frames cannot be masked, or a layer that is not there; RunError where the
-    clusters of a resumed run are gone.
+    Raises SettingsError for a model to cluster that cannot be loaded, RunError where the clusters of a resumed run are
+    gone.
     """
-    check_maskable(settings.begins_as, ready.config, settings.objective)
     corpus, validation = choose_validation(ready.corpus, settings.seed)
     named = settings.cluster_on
     layer = (

@@ -20,16 +20,16 @@ from hf_speech_tl.publishing import write_encoder_card
 from hf_speech_tl.publishing.curves import draw_curves
 from hf_speech_tl.publishing.save import save_encoder, verify_encoder
 from hf_speech_tl.settings import PretrainSettings, write_yaml
-from hf_speech_tl.stages.contrast import contrast
-from hf_speech_tl.stages.distillation import distil
+from hf_speech_tl.stages.contrast import check_contrast, contrast
+from hf_speech_tl.stages.distillation import check_distil, distil
 from hf_speech_tl.stages.length import Length, store_length
 from hf_speech_tl.stages.lesson import Lesson
 from hf_speech_tl.stages.making import check_cache
-from hf_speech_tl.stages.masked_prediction import predict_masked
+from hf_speech_tl.stages.masked_prediction import check_masked, predict_masked
 from hf_speech_tl.stages.output import Output, check_space, claim_output, find_output
 from hf_speech_tl.stages.plan import amount, clock, machine, show_plan, size
 from hf_speech_tl.stages.processes import agree, check_launch, is_sharded, join_processes, told_once
-from hf_speech_tl.stages.readiness import Ready, get_ready
+from hf_speech_tl.stages.readiness import Check, Ready, get_ready
 from hf_speech_tl.stages.recipe import is_small
 from hf_speech_tl.stages.results import gather_pretraining, write_results
 from hf_speech_tl.stages.teaching import choose_cores, plan_batches, settle_length, teach
@@ -44,11 +44,11 @@ from hf_speech_tl.training import (
     probe_steps,
 )
 
-# The objectives that there are, each with what prepares its lesson.
-_LESSONS: Mapping[str, Callable[[PretrainSettings, Ready, Output, PartialState], Lesson]] = {
-    "contrastive": contrast,
-    "distil": distil,
-    "masked": predict_masked,
+# The objectives that there are: what refuses settings before recordings are read, and what prepares the lesson.
+_LESSONS: Mapping[str, tuple[Check, Callable[[PretrainSettings, Ready, Output, PartialState], Lesson]]] = {
+    "contrastive": (check_contrast, contrast),
+    "distil": (check_distil, distil),
+    "masked": (check_masked, predict_masked),
 }
 _KEEPING = ("distil", "masked")  # whose targets are made before the training
 _SHOWN = {"eval_loss": "validation loss", "eval_probe_cer": "probe CER"}
@@ -81,9 +81,10 @@ def _output(settings: PretrainSettings, processes: PartialState) -> Output:
 def _run(settings: PretrainSettings, output: Output, processes: PartialState) -> dict[str, object]:
     if settings.objective in _KEEPING:
         agree(processes, lambda: check_cache(settings))
-    ready = get_ready(settings, processes)
+    check, prepare = _LESSONS[settings.objective]
+    ready = get_ready(settings, processes, check)
     agree(processes, lambda: check_space(output, ready.fit.cost.disk))
-    lesson = _LESSONS[settings.objective](settings, ready, output, processes)
+    lesson = prepare(settings, ready, output, processes)
     recipe, corpus = ready.fit.recipe, lesson.corpus
     augmenter = Augmenter(recipe.waveform, settings.seed, lambda samples: frame_count(ready.config, samples))
     train = Clips(

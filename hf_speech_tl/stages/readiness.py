@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from hf_speech_tl.models import (
     Checkpoint,
     Masking,
     can_mask,
+    encoder_config,
     encoder_of,
     keep_statistics,
     load_checkpoint,
@@ -31,6 +33,9 @@ from hf_speech_tl.stages.reading import read_corpus
 from hf_speech_tl.stages.recipe import choose_pretraining
 
 _ANY = "mis"  # a language without a code: uroman reads its transcripts by their script alone
+
+# What an objective refuses before recordings are read, given the encoder's configuration and the number of processes.
+Check = Callable[[PretrainSettings, PreTrainedConfig, int], None]
 
 
 @dataclass(frozen=True)
@@ -50,15 +55,16 @@ class Ready:
         return self.encoder.config
 
 
-def get_ready(settings: PretrainSettings, processes: PartialState) -> Ready:
+def get_ready(settings: PretrainSettings, processes: PartialState, check: Check) -> Ready:
     """Read, screen and load everything; nothing is written.
 
-    Raises SettingsError for a model that cannot be used, DataError for a corpus that cannot.
+    Raises SettingsError for a model that cannot be used, and what `check` raises; DataError for a corpus that cannot.
     """
     language = find_language(settings.lang or _ANY)
     option = "--config" if settings.model is None else "--model"
     with named_by(option):
         config = first_then_others(processes, lambda: read_config(settings.begins_as))
+    first_then_others(processes, lambda: check(settings, encoder_config(config), processes.num_processes))
     corpus = first_then_others(processes, lambda: _corpus(settings, language, config, told=processes.is_main_process))
     set_seed(settings.seed)
     with named_by(option):

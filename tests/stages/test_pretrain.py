@@ -16,12 +16,13 @@ from transformers import AutoFeatureExtractor, AutoModel
 from hf_speech_tl.errors import RunError, SettingsError
 from hf_speech_tl.models import Teacher, load_checkpoint, read_config
 from hf_speech_tl.settings import FinetuneSettings, PretrainSettings
-from hf_speech_tl.stages import pretrain
+from hf_speech_tl.stages import pretrain, readiness
 from hf_speech_tl.stages.finetune import run as finetune
 from hf_speech_tl.stages.pretrain import run
 from hf_speech_tl.training import SpeechTrainer, made, probe
 
 _TIMED = ("seconds", "train_runtime", "train_samples_per_second", "train_steps_per_second", "train_loss")
+_MASKED = dict(objective="masked", teacher=None)
 _TEXTS = ("ab", "abc d", "d", "a bad cab dab", "bb", "cab", "dad cab", "ada")
 
 
@@ -229,10 +230,16 @@ def test_weights_go_on_from_a_model_and_a_teacher_is_not_touched(settings, tiny_
         (dict(student_layer=3), r"--student-layer 3: .*has 2 layers"),
         (dict(teacher_layers="1,9"), r"--teacher-layers 1,9: .* no layer 9"),
         (dict(teacher="/nowhere"), r"--teacher /nowhere: there is no such directory"),
+        (dict(teacher="starter"), r"--teacher starter: has random weights"),
         (dict(config="/nowhere"), r"--config /nowhere: there is no such directory"),
+        (_MASKED | dict(cluster_on="/nowhere:1"), r"--cluster-on /nowhere: there is no such directory"),
+        (_MASKED | dict(cluster_on="starter"), r"--cluster-on starter: has random weights"),
     ],
 )
-def test_what_cannot_be_is_said_in_a_line_and_nothing_is_written(settings, tmp_path, changes, said) -> None:
+def test_what_cannot_be_is_said_in_a_line_before_anything_is_read(
+    settings, tmp_path, changes, said, monkeypatch
+) -> None:
+    monkeypatch.setattr(readiness, "read_corpus", lambda *_, **__: pytest.fail("the recordings were read"))
     with pytest.raises(SettingsError, match=said):
         run(settings(**changes))
     assert not (tmp_path / "run").exists()
