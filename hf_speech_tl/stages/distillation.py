@@ -72,19 +72,21 @@ def distil(settings: PretrainSettings, ready: Ready, _: Output, processes: Parti
         )
     all_hours = sum(corpus.train["seconds"][:]) / 3600
     corpus = replace(corpus, train=corpus.train.select(covered))
-    store = kept_in(settings, teacher.fingerprint())
+    targets = MadeTargets(
+        kept_in(settings, teacher.fingerprint()), lambda samples: (max(0, frame_count(ready.config, samples)), width)
+    )
     told = _told(settings, teacher, corpus, all_hours, sum(_sizes(corpus.train, ready.config, width)))
     if processes.is_main_process and not settings.quiet:
-        show_plan([*told, ("", f"what it makes of them is kept in {store.directory}")])
+        show_plan([*told, ("", f"what it makes of them is kept in {targets.store.directory}")])
     corpus, validation = make_targets(
-        "asking the teacher", lambda clips: _halved(teacher(clips)), store, corpus, validation, settings, processes
+        "asking the teacher", lambda clips: _halved(teacher(clips)), targets, corpus, validation, settings, processes
     )
     set_seed(settings.seed)  # a teacher may have drawn random numbers
     return Lesson(
         module=Distillation(ready.encoder, len(teacher.layers), teacher.width, student_layer=settings.student_layer),
         corpus=corpus,
         validation=validation,
-        targets=MadeTargets(store),
+        targets=targets,
         told=told,
         described={
             "teacher": known_as(str(settings.teacher)),

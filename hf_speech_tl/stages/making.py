@@ -18,7 +18,7 @@ from hf_speech_tl.corpora import Corpus, Skipped
 from hf_speech_tl.errors import DataError, SettingsError
 from hf_speech_tl.settings import PretrainSettings
 from hf_speech_tl.stages.reading import progress_of
-from hf_speech_tl.training import Clips, Store, keep_targets, quick_dtype
+from hf_speech_tl.training import Clips, MadeTargets, Store, keep_targets, quick_dtype
 
 
 def check_cache(settings: PretrainSettings) -> None:
@@ -50,13 +50,13 @@ def _kept_in(settings: PretrainSettings) -> Path:
 def make_targets(
     what: str,
     make: Callable[[Sequence[np.ndarray]], Iterable[np.ndarray]],
-    store: Store,
+    targets: MadeTargets,
     corpus: Corpus,
     validation: datasets.Dataset,
     settings: PretrainSettings,
     processes: PartialState,
 ) -> tuple[Corpus, datasets.Dataset]:
-    """Make the targets of the training rows of `corpus` and of those of `validation`; returns both without those that
+    """Make `targets` of the training rows of `corpus` and of those of `validation`; returns both without those that
     cannot be decoded, which are listed as skipped.
 
     make: of clips `(samples,)` at 16 kHz. Each process makes its share; a set that was made to the end is not looked at
@@ -64,17 +64,17 @@ def make_targets(
     """
     chosen = repr((corpus.fingerprint, settings.seed, settings.cache_gb, len(corpus.train), len(validation)))
     key = hashlib.blake2b(chosen.encode(), digest_size=16).hexdigest()
-    bad = store.complete(key)  # looked up by all before any of them notes it
+    bad = targets.store.complete(key)  # looked up by all before any of them notes it
     processes.wait_for_everyone()
     if bad is None:
         rows = datasets.concatenate_datasets([validation, corpus.train])
         clips = Clips(rows, [[]] * len(rows))
         mine = range(processes.process_index, len(rows), processes.num_processes)
         with progress_of(what, quiet=settings.quiet or not processes.is_main_process) as progress:
-            found = keep_targets(make, store, clips, mine, lambda done: progress(done, len(mine)))
+            found = keep_targets(make, targets, clips, mine, lambda done: progress(done, len(mine)))
         bad = {name: reason for of_process in gather_object([found]) for name, reason in of_process.items()}
         if processes.is_main_process:
-            store.note_complete(key, bad)
+            targets.store.note_complete(key, bad)
         processes.wait_for_everyone()
     skipped = [*_skipped(corpus.train, "train", bad), *_skipped(validation, "validation", bad)]
     train, validation = _without(corpus.train, bad), _without(validation, bad)

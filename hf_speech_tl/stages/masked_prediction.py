@@ -74,15 +74,17 @@ def predict_masked(settings: PretrainSettings, ready: Ready, output: Output, pro
     train = Clips(corpus.train, [[]] * len(corpus.train))
     clusters = agree(processes, lambda: _clusters(settings, output, states, train))
     content = repr(states.fingerprint()).encode() + clusters.centres.tobytes()
-    store = kept_in(settings, hashlib.blake2b(content, digest_size=16).hexdigest())
+    targets = MadeTargets(
+        kept_in(settings, hashlib.blake2b(content, digest_size=16).hexdigest()),
+        lambda samples: (max(0, frame_count(ready.config, samples)),),
+    )
 
     def assigned(clips: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
         return map(clusters.assign, states(clips))
 
     corpus, validation = make_targets(
-        "finding clusters of frames", assigned, store, corpus, validation, settings, processes
+        "finding clusters of frames", assigned, targets, corpus, validation, settings, processes
     )
-    targets = MadeTargets(store)
     heard = Clips(validation, [[]] * len(validation))
     use = cluster_use((targets.of(heard.decode(at)) for at in range(len(heard))), len(clusters))
     spans = Spans.at_rate(PREDICTION_SHARE, frame_rate(ready.config))

@@ -17,18 +17,26 @@ _TOGETHER = 300.0  # seconds of audio at once: enough to fill ten of Whisper's w
 
 @dataclass(frozen=True)
 class MadeTargets:
-    """The targets of clips, all of which `keep_targets` has been through."""
+    """The targets of clips, all of which `keep_targets` has been through.
+
+    shape: of those of a clip of so many samples.
+    """
 
     store: Store
+    shape: Callable[[int], tuple[int, ...]]
+
+    def find(self, pulses: np.ndarray) -> np.ndarray | None:
+        """Those of a clip of 16-bit samples; None where they are not there, cut short, or of another shape."""
+        known = self.store.get(pulses)
+        return known if known is not None and known.shape == self.shape(len(pulses)) else None
 
     def of(self, pulses: np.ndarray) -> np.ndarray:
-        """Those of a clip of 16-bit samples. Raises RunError where they are gone, or cannot be read."""
-        known = self.store.get(pulses)
+        """The same. Raises RunError where `find` finds nothing."""
+        known = self.find(pulses)
         if known is None:
-            self.store.forget(pulses)  # a file that is cut short would be taken for whole
             self.store.forget_complete()
             raise RunError(
-                f"{self.store.directory}: what the encoder is to predict of a clip is not there any more, though it "
+                f"{self.store.directory}: what the encoder is to predict of a clip is not there any more, or not as it "
                 "was; begin the run once more, or go on with --resume, and it is made anew."
             )
         return known
@@ -36,13 +44,13 @@ class MadeTargets:
 
 def keep_targets(
     make: Callable[[Sequence[np.ndarray]], Iterable[np.ndarray]],
-    store: Store,
+    targets: MadeTargets,
     clips: Clips,
     rows: Sequence[int],
     progress: Callable[[int], None],
 ) -> dict[str, str]:
-    """Put what is made of these rows into the store, unless it is there; returns the ids of those that cannot be
-    decoded, with the reason.
+    """Put what is made of these rows into the store of `targets`, unless it is there; returns the ids of those that
+    cannot be decoded, with the reason.
 
     make: of clips `(samples,)` at 16 kHz. progress: hears how many rows are done. Raises RunError where the disk is
     full, or values do not fit into 16 bits.
@@ -57,11 +65,11 @@ def keep_targets(
             except BadAudio as error:
                 bad[clips.rows[row]["id"]] = error.reason
                 continue
-            if not store.has(pulses):
+            if targets.find(pulses) is None:
                 missing.append(pulses)
         made = make([pulses.astype(np.float32) / 32767 for pulses in missing])
-        for pulses, targets in zip(missing, made, strict=True):
-            _keep(store, pulses, targets)
+        for pulses, of_clip in zip(missing, made, strict=True):
+            _keep(targets.store, pulses, of_clip)
         done += len(together)
         progress(done)
     return bad

@@ -31,10 +31,6 @@ class Store:
             return np.load(self._path(pulses))
         return None
 
-    def has(self, pulses: np.ndarray) -> bool:
-        """Whether something made of the clip is there."""
-        return self._path(pulses).is_file()
-
     def put(self, pulses: np.ndarray, made: np.ndarray) -> bool:
         """Keep it; False where the disk is full, nearly so, or cannot be written to."""
         path = self._path(pulses)
@@ -52,11 +48,6 @@ class Store:
             finally:
                 half.unlink(missing_ok=True)
         return False
-
-    def forget(self, pulses: np.ndarray) -> None:
-        """Take away what is there of a clip, so that it is made anew; nothing where it cannot be."""
-        with suppress(OSError):
-            self._path(pulses).unlink(missing_ok=True)
 
     def complete(self, key: str) -> dict[str, str] | None:
         """What `note_complete` noted under this key; None where it noted nothing, or not to the end."""
