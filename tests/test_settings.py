@@ -145,6 +145,9 @@ def test_the_command_line_spelt_out_asks_for_the_same(line: str) -> None:
     ("line", "said"),
     [
         ("--langg zh", ["--langg", "did you mean --lang?"]),
+        ("--lang zh --noise street/", ["--noise:", "did you mean --augment noise=DIR?"]),
+        ("--lang zh --speed", ["--speed:", "did you mean --augment speed?"]),
+        ("--lang mul --data it=", ["--data", "'it='", "LANG=SOURCE", "it=recordings/"]),
         ("--lang zh --learning_rate 1", ["did you mean --learning-rate?"]),
         ("--lang zh --max-sec 1", ["--max-sec:", "did you mean --max-seconds?"]),
         ("--lang zh --zzz", ["--zzz", "--help"]),
@@ -372,4 +375,4 @@ def test_a_path_that_is_there_names_no_language(tmp_path: Path, monkeypatch: pyt
     monkeypatch.chdir(tmp_path)
     (tmp_path / "de=speech").mkdir()
     assert finetune("--lang de --data de=speech --data de=other").data == ("de=speech", Source("other", lang="de"))
-    assert finetune("--lang de --data runs/a=b --data four=c --data de=").data == ("runs/a=b", "four=c", "de=")
+    assert finetune("--lang de --data runs/a=b --data four=c").data == ("runs/a=b", "four=c")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.settings.augmentation import FORMS
 from hf_speech_tl.settings.option import Option, Settings, build, convert, flag, nearest, options, spelling
 from hf_speech_tl.settings.source import Source
 from hf_speech_tl.settings.yaml_file import read_values
@@ -148,6 +149,8 @@ def _refuse(cls: type[Settings], left: list[str]) -> NoReturn:
             raise SettingsError(f"{word!r}: a file of settings comes first: hf-speech-tl {cls.command} {word} ...")
         raise SettingsError(f"{word!r}: no option takes this; see {help_}; put text with spaces in quotes")
     table = options(cls)
+    changes = [form for form in FORMS if form.partition("=")[0] == word.lstrip("-")] if "augment" in table else []
     near = nearest(word.lstrip("-"), [key for key in table if not table[key].positional] + ["help"])
-    remedy = f"did you mean {flag(near)}?" if near else f"see {help_}"
+    meant = f"--augment {changes[0]}" if changes else near and flag(near)
+    remedy = f"did you mean {meant}?" if meant else f"see {help_}"
     raise SettingsError(f"{word}: unknown option; allowed: long options in full; {remedy}")

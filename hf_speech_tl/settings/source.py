@@ -13,7 +13,7 @@ from hf_speech_tl.errors import SettingsError
 
 _EXAMPLE = "{source: fleurs, weight: 2}"
 # The form of a BCP-47 tag; which tags there are, languages/ knows.
-_OF_LANGUAGE = re.compile(r"(?P<lang>[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*)=(?P<source>.+)", re.DOTALL)
+_OF_LANGUAGE = re.compile(r"(?P<lang>[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*)=(?P<source>.*)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,11 @@ def read_source(value: object, name: str) -> str | Source:
         named = _OF_LANGUAGE.fullmatch(word)
         if named is None or os.path.exists(os.path.expanduser(word)):
             return word
+        if not named["source"].strip():
+            raise SettingsError(
+                f"{name}: {word!r} names a language and no recordings; allowed: LANG=SOURCE; write {word.strip()}"
+                "recordings/"
+            )
         return Source(str(named["source"]), lang=named["lang"])
     if isinstance(value, Source):
         value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
