@@ -21,7 +21,7 @@ _FORMS = (
 _Layout = Literal["parquet", "folder", "manifest", "annotation", "starter", "hub"]
 _SUFFIXES: dict[str, _Layout] = {".parquet": "parquet", ".jsonl": "manifest", ".csv": "manifest", ".tsv": "manifest"}
 _SUFFIXES |= {".eaf": "annotation", ".textgrid": "annotation"}
-_STARTER_LANGUAGE = "zh"
+STARTER_LANGUAGE = "zh"
 # What cannot be read stands here too, so that it is listed as skipped rather than overlooked.
 AUDIO = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".caf", ".w64", ".sph", ".m4a"}
 AUDIO |= {".m4b", ".mp4", ".mov", ".mkv", ".mka", ".webm", ".aac", ".wma", ".wmv", ".amr", ".3gp", ".avi", ".mpg"}
@@ -47,7 +47,7 @@ def find_source(source: str, language: Language) -> Place:
         return _folder(path.resolve())
     if os.path.isfile(path):
         return _file(path, source)
-    if source == "starter":
+    if is_starter_speech(source):
         return _starter(language)
     if source == "fleurs":
         return Place("hub", "fleurs", repo="google/fleurs", config=fleurs_config(language))
@@ -83,7 +83,7 @@ def _file(path: Path, source: str) -> Place:
 
 def has_starter_speech(language: Language) -> bool:
     """Whether the package holds made speech in the language."""
-    return language.tag.split("-")[0] == _STARTER_LANGUAGE
+    return language.tag.split("-")[0] == STARTER_LANGUAGE
 
 
 def _starter(language: Language) -> Place:
@@ -93,6 +93,11 @@ def _starter(language: Language) -> Place:
             "Name recordings of your own with --data, or --data fleurs with a network."
         )
     return Place("starter", "starter")
+
+
+def is_starter_speech(source: str) -> bool:
+    """Whether a --data means the made speech in the package, and not a file or folder that is called so."""
+    return source == "starter" and not os.path.exists(source)
 
 
 def _nearest(source: str) -> str:

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hf_speech_tl.corpora.sources import find_source
+from hf_speech_tl.corpora.sources import STARTER_LANGUAGE, find_source, is_starter_speech
 from hf_speech_tl.errors import SettingsError
-from hf_speech_tl.languages import MANY, Language, check_units, find_language, find_model_language, is_chinese
+from hf_speech_tl.languages import (
+    MANY,
+    UNCODED,
+    Language,
+    check_units,
+    find_language,
+    find_model_language,
+    is_chinese,
+)
 from hf_speech_tl.settings import AUTO, FinetuneSettings, Source
 
 
 def language_of(source: str | Source, lang: str) -> Language:
-    """The language of a source: its own, else that of the model, `lang`.
+    """The language of a source: its own, else that of the model, `lang`; of the starter speech its own where `lang`
+    says of none which it is (mis), as that of pretraining does by default.
 
     Raises SettingsError for a tag that is no language's, and where a model of many languages leaves it open.
     """
@@ -25,7 +34,8 @@ def language_of(source: str | Source, lang: str) -> Language:
             f"--data {source}: which language it is in is not said, and --lang {lang} leaves it open; write "
             f"--data LANG={source}, in YAML {{source: {source}, lang: LANG}}"
         )
-    return find_language(lang)
+    language = find_language(lang)
+    return find_language(STARTER_LANGUAGE) if language.tag == UNCODED and is_starter_speech(str(source)) else language
 
 
 def find_spoken(sources: Sequence[str | Source], lang: str) -> tuple[Language, ...]:

@@ -10,11 +10,12 @@ from hf_speech_tl.languages.chinese import is_chinese
 from hf_speech_tl.languages.ipa import find_reader
 from hf_speech_tl.languages.normalise import NORMALISER_VERSION, check_units, transcript
 from hf_speech_tl.languages.pinyin import is_mandarin
-from hf_speech_tl.languages.tags import MANY, Language, find_language, find_model_language
+from hf_speech_tl.languages.tags import MANY, UNCODED, Language, find_language, find_model_language
 
 __all__ = [
     "MANY",
     "NORMALISER_VERSION",
+    "UNCODED",
     "Language",
     "Unspeakable",
     "check_units",

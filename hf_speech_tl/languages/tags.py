@@ -17,6 +17,7 @@ _UNSPACED_SCRIPTS = frozenset({
 _CHARACTERS_COUNT = frozenset({"ko", "mis"})
 # Valid tags that name no language; mis, an uncoded language, does name one.
 _NO_LANGUAGE = frozenset({None, "und", "mul", "zxx"})
+UNCODED = "mis"  # of ISO 639-2: a language without a code of its own
 MANY = "mul"  # of ISO 639-2: the language of a model that writes several
 _SUGGESTIONS = 3
 _MANY_SPEAKERS = 1_000_000

@@ -13,7 +13,7 @@ from transformers import PreTrainedConfig, PreTrainedModel, set_seed
 
 from hf_speech_tl.corpora import Corpus
 from hf_speech_tl.errors import DataError
-from hf_speech_tl.languages import Language, find_language
+from hf_speech_tl.languages import UNCODED, Language, find_language
 from hf_speech_tl.models import (
     Checkpoint,
     Masking,
@@ -31,8 +31,6 @@ from hf_speech_tl.stages.memory import Fit, fit_memory
 from hf_speech_tl.stages.processes import first_then_others
 from hf_speech_tl.stages.reading import read_corpus
 from hf_speech_tl.stages.recipe import choose_pretraining
-
-_ANY = "mis"  # a language without a code: uroman reads its transcripts by their script alone
 
 # What an objective refuses before recordings are read, given the encoder's configuration and the number of processes.
 Check = Callable[[PretrainSettings, PreTrainedConfig, int], None]
@@ -60,7 +58,7 @@ def get_ready(settings: PretrainSettings, processes: PartialState, check: Check)
 
     Raises SettingsError for a model that cannot be used, and what `check` raises; DataError for a corpus that cannot.
     """
-    language = find_language(settings.lang or _ANY)
+    language = find_language(settings.lang or UNCODED)  # whose transcripts uroman reads by their script alone
     option = "--config" if settings.model is None else "--model"
     with named_by(option):
         config = first_then_others(processes, lambda: read_config(settings.begins_as))

@@ -24,6 +24,13 @@ def test_a_source_is_in_its_own_language_or_that_of_the_model() -> None:
     assert _tags(*_BOTH, lang="mul") == ["zh", "it"]
 
 
+def test_the_starter_speech_is_known_to_be_mandarin_where_no_language_is_named(tmp_path, monkeypatch) -> None:
+    assert _tags("starter", lang="mis") == ["zh"]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "starter").mkdir()
+    assert _tags("starter", lang="mis") == ["mis"]
+
+
 @pytest.mark.parametrize(
     ("sources", "lang", "said"),
     [
