@@ -56,9 +56,10 @@ def find_output(settings: RunSettings) -> Output:
                 "Name an empty or new directory."
             )
         if not settings.overwrite:
+            going_on = f"--resume {directory} to go on with it, " if _unfinished(directory) else ""
             raise SettingsError(
-                f"--output {directory}: holds an earlier run. Add --overwrite to replace it, --resume {directory} to "
-                "go on with it, or name another directory."
+                f"--output {directory}: holds an earlier run. Add --overwrite to replace it, {going_on}or name another "
+                "directory."
             )
     return Output(directory, None)
 
@@ -93,7 +94,7 @@ def _resumed(settings: RunSettings) -> Output:
     named = settings.output
     runs = [named] if named else sorted(Path("runs").glob("*/"), key=lambda run: run.stat().st_mtime, reverse=True)
     for directory in runs:
-        checkpoint = latest(directory / "checkpoints") if is_run(directory) else None
+        checkpoint = _unfinished(directory) if is_run(directory) else None
         if checkpoint is None:
             continue
         try:
@@ -118,6 +119,11 @@ def _resumed(settings: RunSettings) -> Output:
         raise SettingsError(f"--resume {named}: that run is complete. To train its model further, give it as --model.")
     where = named or "with these settings under runs/"
     raise SettingsError(f"--resume: there is no unfinished run {where}. Leave --resume out to begin one.")
+
+
+def _unfinished(directory: Path) -> Path | None:
+    """The checkpoint that the run there goes on from; None of one that is complete, or came to none."""
+    return None if (directory / "results.json").is_file() else latest(directory / "checkpoints")
 
 
 def _differences(settings: RunSettings, path: Path) -> list[str]:

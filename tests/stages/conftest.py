@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
 from collections.abc import Callable
@@ -10,8 +11,9 @@ from pathlib import Path
 import pytest
 from tiny import save_tiny, tiny_rows
 
-from hf_speech_tl.settings import FinetuneSettings
-from hf_speech_tl.stages.finetune import run
+from hf_speech_tl.settings import FinetuneSettings, RunSettings
+from hf_speech_tl.stages import finetune, pretrain
+from hf_speech_tl.training import SpeechTrainer
 
 _TEXTS = ("ab", "abc d", "d", "a bad cab dab", "bb", "cab", "dad cab", "ada")
 
@@ -72,10 +74,46 @@ def complete(
 ) -> tuple[dict[str, object], Path]:
     """Results and directory of a run with these settings, to be looked at only."""
     directory = tmp_path_factory.mktemp("complete") / "run"
-    return run(_settings(corpus, tiny_checkpoint, directory)()), directory
+    return finetune.run(_settings(corpus, tiny_checkpoint, directory)()), directory
 
 
 @pytest.fixture
 def earlier(complete: tuple[dict[str, object], Path], tmp_path: Path) -> Path:
     """A copy of that run in the place of `settings`, for what comes after a run."""
     return Path(shutil.copytree(complete[1], tmp_path / "run"))
+
+
+CutAt = Callable[[int, RunSettings], None]
+
+
+@pytest.fixture
+def cut_at(monkeypatch: pytest.MonkeyPatch) -> CutAt:
+    """Runs until so many steps are done, then no further, without a word to anybody: as a kill does."""
+
+    def cut(step: int, settings: RunSettings) -> None:
+        trained = SpeechTrainer.training_step
+
+        def train(self: SpeechTrainer, *arguments: object) -> object:
+            if self.state.global_step == step:
+                raise KeyboardInterrupt
+            return trained(self, *arguments)
+
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr(SpeechTrainer, "training_step", train)
+            finetune.run(settings) if isinstance(settings, FinetuneSettings) else pretrain.run(settings)
+
+    return cut
+
+
+_TIMED = ("seconds", "train_runtime", "train_samples_per_second", "train_steps_per_second", "eval_probe_seconds")
+
+
+@pytest.fixture
+def log() -> Callable[[Path], list[dict[str, float]]]:
+    """The lines of a run's log without what its clock says; train_loss is of what was trained since the checkpoint."""
+
+    def read(directory: Path) -> list[dict[str, float]]:
+        lines = [json.loads(line) for line in (directory / "log.jsonl").read_text().splitlines()]
+        return [{key: line[key] for key in line if key not in (*_TIMED, "train_loss")} for line in lines]
+
+    return read

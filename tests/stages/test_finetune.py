@@ -142,7 +142,7 @@ def test_an_earlier_run_is_replaced_only_when_asked_and_a_link_not_what_it_leads
     (tmp_path / "big").mkdir()
     (tmp_path / "big" / "kept").write_text("mine")
     (earlier / "checkpoints").symlink_to(tmp_path / "big")
-    with pytest.raises(SettingsError, match="--overwrite"):
+    with pytest.raises(SettingsError, match="--overwrite to replace it, or name"):
         run(settings(max_steps=1))
     run(settings(max_steps=1, overwrite=True))
     assert (earlier / "notes.txt").read_text() == (tmp_path / "big" / "kept").read_text() == "mine"

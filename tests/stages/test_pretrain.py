@@ -19,9 +19,8 @@ from hf_speech_tl.settings import FinetuneSettings, PretrainSettings
 from hf_speech_tl.stages import pretrain, readiness
 from hf_speech_tl.stages.finetune import run as finetune
 from hf_speech_tl.stages.pretrain import run
-from hf_speech_tl.training import SpeechTrainer, made, probe
+from hf_speech_tl.training import made, probe
 
-_TIMED = ("seconds", "train_runtime", "train_samples_per_second", "train_steps_per_second", "train_loss")
 _MASKED = dict(objective="masked", teacher=None)
 _TEXTS = ("ab", "abc d", "d", "a bad cab dab", "bb", "cab", "dad cab", "ada")
 
@@ -73,25 +72,6 @@ def _weights(directory: Path) -> dict[str, torch.Tensor]:
     return load_file(directory / "model.safetensors")
 
 
-def _log(directory: Path) -> list[dict[str, float]]:
-    lines = [json.loads(line) for line in (directory / "log.jsonl").read_text().splitlines()]
-    return [{key: value for key, value in line.items() if key not in (*_TIMED, "eval_probe_seconds")} for line in lines]
-
-
-def _cut_at(step: int, settings: PretrainSettings, patch: pytest.MonkeyPatch) -> None:
-    """Run until so many steps are done, then no further, without a word to anybody: as a kill does."""
-    trained = SpeechTrainer.training_step
-
-    def train(self: SpeechTrainer, *arguments: object) -> object:
-        if self.state.global_step == step:
-            raise KeyboardInterrupt
-        return trained(self, *arguments)
-
-    with patch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(SpeechTrainer, "training_step", train)
-        run(settings)
-
-
 def test_recordings_alone_give_an_encoder_that_others_load(settings, corpus, tmp_path) -> None:
     results = run(settings())
     directory = tmp_path / "run"
@@ -117,43 +97,43 @@ def test_recordings_alone_give_an_encoder_that_others_load(settings, corpus, tmp
     assert tuned["before"] is None and not tuned["model"]["fresh"]
 
 
-def test_transcripts_serve_the_probe_which_decides(settings, corpus, tmp_path, capfd) -> None:
+def test_transcripts_serve_the_probe_which_decides(settings, corpus, log, tmp_path, capfd) -> None:
     results = run(settings(data=(str(corpus),), max_steps=20, quiet=False))
     assert results["training"]["decided_by"] == "probe_cer"
-    log = _log(tmp_path / "run")
-    probed = [entry["step"] for entry in log if "eval_probe_cer" in entry]
-    assert len(probed) == 4 and probed[-1] == 20 and len([entry for entry in log if "eval_loss" in entry]) == 10
-    assert results["training"]["best"] == min(entry["eval_probe_cer"] for entry in log if "eval_probe_cer" in entry)
+    lines = log(tmp_path / "run")
+    probed = [entry["step"] for entry in lines if "eval_probe_cer" in entry]
+    assert len(probed) == 4 and probed[-1] == 20 and len([entry for entry in lines if "eval_loss" in entry]) == 10
+    assert results["training"]["best"] == min(entry["eval_probe_cer"] for entry in lines if "eval_probe_cer" in entry)
     assert "teacher" in (said := capfd.readouterr().err) and "layers 1 and 2" in said and "letter error" in said
 
 
-def test_a_run_that_was_cut_and_went_on_is_the_run_that_was_not(settings, corpus, tmp_path, monkeypatch) -> None:
+def test_a_run_that_was_cut_and_went_on_is_the_run_that_was_not(settings, corpus, cut_at, log, tmp_path) -> None:
     changes = dict(data=(str(corpus),), max_steps=8, augment=("gain",), learning_rate=1e-2)
     run(settings(output=tmp_path / "whole", **changes))
     cut = settings(output=tmp_path / "cut", **changes)
-    _cut_at(5, cut, monkeypatch)
+    cut_at(5, cut)
     results = run(dataclasses.replace(cut, output=None, resume=str(cut.output)))
     assert results["training"]["resumed_at_step"] == 5
     whole, went_on = _weights(tmp_path / "whole"), _weights(tmp_path / "cut")
     assert whole.keys() == went_on.keys() and all(torch.equal(went_on[key], value) for key, value in whole.items())
-    assert _log(tmp_path / "cut") == _log(tmp_path / "whole")
+    assert log(tmp_path / "cut") == log(tmp_path / "whole")
     with pytest.raises(SettingsError, match="that run is complete"):
         run(dataclasses.replace(cut, output=None, resume=str(cut.output)))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("objective", ["masked", "contrastive"])
-def test_what_is_drawn_goes_on_too(objective: str, settings, tmp_path, monkeypatch) -> None:
+def test_what_is_drawn_goes_on_too(objective: str, settings, cut_at, log, tmp_path) -> None:
     changes = dict(objective=objective, teacher=None, max_steps=8, learning_rate=1e-2)
     results = run(settings(output=tmp_path / "whole", **changes))
     assert results["training"]["objective"] == objective
     cut = settings(output=tmp_path / "cut", **changes)
-    _cut_at(5, cut, monkeypatch)
+    cut_at(5, cut)
     run(dataclasses.replace(cut, output=None, resume=str(cut.output)))
     whole, went_on = _weights(tmp_path / "whole"), _weights(tmp_path / "cut")
     assert whole.keys() == went_on.keys() and all(torch.equal(went_on[key], value) for key, value in whole.items())
-    assert _log(tmp_path / "cut") == _log(tmp_path / "whole")
-    assert "prediction_cosine" in _log(tmp_path / "cut")[0]
+    assert log(tmp_path / "cut") == log(tmp_path / "whole")
+    assert "prediction_cosine" in log(tmp_path / "cut")[0]
     report = AutoModel.from_pretrained(tmp_path / "whole", output_loading_info=True)[1]
     assert not report["missing_keys"] and not report["unexpected_keys"]
 
@@ -245,9 +225,9 @@ def test_what_cannot_be_is_said_in_a_line_before_anything_is_read(
     assert not (tmp_path / "run").exists()
 
 
-def test_a_run_of_another_command_is_not_gone_on_with(settings, corpus, tiny_checkpoint, tmp_path, monkeypatch) -> None:
+def test_a_run_of_another_command_is_not_gone_on_with(settings, corpus, tiny_checkpoint, cut_at) -> None:
     cut = settings()
-    _cut_at(2, cut, monkeypatch)
+    cut_at(2, cut)
     begun = FinetuneSettings(lang="it", data=(str(corpus),), model=str(tiny_checkpoint), resume=str(cut.output))
     with pytest.raises(SettingsError, match=r"is one of pretrain, not of finetune; go on with it: pretrain"):
         finetune(begun)

@@ -20,28 +20,6 @@ from hf_speech_tl.training.checkpoints import REST
 
 pytestmark = pytest.mark.slow
 
-_TIMED = ("seconds", "train_runtime", "train_samples_per_second", "train_steps_per_second", "train_loss")
-
-
-def log(directory: Path) -> list[dict[str, float]]:
-    """The lines of a run's log without what its clock says; train_loss is of what was trained since the checkpoint."""
-    lines = [json.loads(line) for line in (directory / "log.jsonl").read_text().splitlines()]
-    return [{key: value for key, value in line.items() if key not in _TIMED} for line in lines]
-
-
-def cut_at(step: int, settings: FinetuneSettings, patch: pytest.MonkeyPatch) -> None:
-    """Run until so many steps are done, then no further, without a word to anybody: as a kill does."""
-    trained = SpeechTrainer.training_step
-
-    def train(self: SpeechTrainer, *arguments: object) -> object:
-        if self.state.global_step == step:
-            raise KeyboardInterrupt
-        return trained(self, *arguments)
-
-    with patch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(SpeechTrainer, "training_step", train)
-        run(settings)
-
 
 def resumed(settings: FinetuneSettings, **changes: object) -> FinetuneSettings:
     assert settings.output is not None
@@ -53,12 +31,12 @@ def same_weights(one: Path, other: Path) -> bool:
 
 
 @pytest.mark.parametrize("tuning", ["full", "lora"])
-def test_weights_scores_and_log_are_those_of_an_unbroken_run(tuning: str, settings, tmp_path, monkeypatch) -> None:
+def test_weights_scores_and_log_are_those_of_an_unbroken_run(tuning: str, settings, cut_at, log, tmp_path) -> None:
     # Four steps between lines of the log, three between checkpoints: the loss of a line spans a checkpoint.
     changes = dict(max_steps=48, tuning=tuning, augment=("mask",), learning_rate=1e-2)
     whole = run(settings(output=tmp_path / "whole", **changes))
     cut = settings(output=tmp_path / "cut", **changes)
-    cut_at(8, cut, monkeypatch)
+    cut_at(8, cut)
     with (tmp_path / "cut" / "log.jsonl").open("a") as file:
         file.write('{"step": 9, "seco')
     went_on = run(resumed(cut, report_to=("tensorboard",), quiet=False))
@@ -67,28 +45,28 @@ def test_weights_scores_and_log_are_those_of_an_unbroken_run(tuning: str, settin
     assert went_on["after"] == whole["after"] and log(tmp_path / "cut") == log(tmp_path / "whole")
 
 
-def test_a_damaged_newest_checkpoint_costs_steps_and_nothing_else(settings, tmp_path, monkeypatch) -> None:
+def test_a_damaged_newest_checkpoint_costs_steps_and_nothing_else(settings, cut_at, tmp_path) -> None:
     whole = run(settings(max_steps=16, output=tmp_path / "whole"))
     cut = settings(max_steps=16, output=tmp_path / "cut")
-    cut_at(12, cut, monkeypatch)
+    cut_at(12, cut)
     os.truncate(tmp_path / "cut" / "checkpoints" / "checkpoint-12" / "model.safetensors", 1000)
     went_on = run(resumed(cut))
     assert went_on["training"]["resumed_at_step"] < 12 and went_on["after"] == whole["after"]
     assert same_weights(tmp_path / "whole", tmp_path / "cut")
 
 
-def test_a_run_may_be_moved_and_its_best_checkpoint_goes_with_it(settings, tmp_path, monkeypatch) -> None:
+def test_a_run_may_be_moved_and_its_best_checkpoint_goes_with_it(settings, cut_at, tmp_path) -> None:
     run(settings(max_steps=16, output=tmp_path / "whole"))
     cut = settings(max_steps=16, output=tmp_path / "cut")
-    cut_at(14, cut, monkeypatch)
+    cut_at(14, cut)
     shutil.move(tmp_path / "cut", tmp_path / "moved")
     run(resumed(dataclasses.replace(cut, output=tmp_path / "moved")))
     assert same_weights(tmp_path / "whole", tmp_path / "moved")
 
 
-def test_what_was_found_bad_and_left_out_before_the_kill_is_told_afterwards(settings, tmp_path, monkeypatch) -> None:
+def test_what_was_found_bad_and_left_out_before_the_kill_is_told_afterwards(settings, cut_at, tmp_path) -> None:
     cut = settings(output=tmp_path / "cut")
-    cut_at(3, cut, monkeypatch)
+    cut_at(3, cut)
     (path,) = (tmp_path / "cut" / "checkpoints").glob(f"checkpoint-3/{REST}")
     rest = json.loads(path.read_text())
     rest["by_process"][0]["bad"], rest["skipped"] = {"train-clip3": "silent"}, 2
@@ -100,11 +78,18 @@ def test_what_was_found_bad_and_left_out_before_the_kill_is_told_afterwards(sett
 
 
 @pytest.fixture
-def stopped(settings: Callable[..., FinetuneSettings], monkeypatch: pytest.MonkeyPatch) -> FinetuneSettings:
+def stopped(
+    settings: Callable[..., FinetuneSettings], cut_at: Callable[[int, FinetuneSettings], None]
+) -> FinetuneSettings:
     """A run with a checkpoint of its second step."""
     begun = settings()
-    cut_at(2, begun, monkeypatch)
+    cut_at(2, begun)
     return begun
+
+
+def test_a_new_run_in_its_place_is_told_how_the_old_one_goes_on(settings, stopped: FinetuneSettings) -> None:
+    with pytest.raises(SettingsError, match=r"--resume .* to go on with it, or name another directory"):
+        run(settings())
 
 
 def test_changed_settings_are_named_and_refused(stopped: FinetuneSettings) -> None:
