@@ -54,8 +54,12 @@ def main() -> None:
     parser.add_argument("--split", default="test")
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--stop", action="store_true")
-    parser.add_argument("--output")
+    parser.add_argument("--output", help="of ours, which needs one")
     asked, more = parser.parse_known_args()
+    if asked.recipe == "ours" and asked.output is None:
+        parser.error("ours: --output DIR is missing: where the run goes")
+    if asked.recipe != "ours" and more:
+        parser.error(f"unknown options: {' '.join(more)}")
     length = ["--max-steps", asked.steps] if asked.steps else []
     language, config = find_language(asked.lang), read_config("starter")
     corpus = read_corpus(
@@ -79,8 +83,6 @@ def main() -> None:
         options = ["--lang", asked.lang, "--units", asked.units, "--data", asked.corpus, "--preset", "starter"]
         options += length or ["--max-minutes", asked.minutes]
         sys.exit(finetune.main([*options, *more, "--seed", str(asked.seed), "--output", asked.output]))
-    if more:
-        parser.error(f"unknown options: {' '.join(more)}")
     work = Path(tempfile.mkdtemp(prefix="against_recipe_"))
     texts = {
         row: text

@@ -40,7 +40,7 @@ _EPOCHS = {"kept": 5, "lora-kept": 5}
 
 def main() -> None:
     """Write the inputs, run the sides in turn, print the table."""
-    if sys.argv[1] == "ours":
+    if sys.argv[1:2] == ["ours"]:  # one of our own processes
         _be_ours(sys.argv[2:])
         return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
