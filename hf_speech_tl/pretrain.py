@@ -40,8 +40,10 @@ def _pretrain(settings: PretrainSettings) -> None:
         print(json.dumps(results, ensure_ascii=False))
         return
     training = cast("dict[str, object]", results["training"])
-    name = "letter error of the probe" if training["decided_by"] == "probe_cer" else "validation loss"
-    print(f"lowest {name}: {training['best']:.3f}; {training['steps']} steps in {training['seconds']} s")
+    best = cast("float", training["best"])
+    probed = training["decided_by"] == "probe_cer"
+    lowest = f"letter error of the probe: {100 * best:.1f} %" if probed else f"validation loss: {best:.3f}"
+    print(f"lowest {lowest}; {training['steps']} steps in {training['seconds']} s")
     print(f"output: {results['output']}")
     print(f"to use it: hf-speech-tl finetune --lang TAG --data SOURCE --model {shlex.quote(str(results['output']))}")
 

@@ -212,7 +212,7 @@ def test_pretrain_says_what_decided_and_where_the_encoder_is(
     stage(lambda _: {"training": training, "output": "runs/one"})
     arguments = ["--data", str(tmp_path), "--objective", "masked"]
     assert pretrain.main(arguments) == 0
-    assert "lowest letter error of the probe: 0.432; 7 steps in 3.5 s" in (said := capsys.readouterr().out)
+    assert "lowest letter error of the probe: 43.2 %; 7 steps in 3.5 s" in (said := capsys.readouterr().out)
     assert "output: runs/one" in said
     assert pretrain.main([*arguments, "--json"]) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["training"] == training
