@@ -6,9 +6,12 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError
 
@@ -17,8 +20,60 @@ from hf_speech_tl.errors import RunError
 _NAME = re.compile(r"checkpoint-(\d+)")
 _PARTS = "parts.json"  # every other file of a checkpoint, with its size in bytes
 _BESIDE = ".writing"
-REST = "rest.json"  # what transformers has no place for: the trainer's figures, by process where they differ
+REST = "rest.json"
+_SHARE = 0.02  # of a run's time, that writing checkpoints may take
 BEST = "best.safetensors"  # the weights of the best evaluation, where that was an earlier step
+
+
+@dataclass(frozen=True)
+class Rest:
+    """What transformers has no place for: the trainer's figures, and by process those that differ.
+
+    skipped, in_a_row: steps whose gradient was not finite, in all and just now. last_logged: the step of the log's last
+    line. sharded: whether FSDP had cut the model up among the processes.
+    """
+
+    seconds: float
+    audio_seconds: float
+    skipped: int
+    in_a_row: int
+    last_logged: int
+    by_process: list[dict[str, Any]]
+    sharded: bool
+
+    def write(self, checkpoint: Path) -> None:
+        """Put it into the folder of a checkpoint."""
+        (checkpoint / REST).write_text(json.dumps(asdict(self)), "utf-8")
+
+    @classmethod
+    def read(cls, checkpoint: Path) -> Rest:
+        """What a whole checkpoint holds of it."""
+        return cls(**json.loads((checkpoint / REST).read_text("utf-8")))
+
+
+class Pauses:
+    """Those between checkpoints, so long that writing them takes but a small share of the time.
+
+    What is lost with a run that is stopped in one is the time since the last: a run that goes on does those steps once
+    more, alike.
+    """
+
+    def __init__(self) -> None:
+        self._written = -float("inf")
+        self._took = 0.0
+
+    @property
+    def over(self) -> bool:
+        """Whether it is time for a checkpoint; for the first one it always is."""
+        return time.monotonic() - self._written >= self._took / _SHARE
+
+    @contextmanager
+    def begin(self) -> Iterator[None]:
+        """A pause begins where this ends, in which a checkpoint is written."""
+        began = time.monotonic()
+        yield
+        self._written = time.monotonic()
+        self._took = self._written - began
 
 
 def beside(checkpoints: Path) -> Path:
@@ -60,8 +115,8 @@ def steps_done(checkpoint: Path) -> int:
 
 def how_launched(checkpoint: Path) -> tuple[int, bool]:
     """How many processes wrote it, and whether FSDP had cut the model up among them."""
-    rest = json.loads((checkpoint / REST).read_text("utf-8"))
-    return len(rest["by_process"]), rest["sharded"]
+    rest = Rest.read(checkpoint)
+    return len(rest.by_process), rest.sharded
 
 
 def latest(checkpoints: Path) -> Path | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from hf_speech_tl.errors import RunError
 from hf_speech_tl.training.batches import Batches
-from hf_speech_tl.training.checkpoints import BEST, REST, beside, finish, writing
+from hf_speech_tl.training.checkpoints import BEST, Pauses, Rest, beside, finish, writing
 from hf_speech_tl.training.clips import Batch, Clips
 from hf_speech_tl.training.cores import Cores
 from hf_speech_tl.training.guard import FiniteGradients, Interruption
@@ -26,8 +25,6 @@ from hf_speech_tl.training.loader import Loader
 from hf_speech_tl.training.optimiser import Rates, build_optimiser, build_schedule
 from hf_speech_tl.training.splitting import in_fitting_parts
 from hf_speech_tl.training.task import Moment, Task
-
-_SHARE = 0.02  # of a run's time, that writing checkpoints may take
 
 
 class SpeechTrainer(Trainer):
@@ -55,12 +52,14 @@ class SpeechTrainer(Trainer):
         The trainer's `best` are the weights of the best evaluation so far, those that training changes; under FSDP all
         of them, on the first process.
         """
+        self.finite, self.interruption = FiniteGradients(lambda: self.step_ids), Interruption()
         super().__init__(
             model,
             arguments,
             data_collator=task.collate,  # type: ignore[arg-type]
             train_dataset=train,
             eval_dataset=train,  # which transformers wants to see; a task has its own
+            callbacks=[self.finite, self.interruption, _AtBegin(self._restore)],
         )
         if self.is_fsdp_enabled:
             # accelerate asks for them, and transformers raises for models that have none.
@@ -72,16 +71,11 @@ class SpeechTrainer(Trainer):
         self.step_ids: list[str] = []
         self._done: list[Batch] = []  # of the step that is being computed, what its gradient holds already
         self._step_rates: dict[str, float] = {}
-        self.finite = FiniteGradients(lambda: self.step_ids)
-        self.add_callback(self.finite)
-        self.interruption = Interruption()
-        self.add_callback(self.interruption)
-        self.add_callback(_AtBegin(self._restore))
         self._checkpoints = Path(str(arguments.output_dir))
         self._began = time.monotonic()
         self._resumed: Path | None = None
         self._writes_beside = False
-        self._wrote: tuple[float, float] | None = None  # when the last checkpoint was done, and how long it took
+        self._pauses = Pauses()
         self.best: dict[str, torch.Tensor] | None = None
         self._network = model
         self._task = task
@@ -233,71 +227,60 @@ class SpeechTrainer(Trainer):
         return {name: value.detach().to("cpu", copy=True).contiguous() for name, value in weights.items()}
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
-        """As transformers', but only when due, and in a folder beside that gets its name when all of it is on the disk.
+        """As transformers', but only when due, as the first process says, and in a folder beside that gets its name
+        when all of it is on the disk.
 
         It holds the best weights too, so that a run goes on with nothing but its newest checkpoint.
         """
-        if not self._is_due():
+        if not broadcast_object_list([self.interruption.agreed or self._pauses.over])[0]:
             return
-        began = time.monotonic()
-        if self.args.should_save:
-            shutil.rmtree(beside(self._checkpoints), ignore_errors=True)
-        self.accelerator.wait_for_everyone()
         step = self.state.global_step
-        with writing(self._checkpoints, step):
-            self._writes_beside = True
-            try:
-                super()._save_checkpoint(model, trial)
-            finally:
-                self._writes_beside = False
-            self.state.best_model_checkpoint = None  # where it was written is not its place
-            rest = gather_object([{"loss": self._tr_loss.item(), "bad": self._train_clips.bad}])
+        with self._pauses.begin():
             if self.args.should_save:
-                checkpoint = beside(self._checkpoints) / f"checkpoint-{step}"
-                if self.best is not None and self.state.best_global_step != step:
-                    save_file(self.best, checkpoint / BEST)
-                self._write_rest(checkpoint, rest)
-                finish(self._checkpoints, step)
-        self.accelerator.wait_for_everyone()
-        self._wrote = time.monotonic(), time.monotonic() - began
+                shutil.rmtree(beside(self._checkpoints), ignore_errors=True)
+            self.accelerator.wait_for_everyone()
+            with writing(self._checkpoints, step):
+                self._writes_beside = True
+                try:
+                    super()._save_checkpoint(model, trial)
+                finally:
+                    self._writes_beside = False
+                self.state.best_model_checkpoint = None  # where it was written is not its place
+                by_process = gather_object([{"loss": self._tr_loss.item(), "bad": self._train_clips.bad}])
+                if self.args.should_save:
+                    self._finish_checkpoint(step, by_process)
+            self.accelerator.wait_for_everyone()
 
-    def _is_due(self) -> bool:
-        """Whether a checkpoint now keeps the time that they take below its share; the first process says so to all.
-
-        What is lost without one is the time since the last: a run that goes on does those steps once more, alike.
-        """
-        due = self._wrote is None or self.interruption.agreed
-        if self._wrote is not None and not due:
-            done, took = self._wrote
-            due = time.monotonic() - done >= took / _SHARE
-        return broadcast_object_list([due])[0]
+    def _finish_checkpoint(self, step: int, by_process: list[dict[str, Any]]) -> None:
+        """Write what transformers has not written, and give the checkpoint its name."""
+        checkpoint = beside(self._checkpoints) / f"checkpoint-{step}"
+        if self.best is not None and self.state.best_global_step != step:
+            save_file(self.best, checkpoint / BEST)
+        self.state.save_to_json(str(checkpoint / "trainer_state.json"))
+        Rest(
+            seconds=self.seconds,
+            audio_seconds=self.audio_seconds,
+            skipped=self.finite.skipped,
+            in_a_row=self.finite.in_a_row,
+            last_logged=self._globalstep_last_logged,
+            by_process=by_process,
+            sharded=self.is_fsdp_enabled,
+        ).write(checkpoint)
+        finish(self._checkpoints, step)
 
     def _get_output_dir(self, trial: Any) -> str:
         return str(beside(self._checkpoints)) if self._writes_beside else super()._get_output_dir(trial)
-
-    def _write_rest(self, checkpoint: Path, by_process: list[dict[str, Any]]) -> None:
-        self.state.save_to_json(str(checkpoint / "trainer_state.json"))
-        rest = {
-            "seconds": self.seconds,
-            "audio_seconds": self.audio_seconds,
-            "skipped": self.finite.skipped,
-            "in_a_row": self.finite.in_a_row,
-            "last_logged": self._globalstep_last_logged,
-            "by_process": by_process,
-            "sharded": self.is_fsdp_enabled,
-        }
-        (checkpoint / REST).write_text(json.dumps(rest), "utf-8")
 
     def _restore(self) -> None:
         """Take up what a checkpoint holds beyond transformers' own."""
         if self._resumed is None:
             return
-        rest = json.loads((self._resumed / REST).read_text("utf-8"))
-        self._began -= rest["seconds"]
-        self.audio_seconds = rest["audio_seconds"]
-        self.finite.skipped, self.finite.in_a_row = rest["skipped"], rest["in_a_row"]
-        self._globalstep_last_logged = rest["last_logged"]
-        mine = rest["by_process"][self.accelerator.process_index]
+        rest = Rest.read(self._resumed)
+        self._began -= rest.seconds
+        self.audio_seconds = rest.audio_seconds
+        self.finite.skipped, self.finite.in_a_row = rest.skipped, rest.in_a_row
+        self._globalstep_last_logged = rest.last_logged
+        mine = rest.by_process[self.accelerator.process_index]
         self._tr_loss += mine["loss"]
         self._train_clips.bad.update(mine["bad"])
         if (self._resumed / BEST).is_file():

@@ -21,7 +21,7 @@ _TEXTS = ("ab", "abc d", "d", "a bad cab dab", "bb", "cab", "dad cab", "ada")
 @pytest.fixture(autouse=True)
 def _every_evaluation_is_saved(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs are killed at steps, not at times."""
-    monkeypatch.setattr("hf_speech_tl.training.trainer._SHARE", math.inf)
+    monkeypatch.setattr("hf_speech_tl.training.checkpoints._SHARE", math.inf)
 
 
 @pytest.fixture(scope="session")

@@ -180,7 +180,7 @@ def _run(
 
 
 def test_a_resumed_run_ends_with_the_same_weights(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("hf_speech_tl.training.trainer._SHARE", math.inf)
+    monkeypatch.setattr("hf_speech_tl.training.checkpoints._SHARE", math.inf)
     whole = _run(tmp_path / "whole")
     _run(tmp_path / "cut", 5)
     rest = _run(tmp_path / "cut", None, str(tmp_path / "cut" / "checkpoint-4"))
@@ -195,9 +195,9 @@ def test_the_best_weights_do_not_depend_on_which_evaluations_leave_a_checkpoint(
     best: int, share: float, tmp_path, monkeypatch
 ) -> None:
     cers = {step: abs(step - best) / 10 for step in (2, 4, 6, 8)}
-    monkeypatch.setattr("hf_speech_tl.training.trainer._SHARE", math.inf)
+    monkeypatch.setattr("hf_speech_tl.training.checkpoints._SHARE", math.inf)
     expected = _run(tmp_path / "expected", best + 1, cers=cers)  # stopped before anything else is trained
-    monkeypatch.setattr("hf_speech_tl.training.trainer._SHARE", share)
+    monkeypatch.setattr("hf_speech_tl.training.checkpoints._SHARE", share)
     _run(tmp_path / "cut", 7, cers=cers)
     found = {path.name for path in (tmp_path / "cut").glob("checkpoint-*")}
     assert found == ({"checkpoint-2"} if share < 1 else {"checkpoint-4", "checkpoint-6"})
