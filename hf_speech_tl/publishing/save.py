@@ -16,6 +16,7 @@ from hf_speech_tl.audio import RATE
 from hf_speech_tl.decoding import recognise
 from hf_speech_tl.errors import RunError
 from hf_speech_tl.models import (
+    Checkpoint,
     FeatureExtractor,
     Vocabulary,
     can_mask,
@@ -110,18 +111,17 @@ def _put_in_place(beside: Path, directory: Path) -> None:
     beside.rmdir()
 
 
-def verify_saved(directory: Path, clips: Sequence[np.ndarray]) -> None:
+def verify_saved(directory: Path, ours: Checkpoint, vocabulary: Vocabulary, clips: Sequence[np.ndarray]) -> None:
     """Transcribe each clip through transformers' pipeline and through our own decoding of the saved files.
 
-    Raises RunError on the first difference: somebody else would get another text than we scored.
+    ours: what we loaded of them, with its vocabulary; from now on it is on the CPU. Raises RunError on the first
+    difference: somebody else would get another text than we scored.
     """
-    ours = load_checkpoint(str(directory), read_config(str(directory)))
-    if ours.vocabulary is None:
-        raise RunError(f"the model saved in {directory} has no readable vocabulary; it is kept there for inspection.")
+    ours.model.cpu()
     theirs = pipeline("automatic-speech-recognition", model=str(directory), device="cpu", dtype=torch.float32)
     for at, clip in enumerate(clips):
         mine = recognise(
-            ours.model, ours.feature_extractor, ours.vocabulary, _only(clip), [len(clip) / RATE], batch_seconds=0
+            ours.model, ours.feature_extractor, vocabulary, _only(clip), [len(clip) / RATE], batch_seconds=0
         )[0].text
         heard = theirs({"raw": clip, "sampling_rate": RATE})
         assert isinstance(heard, dict)

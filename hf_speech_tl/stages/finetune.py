@@ -21,6 +21,7 @@ from hf_speech_tl.settings import FinetuneSettings, write_yaml
 from hf_speech_tl.stages.course import Course, follow, lay_out
 from hf_speech_tl.stages.judgement import judge, load_recogniser
 from hf_speech_tl.stages.length import store_length
+from hf_speech_tl.stages.memory import give_back
 from hf_speech_tl.stages.output import Output, check_space, claim_output, find_output
 from hf_speech_tl.stages.plan import amount, clock, machine, show_plan, size
 from hf_speech_tl.stages.preparation import Prepared, prepare
@@ -72,6 +73,7 @@ def _run(settings: FinetuneSettings, output: Output, processes: PartialState) ->
     if processes.is_main_process and not settings.quiet:
         show_plan(_plan(prepared, course, settings, output.directory))
     trained = follow(course, prepared, settings, output, processes)
+    give_back()
     if trained.taught.interrupted:
         raise KeyboardInterrupt
     if not processes.is_main_process:
@@ -91,7 +93,8 @@ def _run(settings: FinetuneSettings, output: Output, processes: PartialState) ->
     with contextlib.suppress(SpeechError, OSError):
         draw_curves(directory / "log.jsonl", directory / "training.svg")
     write_card(directory, results)
-    verify_saved(directory, [samples(test[at]["audio"]) for at in range(min(_VERIFIED, len(test)))])
+    heard = [samples(test[at]["audio"]) for at in range(min(_VERIFIED, len(test)))]
+    verify_saved(directory, saved, vocabulary, heard)
     # Whoever repeats the run takes the steps and the precision that were measured here.
     length = course.length
     resolved = replace(settings, max_minutes=None, epochs=None, max_steps=length.steps, precision=length.precision)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import gc
 import math
+import sys
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -18,7 +22,12 @@ from hf_speech_tl.models import Cost, cost_of
 from hf_speech_tl.stages.recipe import Recipe
 from hf_speech_tl.training import state_bytes
 
-_USED = 0.8  # of what is free: estimates were up to 15 % too low, and other programs want some
+_USED = 0.8  # of what is free: other programs want some
+# On a CPU glibc keeps the room that freed tensors leave, and not every new one fits into it. Where freed memory went
+# back at once, runs grew by what a rehearsal counts, but a step took half as long again; as it is, they grow by more.
+# How much, no rule says: with this factor of what a step computes, the estimates for a starter and a base model, full
+# and LoRA, were 2 to 5 % too low (docs/speed.md, Memory).
+_HOLES = 1.4
 
 
 @dataclass(frozen=True)
@@ -70,7 +79,8 @@ def _cut(
     processes: PartialState,
 ) -> Fit:
     held, free = _memory(cost, processes)
-    recognising = _recognising(model, cost, recognised, processes)
+    holes = _HOLES if processes.device.type == "cpu" else 1.0
+    recognising = holes * _recognising(model, cost, recognised, processes)
     state = state_bytes(model, recipe.optimiser)
     lengths = (float(seconds.min()), float(seconds.mean()), float(seconds.max()))
     limit = recipe.batch_seconds * (1 + lengths[1] / cost.quadratic)
@@ -82,12 +92,12 @@ def _cut(
 
     def needed(accumulation: int) -> int:
         activations = max(clips(length, accumulation) * cost.training.of(length) for length in lengths)
-        activations *= 2 if recipe.consistency else 1  # views of each clip
+        activations *= holes * (2 if recipe.consistency else 1)  # views of each clip
         # What the backward pass frees makes room for the gradients, unless they are there already.
-        training = max(activations + (cost.gradients if accumulation > 1 else 0), cost.gradients)
-        # The weights once more: of a copy that shows how fast a step is, then of the best ones so far, at last of the
-        # saved model that is scored.
-        return round(held + cost.weights + state + max(training, recognising))
+        step = max(activations + (cost.gradients if accumulation > 1 else 0), cost.gradients)
+        # The weights once more: of a copy that shows how fast a step is, then of the best ones so far. Later the
+        # optimiser is gone, and the saved model is there, which is scored, and then compared with transformers' own.
+        return round(held + cost.weights + max(state + max(step, recognising), cost.weights))
 
     accumulation = recipe.accumulation
     while needed(accumulation) > free and any(clips(length, accumulation) > 1 for length in lengths):
@@ -109,3 +119,14 @@ def _memory(cost: Cost, processes: PartialState) -> tuple[int, int]:
     here = psutil.Process().memory_info().rss
     neighbours = max(1, processes.num_processes)
     return here, here + round(_USED * psutil.virtual_memory().available / neighbours)
+
+
+def give_back() -> None:
+    """Give freed memory back to the system: what trained, and the room that the C library keeps for more of it.
+
+    After LoRA on a base model that was a GB, beside which the saved model would be loaded and scored.
+    """
+    gc.collect()  # a Trainer and its callbacks refer to each other
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # of another C library than glibc
+            ctypes.CDLL(None).malloc_trim(0)

@@ -26,6 +26,7 @@ from hf_speech_tl.stages.length import Length, store_length
 from hf_speech_tl.stages.lesson import Lesson
 from hf_speech_tl.stages.making import check_cache
 from hf_speech_tl.stages.masked_prediction import check_masked, predict_masked
+from hf_speech_tl.stages.memory import give_back
 from hf_speech_tl.stages.output import Output, check_space, claim_output, find_output
 from hf_speech_tl.stages.plan import amount, clock, machine, show_plan, size
 from hf_speech_tl.stages.processes import agree, check_launch, is_sharded, join_processes, told_once
@@ -145,6 +146,7 @@ def _run(settings: PretrainSettings, output: Output, processes: PartialState) ->
         shown=_SHOWN,
         callbacks=(*([lesson.guard] if lesson.guard else []), *lesson.callbacks),
     )
+    give_back()
     if taught.interrupted:
         raise KeyboardInterrupt
     if not processes.is_main_process:

@@ -1,3 +1,5 @@
+import weakref
+
 import numpy as np
 import psutil
 import pytest
@@ -7,7 +9,7 @@ from tiny import tiny_model
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings import FinetuneSettings
 from hf_speech_tl.stages.finetune import run
-from hf_speech_tl.stages.memory import fit_memory
+from hf_speech_tl.stages.memory import _HOLES, fit_memory, give_back
 from hf_speech_tl.stages.recipe import choose_recipe
 
 _SECONDS = np.asarray([2.0, 4.0, 8.0], np.float32)
@@ -48,8 +50,27 @@ def test_recognition_counts_with_a_batch_or_a_long_clip_for_each_of_its_workers(
     # Training takes more than three batches of 12 s, and less than three clips of 200 s.
     assert needed[200.0].needed > needed[1.0].needed
     growth = needed[200.0].cost.recognising
-    more = 3 * (growth.of(400.0) - growth.of(200.0))
+    more = 3 * _HOLES * (growth.of(400.0) - growth.of(200.0))
     assert needed[400.0].needed - needed[200.0].needed == pytest.approx(more, abs=50e6)  # held by this process changes
+
+
+def test_on_a_cpu_the_room_that_tensors_leave_is_counted(monkeypatch) -> None:
+    fits = {}
+    for holes in (1.0, 100.0):
+        monkeypatch.setattr("hf_speech_tl.stages.memory._HOLES", holes)
+        fits[holes] = _fit(monkeypatch, 1e12)[1]
+    # A step has several of the longest clips, and what this process holds changes by less.
+    assert fits[100.0].needed - fits[1.0].needed > 99 * 3 * fits[1.0].cost.training.of(8.0) > 1e9
+
+
+def test_what_refers_to_itself_is_given_back() -> None:
+    class Trained:
+        def __init__(self) -> None:
+            self.itself = self
+
+    gone = weakref.ref(Trained())
+    give_back()
+    assert gone() is None
 
 
 @pytest.mark.slow
