@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import cast
 
 from hf_speech_tl.corpora import find_spoken, refuse_temperature
-from hf_speech_tl.languages import UNCODED
 from hf_speech_tl.settings import PretrainSettings, check_reporters
 from hf_speech_tl.terminal import conclude
 
@@ -20,7 +19,7 @@ def pretrain(settings: PretrainSettings) -> dict[str, object]:
     Raises:
         SpeechError: see hf_speech_tl.errors. A source that is not there is refused before torch is loaded.
     """
-    refuse_temperature(settings.temperature, find_spoken(settings.data, settings.lang or UNCODED))
+    refuse_temperature(settings.temperature, find_spoken(settings.data, settings.lang))
     check_reporters(settings.report_to)
     from hf_speech_tl.stages.pretrain import run
 

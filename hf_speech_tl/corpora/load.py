@@ -39,7 +39,7 @@ class _Row(NamedTuple):
 
 def load_corpus(
     sources: Sequence[str | Source],
-    lang: str,
+    lang: str | None,
     *,
     text_column: str | None = None,
     tier: str | None = None,
@@ -49,7 +49,8 @@ def load_corpus(
 ) -> Corpus:
     """The recordings of all `sources` (what --data takes) as one corpus; nothing is decoded.
 
-    `lang` is the language of sources that have none of their own; mul where each has to have one.
+    `lang` is the language of sources that have none of their own, None where it is not said; mul where each has to
+    have one.
     `tier` names the tier of annotated recordings that has the transcripts, `text_column` the column of tables, where
     a source has none of its own. `seed` decides which rows go where when a source has no splits of its own.
     Unless `labelled`, a source may be without transcripts.

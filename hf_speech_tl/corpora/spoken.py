@@ -18,9 +18,9 @@ from hf_speech_tl.languages import (
 from hf_speech_tl.settings import AUTO, FinetuneSettings, Source
 
 
-def language_of(source: str | Source, lang: str) -> Language:
-    """The language of a source: its own, else that of the model, `lang`; of the starter speech its own where `lang`
-    says of none which it is (mis), as that of pretraining does by default.
+def language_of(source: str | Source, lang: str | None) -> Language:
+    """The language of a source: its own, else that of the model, `lang`; where neither is said, the one that the
+    starter speech is in, and of other sources one without a code, whose transcripts are read by their script alone.
 
     Raises SettingsError for a tag that is no language's, and where a model of many languages leaves it open.
     """
@@ -29,22 +29,23 @@ def language_of(source: str | Source, lang: str) -> Language:
             return find_language(source.lang)
         except SettingsError as error:
             raise SettingsError(f"--data {source.lang}={source}: {error}") from None
+    if lang is None:
+        return find_language(STARTER_LANGUAGE if is_starter_speech(str(source)) else UNCODED)
     if find_model_language(lang).tag == MANY:
         raise SettingsError(
             f"--data {source}: which language it is in is not said, and --lang {lang} leaves it open; write "
             f"--data LANG={source}, in YAML {{source: {source}, lang: LANG}}"
         )
-    language = find_language(lang)
-    return find_language(STARTER_LANGUAGE) if language.tag == UNCODED and is_starter_speech(str(source)) else language
+    return find_language(lang)
 
 
-def find_spoken(sources: Sequence[str | Source], lang: str) -> tuple[Language, ...]:
+def find_spoken(sources: Sequence[str | Source], lang: str | None) -> tuple[Language, ...]:
     """The languages of all sources, each once, in their order.
 
     Raises SettingsError as language_of and find_source, and where sources that are still to be chosen (`auto`) would
     have to be in many languages.
     """
-    if tuple(sources) == (AUTO,):
+    if tuple(sources) == (AUTO,) and lang is not None:
         language = find_model_language(lang)
         if language.tag == MANY:
             raise SettingsError(

@@ -14,9 +14,9 @@ from hf_speech_tl.models.frontends import FeatureExtractor
 
 
 def frame_count(config: PreTrainedConfig, samples: int) -> int:
-    """Output frames for a number of samples; below 1 for less than the receptive field."""
+    """Output frames for a number of samples; none for less than the receptive field."""
     frontend = family_of(config).frontend
-    return frontend.frames(config, frontend.inputs(samples))
+    return max(0, frontend.frames(config, frontend.inputs(samples)))
 
 
 def frames_of(config: PreTrainedConfig, inputs: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -14,12 +15,12 @@ from transformers.modeling_outputs import BaseModelOutput
 MADE = torch.float16
 
 
-class Part(nn.Module):
+class Part(nn.Module, ABC):
     """A first part of a model that can run alone."""
 
+    @abstractmethod
     def make(self, inputs: Tensor, mask: Tensor) -> Tensor:
         """What it makes of a batch with its attention mask: `(batch, frames, width)`."""
-        raise NotImplementedError
 
 
 class PassingEncoder(Part):

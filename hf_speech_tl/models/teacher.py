@@ -56,8 +56,7 @@ class Teacher:
         """Of each clip `(samples,)` at 16 kHz, in their order: float32 `(frames of the pupil, layers * width)`."""
         heard = self._encoder.states(clips, self.layers)
         for clip, (states, grid) in zip(clips, heard, strict=True):
-            frames = max(0, frame_count(self._pupil, len(clip)))
-            yield grid.average(states, self._grid, frames)
+            yield grid.average(states, self._grid, frame_count(self._pupil, len(clip)))
 
     def fingerprint(self) -> str:
         """A hash of all that decides what is made of a clip: the teacher, its layers, and the pupil's frames."""

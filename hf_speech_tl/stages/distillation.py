@@ -73,7 +73,7 @@ def distil(settings: PretrainSettings, ready: Ready, _: Output, processes: Parti
     all_hours = sum(corpus.train["seconds"][:]) / 3600
     corpus = replace(corpus, train=corpus.train.select(covered))
     targets = MadeTargets(
-        kept_in(settings, teacher.fingerprint()), lambda samples: (max(0, frame_count(ready.config, samples)), width)
+        kept_in(settings, teacher.fingerprint()), lambda samples: (frame_count(ready.config, samples), width)
     )
     told = _told(settings, teacher, corpus, all_hours, sum(_sizes(corpus.train, ready.config, width)))
     if processes.is_main_process and not settings.quiet:
@@ -108,7 +108,7 @@ def _teacher(settings: PretrainSettings, pupil: PreTrainedConfig, device: torch.
 
 def _sizes(rows: datasets.Dataset, pupil: PreTrainedConfig, width: int) -> list[int]:
     """Bytes that the targets of each row take."""
-    return [max(0, frame_count(pupil, round(seconds * RATE))) * width * _VALUE for seconds in rows["seconds"][:]]
+    return [frame_count(pupil, round(seconds * RATE)) * width * _VALUE for seconds in rows["seconds"][:]]
 
 
 def _covered(sizes: list[int], room: float, seed: int) -> np.ndarray:

@@ -76,7 +76,7 @@ def predict_masked(settings: PretrainSettings, ready: Ready, output: Output, pro
     content = repr(states.fingerprint()).encode() + clusters.centres.tobytes()
     targets = MadeTargets(
         kept_in(settings, hashlib.blake2b(content, digest_size=16).hexdigest()),
-        lambda samples: (max(0, frame_count(ready.config, samples)),),
+        lambda samples: (frame_count(ready.config, samples),),
     )
 
     def assigned(clips: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
@@ -125,6 +125,6 @@ def draw_masked(
 ) -> dict[str, np.ndarray]:
     """Which frames of a clip are masked in its epoch; and so many negatives for each, where there are to be some."""
     generator = np.random.default_rng([seed, clip["epoch"], zlib.crc32(clip["id"].encode()), _PURPOSE])
-    masked = spans.draw(max(0, frame_count(config, clip["mask_length"])), generator)
+    masked = spans.draw(frame_count(config, clip["mask_length"]), generator)
     drawn = {"masked": masked}
     return drawn | {"negatives": draw_negatives(masked, negatives, generator)} if negatives else drawn

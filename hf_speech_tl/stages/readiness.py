@@ -13,7 +13,7 @@ from transformers import PreTrainedConfig, PreTrainedModel, set_seed
 
 from hf_speech_tl.corpora import Corpus
 from hf_speech_tl.errors import DataError
-from hf_speech_tl.languages import UNCODED, Language, find_language
+from hf_speech_tl.languages import Language, find_language
 from hf_speech_tl.models import (
     Checkpoint,
     Masking,
@@ -41,7 +41,6 @@ class Ready:
     """checkpoint: with the head that it was loaded with and that is not trained; encoder: the part that is. fit: how
     the run fits into memory."""
 
-    language: Language
     corpus: Corpus
     checkpoint: Checkpoint
     encoder: PreTrainedModel
@@ -58,7 +57,7 @@ def get_ready(settings: PretrainSettings, processes: PartialState, check: Check)
 
     Raises SettingsError for a model that cannot be used, and what `check` raises; DataError for a corpus that cannot.
     """
-    language = find_language(settings.lang or UNCODED)  # whose transcripts uroman reads by their script alone
+    language = find_language(settings.lang) if settings.lang is not None else None
     option = "--config" if settings.model is None else "--model"
     with named_by(option):
         config = first_then_others(processes, lambda: read_config(settings.begins_as))
@@ -97,7 +96,7 @@ def get_ready(settings: PretrainSettings, processes: PartialState, check: Check)
         checkpointing=settings.gradient_checkpointing,
     )
     fit = broadcast_object_list([fit])[0]  # processes have different room; all must cut alike
-    return Ready(language, corpus, checkpoint, encoder, fit)
+    return Ready(corpus, checkpoint, encoder, fit)
 
 
 def known_as(name: str) -> str:
@@ -105,7 +104,7 @@ def known_as(name: str) -> str:
     return Path(name).name if Path(name).exists() else name
 
 
-def _corpus(settings: PretrainSettings, language: Language, config: PreTrainedConfig, *, told: bool) -> Corpus:
+def _corpus(settings: PretrainSettings, language: Language | None, config: PreTrainedConfig, *, told: bool) -> Corpus:
     """The screened corpus, with something to learn from and something to be judged by."""
     corpus = read_corpus(
         settings.data,

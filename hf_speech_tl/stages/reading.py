@@ -25,7 +25,7 @@ SHORTEST = 0.1  # seconds: a click, not an utterance
 
 def read_corpus(
     sources: Sequence[str | Source],
-    language: Language,
+    language: Language | None,
     config: PreTrainedConfig,
     *,
     units: str,
@@ -39,14 +39,19 @@ def read_corpus(
 ) -> Corpus:
     """The rows of `sources` that a model of this configuration can be trained on or judged by.
 
-    language: that of sources without one of their own. only: the split that is wanted; the others are left empty.
-    Unless `labelled`, rows without a transcript that can be used stay. Raises SettingsError and DataError as
-    load_corpus and screen do.
+    language: that of sources without one of their own, None where it is not said. only: the split that is wanted; the
+    others are left empty. Unless `labelled`, rows without a transcript that can be used stay. Raises SettingsError and
+    DataError as load_corpus and screen do.
     """
     # No seed here: with another one, a model would be judged by rows that an earlier one has learnt.
     with progress_of("looking at every recording", quiet=quiet) as progress:
         corpus = load_corpus(
-            sources, language.tag, text_column=text_column, tier=tier, labelled=labelled, progress=progress
+            sources,
+            language.tag if language else None,
+            text_column=text_column,
+            tier=tier,
+            labelled=labelled,
+            progress=progress,
         )
     if only is not None:
         empty = {name: getattr(corpus, name).select([]) for name in {"train", "validation", "test"} - {only}}

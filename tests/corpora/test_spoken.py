@@ -14,7 +14,7 @@ from hf_speech_tl.settings import FinetuneSettings, Source
 _BOTH = (Source("fleurs", lang="cmn"), Source("fleurs", lang="it"))
 
 
-def _tags(*sources: str | Source, lang: str = "it") -> list[str]:
+def _tags(*sources: str | Source, lang: str | None = "it") -> list[str]:
     return [language.tag for language in find_spoken(sources, lang)]
 
 
@@ -25,10 +25,12 @@ def test_a_source_is_in_its_own_language_or_that_of_the_model() -> None:
 
 
 def test_the_starter_speech_is_known_to_be_mandarin_where_no_language_is_named(tmp_path, monkeypatch) -> None:
-    assert _tags("starter", lang="mis") == ["zh"]
+    assert _tags("starter", lang=None) == ["zh"]
+    with pytest.raises(SettingsError, match="the starter speech is Mandarin"):
+        _tags("starter", lang="mis")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "starter").mkdir()
-    assert _tags("starter", lang="mis") == ["mis"]
+    assert _tags("starter", lang=None) == ["mis"]
 
 
 @pytest.mark.parametrize(
