@@ -3,7 +3,7 @@
 from hf_speech_tl.objectives.consistency import consistent_losses
 from hf_speech_tl.objectives.contrastive import Contrastive, draw_negatives
 from hf_speech_tl.objectives.ctc import ctc_losses
-from hf_speech_tl.objectives.distil import Distillation
+from hf_speech_tl.objectives.distil import Distillation, Spread
 from hf_speech_tl.objectives.masked import MaskedPrediction
 from hf_speech_tl.objectives.tally import Tally
 
@@ -11,6 +11,7 @@ __all__ = [
     "Contrastive",
     "Distillation",
     "MaskedPrediction",
+    "Spread",
     "Tally",
     "consistent_losses",
     "ctc_losses",

@@ -15,7 +15,7 @@ from hf_speech_tl.audio import RATE
 from hf_speech_tl.corpora import Corpus
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.models import Teacher, frame_count, load_teacher, taught_layers
-from hf_speech_tl.objectives import Distillation
+from hf_speech_tl.objectives import Distillation, Spread
 from hf_speech_tl.settings import PretrainSettings
 from hf_speech_tl.stages.lesson import Lesson
 from hf_speech_tl.stages.making import forward_dtype, kept_in, make_targets
@@ -24,9 +24,10 @@ from hf_speech_tl.stages.plan import show_plan, size
 from hf_speech_tl.stages.processes import first_then_others
 from hf_speech_tl.stages.readiness import Ready, known_as
 from hf_speech_tl.stages.teaching import choose_validation
-from hf_speech_tl.training import MadeTargets
+from hf_speech_tl.training import Clips, MadeTargets
 
 _VALUE = 2  # bytes
+_SPREAD_CLIPS = 500  # some ten thousands of frames: the mean of a value is then known to a hundredth of its deviation
 
 
 def check_distil(settings: PretrainSettings, config: PreTrainedConfig, processes: int) -> None:
@@ -81,9 +82,10 @@ def distil(settings: PretrainSettings, ready: Ready, _: Output, processes: Parti
     corpus, validation = make_targets(
         "asking the teacher", lambda clips: _halved(teacher(clips)), targets, corpus, validation, settings, processes
     )
+    spread = _spread(corpus.train, targets, settings.seed)
     set_seed(settings.seed)  # a teacher may have drawn random numbers
     return Lesson(
-        module=Distillation(ready.encoder, len(teacher.layers), teacher.width, student_layer=settings.student_layer),
+        module=Distillation(ready.encoder, len(teacher.layers), spread, student_layer=settings.student_layer),
         corpus=corpus,
         validation=validation,
         targets=targets,
@@ -94,6 +96,13 @@ def distil(settings: PretrainSettings, ready: Ready, _: Output, processes: Parti
             "student_layer": settings.student_layer,
         },
     )
+
+
+def _spread(rows: datasets.Dataset, targets: MadeTargets, seed: int) -> Spread:
+    """How far each of the targets' values spreads, of some clips drawn at random."""
+    drawn = np.sort(np.random.default_rng(seed).permutation(len(rows))[:_SPREAD_CLIPS])
+    clips = Clips(rows.select(drawn), [[]] * len(drawn))
+    return Spread.of(targets.of(clips.decode(row)) for row in range(len(clips)))
 
 
 def _halved(made: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

@@ -80,16 +80,19 @@ def choose_recipe(
 def choose_pretraining(settings: PretrainSettings, *, parameters: int, processes: int) -> Recipe:
     """The same for pretraining.
 
-    Small models: as in the pilots with the starter's shape, docs/pretraining.md. Others: batches of wav2vec 2.0's size
-    are out of reach of one machine; four minutes and a rate of 1e-4, below those of pretraining from nothing, were not
-    measured here.
+    Small models: as in the pilots with the starter's shape, docs/pretraining.md; Muon where it was tried. Others:
+    batches of wav2vec 2.0's size are out of reach of one machine; four minutes and a rate of 1e-4, below those of
+    pretraining from nothing, were not measured here.
     """
     small = is_small(parameters)
     batch_seconds = settings.batch_seconds or (120.0 if small else 240.0)
+    optimiser = settings.optimizer
+    if optimiser == "auto":
+        optimiser = "muon" if small and settings.objective == "distil" else "adamw"
     rate = settings.learning_rate or (1e-3 if small else 1e-4)
     return Recipe(
         rates=Rates(rate, rate, settings.weight_decay, settings.warmup, head_steps=0),
-        optimiser="adamw" if settings.optimizer == "auto" else settings.optimizer,
+        optimiser=optimiser,
         batch_seconds=batch_seconds,
         accumulation=max(1, round(batch_seconds / processes / _MICRO_SECONDS[small])),
         augment=settings.augment,

@@ -4,9 +4,12 @@ import torch
 from tiny import FAMILIES, RATE, encoder_of, extractor_of, tiny_model
 
 from hf_speech_tl.models import frame_count, pad
-from hf_speech_tl.objectives import Distillation
+from hf_speech_tl.objectives import Distillation, Spread
 
 LAYERS, WIDTH = 2, 12
+SPREAD = Spread(
+    np.linspace(-3, 3, LAYERS * WIDTH).astype(np.float32), np.linspace(0.5, 4, LAYERS * WIDTH).astype(np.float32)
+)
 LENGTHS = (0.5, 0.31, 0.74)  # seconds
 
 
@@ -25,11 +28,11 @@ def batch_of(model, lengths=LENGTHS, seed: int = 0) -> dict[str, object]:
 def objective_of(family: str = "wav2vec2", **changes) -> Distillation:
     model = tiny_model(family)
     torch.manual_seed(1)
-    return Distillation(encoder_of(model), LAYERS, WIDTH, **changes)
+    return Distillation(encoder_of(model), LAYERS, SPREAD, **changes)
 
 
 def slow_loss(objective: Distillation, batch) -> tuple[list[float], int]:
-    """The paper's loss, value by value: mean absolute difference, and the logarithm of the sigmoid of the cosine."""
+    """The paper's loss of standardised values, one by one: mean absolute difference, log-sigmoid of the cosine."""
     with torch.no_grad():
         states = objective.encoder(batch["inputs"], attention_mask=batch["attention_mask"]).last_hidden_state
     weight, bias = objective.heads.weight.detach().double(), objective.heads.bias.detach().double()
@@ -40,7 +43,10 @@ def slow_loss(objective: Distillation, batch) -> tuple[list[float], int]:
             predicted = weight @ states[row, frame].double() + bias
             for layer in range(LAYERS):
                 ours = [float(predicted[layer * WIDTH + at]) for at in range(WIDTH)]
-                theirs = [float(batch["targets"][row, frame, layer * WIDTH + at]) for at in range(WIDTH)]
+                values = range(layer * WIDTH, (layer + 1) * WIDTH)
+                theirs = [
+                    (float(batch["targets"][row, frame, at]) - SPREAD.mean[at]) / SPREAD.deviation[at] for at in values
+                ]
                 difference = sum(abs(one - other) for one, other in zip(ours, theirs, strict=True)) / WIDTH
                 product = sum(one * other for one, other in zip(ours, theirs, strict=True))
                 norms = np.sqrt(sum(one**2 for one in ours)) * np.sqrt(sum(other**2 for other in theirs))
@@ -111,3 +117,14 @@ def test_it_learns_what_a_teacher_says_of_a_few_clips() -> None:
         optimiser.step()
         losses.append(loss.item())
     assert losses[-1] < 0.97 * losses[0]
+
+
+def test_the_spread_is_that_of_all_frames_together() -> None:
+    generator = np.random.default_rng(0)
+    clips = [generator.normal(100, 3, (frames, 4)).astype(np.float16) for frames in (7, 1, 30)]
+    for states in clips:
+        states[:, 2] = 5  # never changes
+    spread = Spread.of(iter(clips))
+    frames = np.concatenate(clips).astype(np.float64)
+    np.testing.assert_allclose(spread.mean, frames.mean(0), rtol=1e-6)
+    np.testing.assert_allclose(spread.deviation, np.where(np.arange(4) == 2, 1, frames.std(0)), rtol=1e-4)

@@ -11,7 +11,7 @@ from test_trainer import LENGTHS, TEXTS, FixedBatches, assert_same
 from tiny import EXTRACTOR, encoder_of, tiny_model, tiny_rows
 
 from hf_speech_tl.models import frame_count
-from hf_speech_tl.objectives import Distillation
+from hf_speech_tl.objectives import Distillation, Spread
 from hf_speech_tl.training import Clips, Pretraining, Rates, SpeechTrainer, training_arguments
 from hf_speech_tl.training.splitting import part_of
 
@@ -27,7 +27,7 @@ class Told:
 def trainer_of(directory: Path, batches: list[list[int]]) -> SpeechTrainer:
     model = tiny_model()
     torch.manual_seed(1)
-    objective = Distillation(encoder_of(model), 2, 3)
+    objective = Distillation(encoder_of(model), 2, Spread(np.zeros(6, np.float32), np.ones(6, np.float32)))
     clips = Clips(tiny_rows(LENGTHS, TEXTS), [[]] * len(LENGTHS), targets=Told())
     task = Pretraining(objective, EXTRACTOR, clips)
     arguments = training_arguments(
