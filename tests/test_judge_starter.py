@@ -44,6 +44,8 @@ def speech(tmp_path: Path) -> Path:
 def judge(speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Judge:
     """The script's exit code, its runs going to `work`."""
 
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+
     def called(*arguments: object) -> int | str | None:
         words = ["judge_starter", speech, "--work", tmp_path / "work", *arguments]
         monkeypatch.setattr("sys.argv", [str(word) for word in words])
@@ -66,7 +68,6 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
     def run(command: list[str], **_: object) -> subprocess.CompletedProcess[bytes]:
         commands.append(command)
-        options = dict(zip(command[3::2], command[4::2], strict=False))
         side = "head" if "--tuning" in command else "random" if "--from-scratch" in command else "full"
         rate = float(command[command.index("--learning-rate") + 1]) if side == "random" else 1e-3
         cer = CERS[side] + abs(rate - 1e-3)
@@ -75,7 +76,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
             "after": {"cer": {"value": cer, "low": cer - 0.01, "high": cer + 0.01}},
             "training": {"steps": 7, "best_validation_cer": cer},
         }
-        output = Path(options["--output"])
+        output = Path(command[command.index("--output") + 1])
         output.mkdir(exist_ok=True)
         (output / "results.json").write_text(json.dumps(results), "utf-8")
         return subprocess.CompletedProcess(command, 0)
@@ -110,7 +111,11 @@ def test_what_is_done_is_not_done_again_and_what_was_stopped_goes_on(
         stopped.parent.mkdir(parents=True)
         stopped.touch()
     assert judge("--corpora", "pl-artikulate", "--sides", "full") == 0
-    assert [command[-1] for command in asked] == ["--resume", "--overwrite", "8"]
+    assert [command[-1] for command in asked] == [
+        "--resume",
+        "--overwrite",
+        str(tmp_path / "work" / "pl-artikulate-full-seed2"),
+    ]
     assert judge("--corpora", "pl-artikulate", "--sides", "full") == 0
     assert len(asked) == 3
 

@@ -1,0 +1,121 @@
+"""The stages that make the starter's weights, and what of them is shipped."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from tiny import save_tiny, tiny_rows
+from transformers import AutoModel, AutoModelForCTC, AutoProcessor
+
+SCRIPTS = Path(__file__).parents[1] / "scripts"
+Build = Callable[..., "int | str | None"]
+
+
+@pytest.fixture
+def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
+    """The script's exit code, its runs going to `work`, the starter to `starter`."""
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+
+    def called(*arguments: object) -> int | str | None:
+        words = ["build_starter", "--work", tmp_path / "work", "--output", tmp_path / "starter", *arguments]
+        monkeypatch.setattr("sys.argv", [str(word) for word in words])
+        try:
+            runpy.run_path(str(SCRIPTS / "build_starter"))["main"]()
+        except SystemExit as ended:
+            return ended.code
+        return 0
+
+    return called
+
+
+@pytest.fixture
+def trained(tmp_path: Path) -> Path:
+    """What the two stages leave behind, by name alone: a tiny model, and results that tell where it was made."""
+    supervised = save_tiny(tmp_path / "work" / "supervise")
+    results = {
+        "command": "finetune --data /home/me/speech/ita --output /home/me/run",
+        "data": {"hours": {"train": 2.0}},
+    }
+    (supervised / "results.json").write_text(json.dumps(results | {"output": "/home/me/run"}), "utf-8")
+    (tmp_path / "work" / "distil").mkdir()
+    told = {"command": "pretrain --teacher /home/me/whisper", "training": {"clips_lost": {"secret": "too short"}}}
+    (tmp_path / "work" / "distil" / "results.json").write_text(json.dumps(told), "utf-8")
+    return supervised
+
+
+def test_what_is_shipped_is_half_as_large_and_loads_in_single_precision(
+    build: Build, trained: Path, tmp_path: Path
+) -> None:
+    assert build() == 0
+    starter = tmp_path / "starter"
+    whole, half = load_file(trained / "model.safetensors"), load_file(starter / "model.safetensors")
+    assert {weight.dtype for weight in half.values()} == {torch.float16}
+    assert all(torch.equal(half[name], weight.half()) for name, weight in whole.items())
+    assert AutoModel.from_pretrained(starter).dtype == torch.float32
+    model, processor = AutoModelForCTC.from_pretrained(starter), AutoProcessor.from_pretrained(starter)
+    assert model.dtype == torch.float32
+    assert model.config.vocab_size == len(processor.tokenizer)
+    assert not (tmp_path / "starter.part").exists()
+
+
+def test_what_is_shipped_says_how_it_was_made_and_not_where(build: Build, trained: Path, tmp_path: Path) -> None:
+    assert build() == 0 and build() == 0
+    text = "".join(path.read_text("utf-8") for path in (tmp_path / "starter").glob("*.json"))
+    assert "/home/me" not in text and "secret" not in text and str(tmp_path) not in text
+    results = json.loads((tmp_path / "starter" / "results.json").read_text("utf-8"))
+    assert results["command"] == "finetune --data ita"
+    assert [stage["command"] for stage in results["stages"]] == ["pretrain --teacher whisper"]
+    assert results["stages"][0]["training"] == {"clips_lost": {"too short": 1}}
+
+
+def test_what_cannot_be_shipped_is_refused(
+    build: Build, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = load_file(trained / "model.safetensors")
+    weights["lm_head.bias"][0] = 1e6
+    save_file(weights, trained / "model.safetensors", metadata={"format": "pt"})
+    assert build() == 1
+    assert "lm_head.bias is beyond what half precision holds" in capsys.readouterr().err
+    (tmp_path / "starter").mkdir()
+    (tmp_path / "starter" / "thesis.txt").touch()
+    assert build() == 1
+    assert "holds something else (thesis.txt)" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "starter").iterdir()] == ["thesis.txt"]
+
+
+def test_what_a_stage_needs_is_missed_before_the_first_one_begins(
+    build: Build, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(subprocess, "run", None)
+    assert build("--data", "it=a") == 2
+    assert capsys.readouterr().err == "build_starter: --teacher is missing, which distil needs\n"
+
+
+@pytest.mark.slow
+def test_all_stages_one_after_the_other(build: Build, tmp_path: Path) -> None:
+    data = []
+    for lang in ("it", "es"):
+        (tmp_path / lang).mkdir()
+        for split in ("train", "validation", "test"):
+            rows = tiny_rows((1.0,) * 4, ("ab", "ba c", "cab", "dad")).remove_columns(["transcript", "source", "lang"])
+            rows = rows.map(lambda row, name=f"{lang}-{split}-": {"id": name + row["id"]})
+            rows.to_parquet(str(tmp_path / lang / f"{split}.parquet"))
+        data += ["--data", f"{lang}={tmp_path / lang}"]
+    teacher = save_tiny(tmp_path / "teacher", "hubert", hidden_size=24)
+    steps = ("--distil-steps", 1, "--supervise-steps", 1, "--cache", tmp_path / "cache")
+    assert build(*data, "--teacher", teacher, *steps, "--until", "distil") == 0
+    assert not (tmp_path / "work" / "supervise").exists()
+    assert build(*data, *steps) == 0
+    size = sum(path.stat().st_size for path in (tmp_path / "starter").iterdir())
+    assert 10_000_000 < size < 12_000_000
+    results = json.loads((tmp_path / "starter" / "results.json").read_text("utf-8"))
+    assert results["training"]["batch_seconds"] == 60 and results["training"]["temperature"] == 2
+    assert results["stages"][0]["training"]["optimizer"] == "muon"
+    assert str(tmp_path) not in json.dumps(results)
