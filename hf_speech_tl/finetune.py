@@ -50,7 +50,9 @@ def _finetune(settings: FinetuneSettings) -> None:
         return
     before, after = cast("Scores | None", results["before"]), cast("Scores", results["after"])
     fresh = cast("dict[str, object]", results["model"])["fresh"]
-    why = "training began with random weights" if fresh else "the model that it began with did not know all symbols"
+    why = "the model that it began with did not know all symbols"
+    if fresh or settings.head == "fresh":
+        why = f"training began with {'random weights' if fresh else 'a fresh head'}"
     print(f"before: {score_line(before) if before else f'no score, since {why}'}")
     print(f"after:  {score_line(after)}")
     for line in language_lines(after):

@@ -167,7 +167,8 @@ def test_two_steps_of_it_at_a_tiny_size(
     assert ("adapter" in files) == (recipe.tuning == "lora")
     training = stored["training"]
     assert stored["model"]["family"] == family and stored["lang"] == recipe.lang and not stored["data"]["skipped"]
-    assert stored["model"]["symbols_kept"] == (4 if "mms" in recipe.model else 0)  # blank, space, a, e of the tiny MMS
+    kinds = stored["model"]["head"]  # the tiny MMS has the blank, the space, a and e
+    assert (kinds["blank"], kinds["same"]) == (1, 3) if "mms" in recipe.model else not kinds
     assert (training["steps"], training["tuning"]) == (2, recipe.tuning)
     for key in ("learning_rate", "batch_seconds", "augment"):
         if (asked := getattr(recipe, key)) is not None:

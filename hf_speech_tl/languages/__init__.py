@@ -10,6 +10,7 @@ from hf_speech_tl.languages.chinese import is_chinese
 from hf_speech_tl.languages.ipa import find_reader
 from hf_speech_tl.languages.normalise import NORMALISER_VERSION, check_units, transcript
 from hf_speech_tl.languages.pinyin import is_mandarin
+from hf_speech_tl.languages.symbols import can_compare_sounds, romanisations, sound, sound_distance
 from hf_speech_tl.languages.tags import MANY, UNCODED, Language, find_language, find_model_language
 
 __all__ = [
@@ -18,11 +19,15 @@ __all__ = [
     "UNCODED",
     "Language",
     "Unspeakable",
+    "can_compare_sounds",
     "check_units",
     "find_language",
     "find_model_language",
     "find_reader",
     "is_chinese",
     "is_mandarin",
+    "romanisations",
+    "sound",
+    "sound_distance",
     "transcript",
 ]

@@ -20,6 +20,7 @@ from hf_speech_tl.models.frontends import FeatureExtractor, encoder_config
 from hf_speech_tl.models.frozen import Frozen, frozen_part, is_random
 from hf_speech_tl.models.head import encoder_of, head_of, is_of_head, replace_head
 from hf_speech_tl.models.inference import for_inference
+from hf_speech_tl.models.inheritance import KINDS, KNOWN, Origin, inherit
 from hf_speech_tl.models.masking import check_maskable, take_masks
 from hf_speech_tl.models.padding import alike, pad
 from hf_speech_tl.models.quantiser import add_quantiser, check_quantisable
@@ -33,15 +34,20 @@ from hf_speech_tl.models.teacher import (
 )
 from hf_speech_tl.models.tuning import keep_statistics, merge, prepare_tuning
 from hf_speech_tl.models.vocabulary import Vocabulary
+from hf_speech_tl.models.writing import Writing, read_writing
 
 __all__ = [
+    "KINDS",
+    "KNOWN",
     "Checkpoint",
     "Cost",
     "FeatureExtractor",
     "Frozen",
     "Masking",
+    "Origin",
     "Teacher",
     "Vocabulary",
+    "Writing",
     "add_quantiser",
     "alike",
     "can_mask",
@@ -62,6 +68,7 @@ __all__ = [
     "frozen_part",
     "head_of",
     "hears_padding",
+    "inherit",
     "input_name",
     "is_of_head",
     "is_random",
@@ -77,6 +84,7 @@ __all__ = [
     "pad",
     "prepare_tuning",
     "read_config",
+    "read_writing",
     "replace_head",
     "split_layer",
     "states_of",

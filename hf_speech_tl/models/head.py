@@ -1,6 +1,8 @@
-"""The CTC head of a model: new rows for a new vocabulary, old ones kept where the symbol is the same."""
+"""The CTC head of a model: new rows for a new vocabulary, of old ones where symbols are alike."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from huggingface_hub.errors import StrictDataclassFieldValidationError
@@ -10,7 +12,8 @@ from transformers import PreTrainedModel
 from hf_speech_tl.models.checkpoint import Checkpoint
 from hf_speech_tl.models.families import FAMILIES
 from hf_speech_tl.models.fresh import fresh_head
-from hf_speech_tl.models.vocabulary import DELIMITER, Vocabulary
+from hf_speech_tl.models.inheritance import Origin
+from hf_speech_tl.models.vocabulary import Vocabulary
 
 
 def head_of(model: PreTrainedModel) -> nn.Linear | nn.Conv1d:
@@ -30,25 +33,20 @@ def is_of_head(parameter_name: str) -> bool:
     return any(f"{family.head}." in parameter_name for family in FAMILIES.values())
 
 
-def replace_head(checkpoint: Checkpoint, vocabulary: Vocabulary) -> list[str]:
-    """Give the model a head for `vocabulary`; returns the symbols whose rows came over from its old one.
+def replace_head(checkpoint: Checkpoint, vocabulary: Vocabulary, origins: Sequence[Origin] = ()) -> None:
+    """Give the model a head for `vocabulary`: random rows, or, with an origin for each symbol, those of its old head.
 
-    A symbol also takes the row of its capital: published English checkpoints write in capitals.
+    A symbol of which nothing is known gets the mean row and, as noise, the random one: it then begins as likely as any,
+    and unlike others of its kind. As many random numbers are drawn either way, so that what is drawn later is the same.
     """
-    model, old = checkpoint.model, checkpoint.vocabulary
+    model = checkpoint.model
     old_head = head_of(model)
     head = fresh_head(old_head, len(vocabulary), getattr(model.config, "initializer_range", 0.02))
-    carried = []
-    if old is not None:
-        rows = {symbol: index for index, symbol in enumerate(old.symbols) if symbol}
-        rows.setdefault(DELIMITER, rows.get(" ", -1))
-        with torch.no_grad():
-            for index, symbol in enumerate(vocabulary.symbols):
-                row = old.blank if index == vocabulary.blank else rows.get(symbol, rows.get(symbol.upper(), -1))
-                if row >= 0:
-                    for new, known in zip(head.parameters(), old_head.parameters(), strict=True):  # weight and bias
-                        new[index] = known[row]
-                    carried.append(symbol)
+    with torch.no_grad():
+        for index, origin in enumerate(origins):
+            for new, known in zip(head.parameters(), old_head.parameters(), strict=True):  # weight and bias
+                inherited = known[list(origin.rows)].mean(dim=0)
+                new[index] = inherited + new[index] if origin.kind == "mean" else inherited
     setattr(model, FAMILIES[model.config.model_type].head, head)
     model.config.vocab_size = len(vocabulary)
     model.config.pad_token_id = vocabulary.blank
@@ -58,4 +56,3 @@ def replace_head(checkpoint: Checkpoint, vocabulary: Vocabulary) -> list[str]:
             setattr(model.config, name, None)
         except StrictDataclassFieldValidationError:  # UniSpeech-SAT insists on a number
             setattr(model.config, name, vocabulary.blank)
-    return carried

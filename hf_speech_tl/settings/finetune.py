@@ -87,6 +87,13 @@ class FinetuneSettings:
         choices=("full", "lora", "head"),
         why="WER 23.0, LoRA 36.1, in the one published comparison on XLS-R (Arabic, Common Voice 24)",
     ).default("full")
+    head: str = Option(
+        "Model",
+        "where the output layer's rows for the symbols begin: at those of the checkpoint's symbols that are the same, "
+        "spelt or sounding alike (docs/head.md), or at random numbers",
+        choices=("transfer", "fresh"),
+        why="keeps what the checkpoint's head knows; on what it gains see docs/head.md",
+    ).default("transfer")
     lora_rank: int | None = Option(
         "Model",
         "rank of the adapters of --tuning lora",

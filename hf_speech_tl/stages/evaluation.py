@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
-from pathlib import Path
-
 import datasets
-from transformers.utils import cached_file
 
 from hf_speech_tl.corpora import find_spoken
 from hf_speech_tl.errors import DataError, SettingsError
 from hf_speech_tl.languages import check_units, find_model_language
+from hf_speech_tl.models import Writing, read_writing
 from hf_speech_tl.scoring import compare
-from hf_speech_tl.settings import STARTER, EvaluateSettings
+from hf_speech_tl.settings import EvaluateSettings
 from hf_speech_tl.stages.judgement import judge, load_recogniser
 from hf_speech_tl.stages.reading import hear_split, read_corpus
 
@@ -24,13 +20,15 @@ def run(settings: EvaluateSettings) -> dict[str, object]:
     The utterances are those that a training run of the first model with this data would have kept; both models get the
     same ones. Raises SettingsError or DataError.
     """
-    known = _known(settings.model)
-    tag = settings.lang or known.lang
+    known = read_writing(settings.model)
+    tag = settings.lang or (known.lang if known else None)
     if tag is None:
         raise SettingsError(f"--lang: {settings.model} does not say which language it is of. Give --lang TAG.")
-    if settings.against and (other := _known(settings.against)).writes != known.writes:
+    known = known or Writing(tag)
+    other = read_writing(settings.against) if settings.against else None
+    if settings.against and str(other or Writing(tag)) != str(known):
         raise SettingsError(
-            f"--against {settings.against}: writes {other.writes}, {settings.model} writes {known.writes}; their "
+            f"--against {settings.against}: writes {other or Writing(tag)}, {settings.model} writes {known}; their "
             "errors cannot be compared. Compare models that write the same."
         )
     language = find_model_language(tag)
@@ -71,31 +69,3 @@ def run(settings: EvaluateSettings) -> dict[str, object]:
             "gain": compare(ours.edits, theirs.edits, ours.spaced, rows["speaker"][:]),
         }
     return results
-
-
-@dataclass(frozen=True)
-class _Known:
-    """What a model's results.json says of it, where it is one of ours."""
-
-    lang: str | None = None
-    units: str = "char"
-    simplify: bool = False
-
-    @property
-    def writes(self) -> str:
-        """The units in words."""
-        return f"{self.units} units{', simplified' if self.simplify else ''}"
-
-
-def _known(model: str) -> _Known:
-    path = cached_file(model, "results.json", _raise_exceptions_for_missing_entries=False) if model != STARTER else None
-    if path is None:
-        return _Known()
-    try:
-        results = json.loads(Path(path).read_text("utf-8"))
-        language = results["language"]
-        known = _Known(results["lang"], language["units"], language["simplify"])
-    except (OSError, ValueError, KeyError, TypeError):  # somebody else's file of that name
-        return _Known()
-    typed = isinstance(known.lang, str) and isinstance(known.units, str) and isinstance(known.simplify, bool)
-    return known if typed else _Known()

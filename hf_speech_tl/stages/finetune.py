@@ -13,7 +13,7 @@ from accelerate import PartialState
 from hf_speech_tl.corpora import Corpus, samples, write_skipped
 from hf_speech_tl.errors import SpeechError
 from hf_speech_tl.languages import find_language
-from hf_speech_tl.models import hears_padding
+from hf_speech_tl.models import KNOWN, hears_padding
 from hf_speech_tl.publishing import push, write_card
 from hf_speech_tl.publishing.curves import draw_curves
 from hf_speech_tl.publishing.save import save_model, verify_saved
@@ -22,6 +22,7 @@ from hf_speech_tl.stages.course import Course, follow, lay_out
 from hf_speech_tl.stages.judgement import judge, load_recogniser
 from hf_speech_tl.stages.length import store_length
 from hf_speech_tl.stages.memory import give_back
+from hf_speech_tl.stages.origins import tell_origins, write_origins
 from hf_speech_tl.stages.output import Output, check_space, claim_output, find_output
 from hf_speech_tl.stages.plan import amount, clock, machine, show_plan, size
 from hf_speech_tl.stages.preparation import Prepared, prepare
@@ -68,6 +69,7 @@ def _run(settings: FinetuneSettings, output: Output, processes: PartialState) ->
         # Only now is it known that there is something to put there; what an earlier run left goes first.
         claim_output(output, settings)
         write_skipped(prepared.corpus.skipped, output.directory / "skipped.csv")
+        write_origins(prepared.inheritance, output.directory / "head.csv")
         store_length(course.length, output.checkpoints, prepared.corpus.fingerprint)
     processes.wait_for_everyone()
     if processes.is_main_process and not settings.quiet:
@@ -122,7 +124,7 @@ def _plan(prepared: Prepared, course: Course, settings: FinetuneSettings, direct
     origin = "random weights" if prepared.checkpoint.fresh else "pretrained"
     head = str(len(prepared.vocabulary))
     if not prepared.checkpoint.fresh:
-        head += f", {len(prepared.carried)} of them already in the model's head"
+        head += f", {sum(one.kind in KNOWN for one in prepared.inheritance)} of them already in the model's head"
     if unseen:
         head += f"; never in training: {' '.join(unseen[:12])}{' ...' if len(unseen) > 12 else ''} ({len(unseen)})"
     return [
@@ -134,6 +136,7 @@ def _plan(prepared: Prepared, course: Course, settings: FinetuneSettings, direct
         ),
         ("trained", f"{cost.trained / 1e6:.1f} M parameters (--tuning {settings.tuning}{rank}{frozen})"),
         ("symbols", f"{head} (--units {settings.units})"),
+        *tell_origins(prepared.inheritance, settings, prepared.checkpoint),
         ("data", f"{much}; {len(corpus.skipped)} rows skipped"),
         *(
             ("", f"an epoch has {name} x {weight:g}" if name in sources else f"{name} has no training row of its own")

@@ -17,7 +17,17 @@ from hf_speech_tl.training import latest
 _WRITTEN = (
     *("model.safetensors", "config.json", "processor_config.json", "preprocessor_config.json", "vocab.json", "adapter"),
     *("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "README.md", "results.json"),
-    *("results.part", "skipped.csv", "training.svg", "log.jsonl", "log.part", "error.log", "tensorboard", ".saving"),
+    *(
+        "results.part",
+        "skipped.csv",
+        "head.csv",
+        "training.svg",
+        "log.jsonl",
+        "log.part",
+        "error.log",
+        "tensorboard",
+        ".saving",
+    ),
 )
 
 

@@ -15,8 +15,10 @@ from hf_speech_tl.corpora import Corpus
 from hf_speech_tl.errors import DataError
 from hf_speech_tl.languages import Language, find_model_language
 from hf_speech_tl.models import (
+    KNOWN,
     Checkpoint,
     Cost,
+    Origin,
     Vocabulary,
     can_mask,
     check_adapter,
@@ -33,6 +35,7 @@ from hf_speech_tl.scoring import Scores
 from hf_speech_tl.settings import FinetuneSettings
 from hf_speech_tl.stages.judgement import judge
 from hf_speech_tl.stages.memory import Fit, fit_memory
+from hf_speech_tl.stages.origins import trace_origins
 from hf_speech_tl.stages.processes import agree, first_then_others, is_sharded
 from hf_speech_tl.stages.reading import all_spaced, hear_split, read_corpus
 from hf_speech_tl.stages.recipe import Recipe, choose_augment, choose_masking, choose_recipe
@@ -45,9 +48,10 @@ _DEFAULT_RANK = 16  # of LoRA, as in its paper's larger settings (Hu et al. 2021
 class Prepared:
     """model: the checkpoint's model with its new head, frozen and wrapped as --tuning asks.
 
-    spaced: whether all transcripts, in the units trained, have spaces between words. carried: symbols whose head rows
-    came from the checkpoint. before: the test scores without training, None where the checkpoint does not speak yet
-    (and on processes other than the first). fit: how the run fits into memory. rank: of LoRA, where it is used.
+    spaced: whether all transcripts, in the units trained, have spaces between words. inheritance: where the rows of
+    the head come from, empty where all of them are random. before: the test scores without training, None where the
+    checkpoint does not speak yet (and on processes other than the first). fit: how the run fits into memory. rank: of
+    LoRA, where it is used.
     """
 
     language: Language
@@ -56,7 +60,7 @@ class Prepared:
     vocabulary: Vocabulary
     checkpoint: Checkpoint
     model: PreTrainedModel | PeftModel
-    carried: list[str]
+    inheritance: tuple[Origin, ...]
     fit: Fit
     before: Scores | None
     rank: int
@@ -98,10 +102,11 @@ def prepare(settings: FinetuneSettings, processes: PartialState) -> Prepared:
             target_lang=settings.target_lang,
         ),
     )
-    carried = replace_head(checkpoint, vocabulary)
+    inheritance = first_then_others(processes, lambda: trace_origins(settings, checkpoint, vocabulary))
+    replace_head(checkpoint, vocabulary, inheritance)
     spaced = all_spaced(corpus.languages, settings.units)
     before = None
-    if len(carried) == len(vocabulary) and processes.is_main_process:
+    if inheritance and all(origin.kind in KNOWN for origin in inheritance) and processes.is_main_process:
         checkpoint.model.to(processes.device)
         corpus = hear_split(corpus, "test", quiet=settings.quiet)
         before = judge(checkpoint, vocabulary, corpus.test, split="test", units=settings.units).scores
@@ -135,7 +140,7 @@ def prepare(settings: FinetuneSettings, processes: PartialState) -> Prepared:
         checkpointing=settings.gradient_checkpointing,
     )
     fit = broadcast_object_list([fit])[0]  # processes have different room; all must cut alike
-    return Prepared(language, spaced, corpus, vocabulary, checkpoint, model, carried, fit, before, rank)
+    return Prepared(language, spaced, corpus, vocabulary, checkpoint, model, inheritance, fit, before, rank)
 
 
 def _config(settings: FinetuneSettings) -> PreTrainedConfig:

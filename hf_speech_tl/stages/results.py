@@ -14,6 +14,7 @@ from hf_speech_tl.stages.course import Course, Trained
 from hf_speech_tl.stages.environment import describe_environment, peak_memory_mb
 from hf_speech_tl.stages.length import Length
 from hf_speech_tl.stages.lesson import Lesson
+from hf_speech_tl.stages.origins import count_kinds
 from hf_speech_tl.stages.preparation import Prepared
 from hf_speech_tl.stages.readiness import Ready, known_as
 from hf_speech_tl.stages.teaching import Taught
@@ -53,7 +54,8 @@ def gather_results(
             "base_model": base,
             "fresh": prepared.checkpoint.fresh,
             "symbols": len(prepared.vocabulary),
-            "symbols_kept": len(prepared.carried),
+            # How many symbols of each kind their rows come from (docs/head.md); none where all are random.
+            "head": count_kinds(prepared.inheritance),
         },
         "data": {
             "sources": list(corpus.names),

@@ -10,7 +10,6 @@ from transformers import AutoConfig, ParakeetForRNNT, ParakeetForTDT
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.models import (
     Masking,
-    Vocabulary,
     can_mask,
     frame_count,
     head_of,
@@ -18,7 +17,6 @@ from hf_speech_tl.models import (
     load_checkpoint,
     logits_of,
     read_config,
-    replace_head,
 )
 
 
@@ -142,21 +140,6 @@ def _logits(model, clips):  # type: ignore[no-untyped-def]
     inputs = extractor(clips, sampling_rate=16_000, padding=True, return_tensors="pt", return_attention_mask=True)
     heard, mask = inputs[extractor.model_input_names[0]].float(), inputs["attention_mask"].long()
     return logits_of(model, model.config, heard, mask)
-
-
-def test_rows_of_common_symbols_are_kept_and_capitals_count(tmp_path) -> None:
-    directory = str(save_tiny(tmp_path))
-    checkpoint = load_checkpoint(directory, read_config(directory))
-    old = checkpoint.model.lm_head.weight.clone()
-    capitals = Vocabulary(("[PAD]", "|", "A", "b", "c", "d"))
-    carried = replace_head(
-        type(checkpoint)("x", checkpoint.model, checkpoint.feature_extractor, capitals, False),
-        Vocabulary.of(["ab ñ"]),
-    )
-    new = checkpoint.model.lm_head.weight
-    assert carried == ["[PAD]", "|", "a", "b"]
-    assert torch.equal(new[2], old[2]) and not torch.equal(new[4], old[4])
-    assert checkpoint.model.config.vocab_size == 5
 
 
 def _changed(directory, name: str, change) -> str:
