@@ -12,12 +12,21 @@ from hf_speech_tl.settings import (
     FinetuneSettings,
     PretrainSettings,
     PushSettings,
+    SelftrainSettings,
     TranscribeSettings,
 )
 from hf_speech_tl.settings.option import nearest
 
 _COMMANDS = {
-    cls.command: cls for cls in (FinetuneSettings, PretrainSettings, EvaluateSettings, TranscribeSettings, PushSettings)
+    cls.command: cls
+    for cls in (
+        FinetuneSettings,
+        PretrainSettings,
+        SelftrainSettings,
+        EvaluateSettings,
+        TranscribeSettings,
+        PushSettings,
+    )
 }
 
 

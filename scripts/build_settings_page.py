@@ -9,6 +9,7 @@ from hf_speech_tl.settings import (
     FinetuneSettings,
     PretrainSettings,
     PushSettings,
+    SelftrainSettings,
     Settings,
     TranscribeSettings,
 )
@@ -33,6 +34,7 @@ def page() -> str:
 _COMMANDS: tuple[type[Settings], ...] = (
     FinetuneSettings,
     PretrainSettings,
+    SelftrainSettings,
     EvaluateSettings,
     TranscribeSettings,
     PushSettings,

@@ -16,7 +16,7 @@ from types import ModuleType
 import pytest
 
 import hf_speech_tl
-from hf_speech_tl import __main__, evaluate, finetune, pretrain, push, transcribe
+from hf_speech_tl import __main__, evaluate, finetune, pretrain, push, selftrain, transcribe
 from hf_speech_tl.errors import DataError, SettingsError
 from hf_speech_tl.settings import EvaluateSettings, FinetuneSettings, Settings
 from hf_speech_tl.terminal import explain_import_error
@@ -50,7 +50,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     """Puts a function in the place of every stage's work: a door is tested for what it asks and says."""
 
     def put(run: Callable[..., object]) -> None:
-        for name in ("finetune", "pretrain", "evaluation", "transcription"):
+        for name in ("finetune", "pretrain", "selftrain", "evaluation", "transcription"):
             module = ModuleType(f"hf_speech_tl.stages.{name}")
             module.run = run  # type: ignore[attr-defined]
             monkeypatch.setitem(sys.modules, module.__name__, module)
@@ -218,6 +218,48 @@ def test_pretrain_says_what_decided_and_where_the_encoder_is(
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["training"] == training
 
 
+_GAIN = {"cer": {"gain": 0.021, "low": 0.004, "high": 0.04, "p_value": 0.0123}, "interval": "utterances"}
+
+
+@pytest.mark.parametrize(
+    ("best", "said"),
+    [
+        (2, "gain: 2.1 points of CER (0.4 to 4.0, paired over utterances, p = 0.012), by round 2 of 3"),
+        (0, "no round made the validation CER fall: the model is the teacher as it was"),
+    ],
+)
+def test_selftrain_says_what_it_was_worth(
+    stage: Stage, capsys: pytest.CaptureFixture[str], tmp_path: Path, best: int, said: str
+) -> None:
+    training = {"best_round": best, "rounds": [{}, {}, {}], "gain": _GAIN}
+    stage(lambda _: RESULTS | {"before": SCORES, "selftraining": training})
+    arguments = ["--lang", "it", "--data", str(tmp_path), "--unlabelled", str(tmp_path), "--model", "m"]
+    assert selftrain.main(arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in lines[:2]] == ["before", "after"] and lines[2] == said
+    assert lines[3] == "output: runs/one" and lines[4].startswith("to use it: hf-speech-tl transcribe ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "--unlabelled is missing"),
+        (["--unlabelled", "nowhere"], "--unlabelled nowhere: no such file or name"),
+        (["--unlabelled", ".", "--model", "starter"], "--model starter: has random weights and writes nothing yet"),
+        (["--unlabelled", ".", "--keep", "0"], "--keep: '0' cannot be"),
+        (["--unlabelled", ".", "--length-ratio", "1"], "--length-ratio: '1' cannot be"),
+        (["--unlabelled", ".", "--student", "starter", "--tuning", "lora"], "--student starter --tuning lora"),
+    ],
+)
+def test_what_cannot_be_selftrained_is_a_line_before_the_stage(
+    stage: Stage, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    stage(lambda _: pytest.fail("the stage was reached"))
+    assert selftrain.main(["--lang", "it", "--data", ".", "--model", "m", *arguments]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1 and said in lines[0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -315,16 +357,14 @@ def test_the_commands_are_listed_and_called_by_name(stage: Stage, capsys: pytest
     assert "after:" in capsys.readouterr().out
     assert __main__.main([]) == 0
     listed = capsys.readouterr().out
-    assert not [
-        name for name in ("finetune", "pretrain", "evaluate", "transcribe", "push") if f"  {name} " not in listed
-    ]
+    assert not [name for name in __main__._COMMANDS if f"  {name} " not in listed]
     assert __main__.main(["--version"]) == 0
     assert hf_speech_tl.__version__ in capsys.readouterr().out
     assert __main__.main(["fintune"]) == 2
     assert "did you mean finetune?" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["finetune", "pretrain", "evaluate", "transcribe", "push"])
+@pytest.mark.parametrize("name", ["finetune", "pretrain", "selftrain", "evaluate", "transcribe", "push"])
 def test_help_teaches_and_is_there_at_once(name: str) -> None:
     before = os.times()
     shown = python("-m", f"hf_speech_tl.{name}", "--help")
@@ -374,7 +414,7 @@ def test_a_broken_torchaudio_is_explained_and_nothing_else_is(monkeypatch: pytes
 
 def test_every_command_has_the_function_of_its_name() -> None:
     doors: dict[str, ModuleType] = {"finetune": finetune, "pretrain": pretrain, "evaluate": evaluate}
-    doors |= {"transcribe": transcribe, "push": push}
+    doors |= {"transcribe": transcribe, "push": push, "selftrain": selftrain}
     commands: dict[str, type[Settings]] = __main__._COMMANDS
     assert {name: callable(getattr(door, name)) for name, door in doors.items()} == dict.fromkeys(commands, True)
 

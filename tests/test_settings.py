@@ -15,6 +15,7 @@ from hf_speech_tl.settings import (
     EvaluateSettings,
     FinetuneSettings,
     PushSettings,
+    SelftrainSettings,
     Settings,
     Source,
     TranscribeSettings,
@@ -24,7 +25,7 @@ from hf_speech_tl.settings import (
 )
 from hf_speech_tl.settings.option import options
 
-ALL = (FinetuneSettings, EvaluateSettings, TranscribeSettings, PushSettings)
+ALL = (FinetuneSettings, SelftrainSettings, EvaluateSettings, TranscribeSettings, PushSettings)
 EVERY_OPTION = (
     "--lang pt-BR --data a,b.csv --data hub:me/speech:pt --text-column words --max-seconds 12.5 --units romanized "
     "--model me/encoder --tuning lora --lora-rank 4 --max-minutes 8 --max-steps 1000 --epochs 2.5 --batch-seconds 40 "
@@ -260,6 +261,15 @@ def test_what_the_other_commands_refuse(tmp_path: Path) -> None:
     assert "no directory" in refusal(f"{tmp_path}/none", PushSettings)
     for name in ("a b", "me/../you", ".x", "me/" + "x" * 96):
         assert "OWNER/NAME" in refusal(shlex.join([str(tmp_path), name]), PushSettings)
+
+
+def test_the_command_of_a_selftraining_asks_for_the_same() -> None:
+    line = "--lang it --data a --unlabelled es=b --unlabelled c --model m --keep 0.5 --student starter --rounds 1"
+    settings = parse(SelftrainSettings, shlex.split(line))
+    assert parse(SelftrainSettings, shlex.split(settings.command_line())[2:]) == settings
+    detailed = parse(SelftrainSettings, shlex.split("--lang it --data a --unlabelled b --model m"))
+    detailed = dataclasses.replace(detailed, unlabelled=(Source("b", weight=0.5),))
+    assert detailed.command_line() == "hf-speech-tl selftrain run.yaml"  # a command line has no place for the weight
 
 
 def test_augmentations_may_have_details(tmp_path: Path) -> None:

@@ -11,17 +11,22 @@ if TYPE_CHECKING:
     from hf_speech_tl.corpora.skipped import Skipped, write_skipped
     from hf_speech_tl.corpora.sources import Place, find_source, has_starter_speech
     from hf_speech_tl.corpora.spoken import find_spoken, refuse_for_languages, refuse_temperature
-    from hf_speech_tl.corpora.table import Corpus, samples
+    from hf_speech_tl.corpora.table import SPLITS, Corpus, digest, samples, select, with_columns
+    from hf_speech_tl.corpora.unlabelled import forget_transcripts, heard_elsewhere
 
 __all__ = [
+    "SPLITS",
     "Corpus",
     "Place",
     "Skipped",
+    "digest",
     "find_source",
     "find_spoken",
+    "forget_transcripts",
     "frames_needed",
     "has_starter_speech",
     "hear",
+    "heard_elsewhere",
     "inaudible",
     "leave_out",
     "load_corpus",
@@ -29,18 +34,24 @@ __all__ = [
     "refuse_temperature",
     "samples",
     "screen",
+    "select",
+    "with_columns",
     "write_skipped",
 ]
 
 _HOMES = {
+    "SPLITS": "table",
     "Corpus": "table",
     "Place": "sources",
     "Skipped": "skipped",
+    "digest": "table",
     "find_source": "sources",
     "find_spoken": "spoken",
+    "forget_transcripts": "unlabelled",
     "frames_needed": "screening",
     "has_starter_speech": "sources",
     "hear": "screening",
+    "heard_elsewhere": "unlabelled",
     "inaudible": "screening",
     "leave_out": "screening",
     "load_corpus": "load",
@@ -48,6 +59,8 @@ _HOMES = {
     "refuse_temperature": "spoken",
     "samples": "table",
     "screen": "screening",
+    "select": "table",
+    "with_columns": "table",
     "write_skipped": "skipped",
 }
 

@@ -45,6 +45,7 @@ def load_corpus(
     tier: str | None = None,
     seed: int = 0,
     labelled: bool = True,
+    divided: bool = True,
     progress: Progress | None = None,
 ) -> Corpus:
     """The recordings of all `sources` (what --data takes) as one corpus; nothing is decoded.
@@ -53,7 +54,8 @@ def load_corpus(
     have one.
     `tier` names the tier of annotated recordings that has the transcripts, `text_column` the column of tables, where
     a source has none of its own. `seed` decides which rows go where when a source has no splits of its own.
-    Unless `labelled`, a source may be without transcripts.
+    Unless `labelled`, a source may be without transcripts; unless `divided`, all that no source itself calls validation
+    or test is for training.
     `progress` hears how many recordings of how many of a source have been looked at. Raises
     SettingsError for a source that is not there, DataError for one that cannot be read, is more than half bad, or
     leaves nothing.
@@ -85,9 +87,9 @@ def load_corpus(
     if not rows:
         raise DataError(f"--data {' '.join(map(str, sources))}: there is no recording in it.")
     keys = [row.key for row in rows]
-    splits, notes = assign_splits(keys, seed)
+    splits, notes = assign_splits(keys, seed) if divided else ([key.split or "train" for key in keys], ())
     notes += tuple(f"{place.name}: {one.note}" for place, one in zip(places, read, strict=True) if one.note)
-    if shared := shared_texts(keys, splits):
+    if divided and (shared := shared_texts(keys, splits)):
         notes += (f"{shared} of {splits.count('test')} test transcripts also stand in the training split",)
     if any(place.layout == "starter" for place in places):
         notes += ("the starter speech is made by a synthesiser: error rates on it say nothing about people",)

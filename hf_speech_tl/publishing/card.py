@@ -62,6 +62,7 @@ def card(results: dict, *, model_id: str | None = None, curves: bool = False) ->
             model=public["model"],
             parameters=_millions(public["model"]["parameters"]),
             before=public["before"],
+            selftraining=public.get("selftraining"),
             after=public["after"],
             figures=list(_figures(public)),
             data={"licenses": [], "skipped": {}, "notes": [], "test_characters_never_trained": None, **public["data"]},

@@ -12,7 +12,10 @@ from pathlib import PureWindowsPath
 # speaker's name.
 _ONLY_HERE = ("output", "resume", "report_to", "tier")
 # Of results.json, figures and settings. What else a command may note (texts, names of clips) stays at home.
-_PUBLIC = ("command", "lang", "language", "model", "data", "before", "after", "stages", "training", "environment")
+_PUBLIC = (
+    *("command", "lang", "language", "model", "data", "before", "after", "stages", "selftraining"),
+    *("training", "environment"),
+)
 # Absolute (POSIX, Windows, UNC), from the home folder, from this folder or the one above.
 _PATH = re.compile(r"(file:|~[\w.-]*[/\\]|\.{0,2}/|\.{1,2}\\|[A-Za-z]:[/\\]|\\\\)\S")
 _NOT_A_PATH = re.compile(r"hub:|https?://")
@@ -26,8 +29,9 @@ def redact_settings(settings: Mapping[str, object], *, keep: Collection[str] = (
     In settings any value with a slash is a path, unless it starts with `hub:` or is one of the Hub ids in `keep`.
     """
     public = {key: value for key, value in settings.items() if key not in _ONLY_HERE}
-    if isinstance(sources := public.get("data"), list):
-        public["data"] = [_without_tier(source) for source in sources]
+    for key in ("data", "unlabelled"):
+        if isinstance(sources := public.get(key), list):
+            public[key] = [_without_tier(source) for source in sources]
     return {key: _walk(value, lambda text: _argument(text, keep)) for key, value in public.items()}
 
 

@@ -60,7 +60,8 @@ def command_line(settings: _Run) -> str:
     them.
     """
     details = [plain_augmentation(one) for one in settings.augment or ()]
-    own = any(isinstance(source, Source) and source.words is None for source in settings.data)
+    sources = (*settings.data, *getattr(settings, "unlabelled", ()))
+    own = any(isinstance(source, Source) and source.words is None for source in sources)
     if own or not all(isinstance(x, str) for x in details):
         return f"hf-speech-tl {settings.command} run.yaml"
     return spell(settings)

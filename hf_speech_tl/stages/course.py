@@ -66,6 +66,7 @@ def lay_out(prepared: Prepared, settings: FinetuneSettings, output: Output, proc
         Labels(corpus.train, vocabulary.encode),
         _augmenter(prepared, settings),
         views=2 if recipe.consistency else 1,
+        trust=prepared.trust,
     )
     corpus, rows = choose_validation(corpus, settings.seed)
     task = Transcription(

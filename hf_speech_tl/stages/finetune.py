@@ -73,7 +73,7 @@ def _run(settings: FinetuneSettings, output: Output, processes: PartialState) ->
         store_length(course.length, output.checkpoints, prepared.corpus.fingerprint)
     processes.wait_for_everyone()
     if processes.is_main_process and not settings.quiet:
-        show_plan(_plan(prepared, course, settings, output.directory))
+        show_plan(plan_rows(prepared, course, settings, output.directory))
     trained = follow(course, prepared, settings, output, processes)
     give_back()
     if trained.taught.interrupted:
@@ -110,7 +110,8 @@ def _run(settings: FinetuneSettings, output: Output, processes: PartialState) ->
     return results
 
 
-def _plan(prepared: Prepared, course: Course, settings: FinetuneSettings, directory: Path) -> list[tuple[str, str]]:
+def plan_rows(prepared: Prepared, course: Course, settings: FinetuneSettings, directory: Path) -> list[tuple[str, str]]:
+    """The plan of a training run that is laid out, as show_plan takes it."""
     cost, recipe, length, corpus = prepared.cost, prepared.recipe, course.length, prepared.corpus
     splits = ((corpus.train, "training"), (corpus.validation, "validation"), (corpus.test, "test"))
     much = ", ".join(amount(rows, what) for rows, what in splits)

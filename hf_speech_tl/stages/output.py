@@ -14,10 +14,15 @@ from hf_speech_tl.settings.option import flag
 from hf_speech_tl.training import latest
 
 # What a run writes beside run.yaml and its checkpoints; nothing else is ever removed from its directory.
-_WRITTEN = (
+_MODEL = (
     *("model.safetensors", "config.json", "processor_config.json", "preprocessor_config.json", "vocab.json", "adapter"),
-    *("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "README.md", "results.json"),
+    *("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
+)
+_WRITTEN = (
+    *_MODEL,
     *(
+        "README.md",
+        "results.json",
         "results.part",
         "skipped.csv",
         "head.csv",
@@ -28,12 +33,14 @@ _WRITTEN = (
         "tensorboard",
         ".saving",
     ),
+    "rounds",
 )
 
 
 @dataclass(frozen=True)
 class Output:
-    """directory: where the run writes; checkpoint: the Trainer's checkpoint to go on from, None for a new run."""
+    """directory: where the run writes; checkpoint: what it goes on from, the Trainer's checkpoint or the folder of the
+    rounds of self-training; None for a new run."""
 
     directory: Path
     checkpoint: Path | None
@@ -42,6 +49,11 @@ class Output:
     def checkpoints(self) -> Path:
         """Where the Trainer keeps its checkpoints until the run is complete."""
         return self.directory / "checkpoints"
+
+    @property
+    def rounds(self) -> Path:
+        """Where self-training keeps its rounds, a folder each."""
+        return self.directory / "rounds"
 
 
 def find_output(settings: RunSettings) -> Output:
@@ -66,7 +78,7 @@ def find_output(settings: RunSettings) -> Output:
                 "Name an empty or new directory."
             )
         if not settings.overwrite:
-            going_on = f"--resume {directory} to go on with it, " if _unfinished(directory) else ""
+            going_on = f"--resume {directory} to go on with it, " if unfinished(directory) else ""
             raise SettingsError(
                 f"--output {directory}: holds an earlier run. Add --overwrite to replace it, {going_on}or name another "
                 "directory."
@@ -104,7 +116,7 @@ def _resumed(settings: RunSettings) -> Output:
     named = settings.output
     runs = [named] if named else sorted(Path("runs").glob("*/"), key=lambda run: run.stat().st_mtime, reverse=True)
     for directory in runs:
-        checkpoint = _unfinished(directory) if is_run(directory) else None
+        checkpoint = unfinished(directory) if is_run(directory) else None
         if checkpoint is None:
             continue
         try:
@@ -131,9 +143,18 @@ def _resumed(settings: RunSettings) -> Output:
     raise SettingsError(f"--resume: there is no unfinished run {where}. Leave --resume out to begin one.")
 
 
-def _unfinished(directory: Path) -> Path | None:
-    """The checkpoint that the run there goes on from; None of one that is complete, or came to none."""
-    return None if (directory / "results.json").is_file() else latest(directory / "checkpoints")
+def unfinished(directory: Path) -> Path | None:
+    """What the run there goes on from, as Output has it; None of one that is complete, or came to none."""
+    if (directory / "results.json").is_file():
+        return None
+    rounds = directory / "rounds"
+    return rounds if rounds.is_dir() else latest(directory / "checkpoints")
+
+
+def remove_model(directory: Path) -> None:
+    """Take a saved model out of a run's directory."""
+    for name in _MODEL:
+        _remove(directory / name)
 
 
 def _differences(settings: RunSettings, path: Path) -> list[str]:
@@ -146,7 +167,7 @@ def _differences(settings: RunSettings, path: Path) -> list[str]:
     different = []
     for name in compared:
         began, now = getattr(stored, name), getattr(settings, name)
-        if name == "data":
+        if name in ("data", "unlabelled"):
             began, now = _without_folders(began), _without_folders(now)
         if began != now:
             different.append(f"{'--' + name.replace('_', '-')} {_said(began)} there, {_said(now)} here")
@@ -155,10 +176,13 @@ def _differences(settings: RunSettings, path: Path) -> list[str]:
 
 def _inputs(settings: RunSettings) -> list[tuple[str, str]]:
     """What a run reads, by the option that named it."""
-    named = [(flag(key), getattr(settings, key, None)) for key in ("model", "config", "teacher", "cluster_on")]
+    named = [
+        (flag(key), getattr(settings, key, None)) for key in ("model", "config", "teacher", "cluster_on", "student")
+    ]
     return [
         *((key, split_layer(place)[0]) for key, place in named if place),
         *(("--data", str(source)) for source in settings.data),
+        *(("--unlabelled", str(source)) for source in getattr(settings, "unlabelled", ())),
     ]
 
 

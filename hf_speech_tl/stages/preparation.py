@@ -32,7 +32,7 @@ from hf_speech_tl.models import (
     replace_head,
 )
 from hf_speech_tl.scoring import Scores
-from hf_speech_tl.settings import FinetuneSettings
+from hf_speech_tl.settings import FinetuneSettings, SelftrainSettings
 from hf_speech_tl.stages.judgement import judge
 from hf_speech_tl.stages.memory import Fit, fit_memory
 from hf_speech_tl.stages.origins import trace_origins
@@ -51,7 +51,7 @@ class Prepared:
     spaced: whether all transcripts, in the units trained, have spaces between words. inheritance: where the rows of
     the head come from, empty where all of them are random. before: the test scores without training, None where the
     checkpoint does not speak yet (and on processes other than the first). fit: how the run fits into memory. rank: of
-    LoRA, where it is used.
+    LoRA, where it is used. trust: as Clips has it.
     """
 
     language: Language
@@ -64,6 +64,7 @@ class Prepared:
     fit: Fit
     before: Scores | None
     rank: int
+    trust: np.ndarray | None = None
 
     @property
     def cost(self) -> Cost:
@@ -74,16 +75,30 @@ class Prepared:
         return self.fit.recipe
 
 
-def prepare(settings: FinetuneSettings, processes: PartialState) -> Prepared:
-    """Read, screen and load everything; nothing is written.
+@dataclass(frozen=True)
+class Material:
+    """What is learnt from, where that is made and not read: a screened corpus, how much the loss of each of its
+    training rows counts, `(rows,)`, and the symbols to write."""
+
+    corpus: Corpus
+    trust: np.ndarray
+    vocabulary: Vocabulary
+
+
+def prepare(settings: FinetuneSettings, processes: PartialState, material: Material | None = None) -> Prepared:
+    """Read, screen and load everything; nothing is written. With `material`, nothing is read or scored.
 
     Raises SettingsError for a model that cannot be used, DataError for a corpus that cannot.
     """
     language = find_model_language(settings.lang)
     config = first_then_others(processes, lambda: _config(settings))
     augment = choose_augment(settings, maskable=can_mask(config))
-    corpus = first_then_others(processes, lambda: _corpus(settings, language, config, told=processes.is_main_process))
-    vocabulary = Vocabulary.of(corpus.train["transcript"][:])
+    if material is None:
+        told = processes.is_main_process
+        corpus = first_then_others(processes, lambda: labelled_corpus(settings, language, config, told=told))
+        vocabulary = Vocabulary.of(corpus.train["transcript"][:])
+    else:
+        corpus, vocabulary = material.corpus, material.vocabulary
 
     set_seed(settings.seed)
     seconds = shortest_seconds(corpus.train["seconds"][:], augment)
@@ -106,7 +121,8 @@ def prepare(settings: FinetuneSettings, processes: PartialState) -> Prepared:
     replace_head(checkpoint, vocabulary, inheritance)
     spaced = all_spaced(corpus.languages, settings.units)
     before = None
-    if inheritance and all(origin.kind in KNOWN for origin in inheritance) and processes.is_main_process:
+    knows_all = inheritance and all(origin.kind in KNOWN for origin in inheritance)
+    if knows_all and processes.is_main_process and material is None:
         checkpoint.model.to(processes.device)
         corpus = hear_split(corpus, "test", quiet=settings.quiet)
         before = judge(checkpoint, vocabulary, corpus.test, split="test", units=settings.units).scores
@@ -140,7 +156,8 @@ def prepare(settings: FinetuneSettings, processes: PartialState) -> Prepared:
         checkpointing=settings.gradient_checkpointing,
     )
     fit = broadcast_object_list([fit])[0]  # processes have different room; all must cut alike
-    return Prepared(language, spaced, corpus, vocabulary, checkpoint, model, inheritance, fit, before, rank)
+    trust = material.trust if material else None
+    return Prepared(language, spaced, corpus, vocabulary, checkpoint, model, inheritance, fit, before, rank, trust)
 
 
 def _config(settings: FinetuneSettings) -> PreTrainedConfig:
@@ -159,13 +176,18 @@ def _config(settings: FinetuneSettings) -> PreTrainedConfig:
     return config
 
 
-def _corpus(settings: FinetuneSettings, language: Language, config: PreTrainedConfig, *, told: bool) -> Corpus:
-    """The screened corpus, with something in each split; told: whether this process shows how far it is."""
+def labelled_corpus(
+    settings: FinetuneSettings | SelftrainSettings, language: Language, config: PreTrainedConfig, *, told: bool
+) -> Corpus:
+    """The screened corpus of --data for a model of this configuration, with something in each split.
+
+    told: whether this process shows how far it is. Raises SettingsError or DataError.
+    """
     corpus = read_corpus(
         settings.data,
         language,
         config,
-        units=settings.units,
+        units=settings.units or "char",
         simplify=settings.simplify,
         max_seconds=settings.max_seconds,
         text_column=settings.text_column,

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from transformers import PreTrainedConfig
 
 from hf_speech_tl.audio import RATE
-from hf_speech_tl.corpora import Corpus, hear, load_corpus, screen
+from hf_speech_tl.corpora import Corpus, forget_transcripts, hear, load_corpus, screen
 from hf_speech_tl.languages import Language, find_language
 from hf_speech_tl.models import frame_count
 from hf_speech_tl.settings import Source
@@ -36,12 +36,14 @@ def read_corpus(
     quiet: bool,
     only: str | None = None,
     labelled: bool = True,
+    pooled: bool = False,
 ) -> Corpus:
     """The rows of `sources` that a model of this configuration can be trained on or judged by.
 
     language: that of sources without one of their own, None where it is not said. only: the split that is wanted; the
-    others are left empty. Unless `labelled`, rows without a transcript that can be used stay. Raises SettingsError and
-    DataError as load_corpus and screen do.
+    others are left empty. Unless `labelled`, rows without a transcript that can be used stay; `pooled`, all rows for
+    training are taken as if they had none, and no others. Raises SettingsError and DataError as load_corpus and screen
+    do.
     """
     # No seed here: with another one, a model would be judged by rows that an earlier one has learnt.
     with progress_of("looking at every recording", quiet=quiet) as progress:
@@ -50,9 +52,12 @@ def read_corpus(
             language.tag if language else None,
             text_column=text_column,
             tier=tier,
-            labelled=labelled,
+            labelled=labelled and not pooled,
+            divided=not pooled,
             progress=progress,
         )
+    if pooled:
+        corpus = forget_transcripts(corpus)
     if only is not None:
         empty = {name: getattr(corpus, name).select([]) for name in {"train", "validation", "test"} - {only}}
         corpus = replace(corpus, **empty)
@@ -65,7 +70,7 @@ def read_corpus(
             frames_of=lambda seconds: frame_count(config, round(seconds * RATE)),
             threads=os.cpu_count() or 1,
             simplify=simplify,
-            labelled=labelled,
+            labelled=labelled and not pooled,
             progress=progress,
         )
 

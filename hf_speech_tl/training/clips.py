@@ -29,7 +29,8 @@ class Clip(TypedDict):
 
     other: a second view of the same utterance, as long, where waveforms are augmented and two views are trained.
     targets: what a model is to predict of it, float16 `(frames, width)` or int64 `(frames,)`, where it learns without
-    labels. epoch: in which it is heard, by which chance changes it.
+    labels. epoch: in which it is heard, by which chance changes it. trust: how much its loss counts, None where all
+    count alike.
     """
 
     inputs: np.ndarray
@@ -40,6 +41,7 @@ class Clip(TypedDict):
     id: str
     epoch: int
     seconds: float
+    trust: float | None
 
 
 class Batch(TypedDict):
@@ -48,6 +50,8 @@ class Batch(TypedDict):
 
     Of what is learnt without labels: targets `(batch, frames, width)` float16 padded with 0, or `(batch, frames)` int64
     padded with -100; masked `(batch, frames)` bool; negatives `(batch, frames, count)` int64, other frames of the clip.
+
+    trust: by how much the loss of each utterance is multiplied, `(batch,)` float32, where they do not count alike.
 
     With second views, inputs and attention_mask have twice as many rows: all first views, then all second ones.
     """
@@ -60,6 +64,7 @@ class Batch(TypedDict):
     targets: NotRequired[torch.Tensor]
     masked: NotRequired[torch.Tensor]
     negatives: NotRequired[torch.Tensor]
+    trust: NotRequired[torch.Tensor]
 
 
 class Targets(Protocol):
@@ -90,7 +95,7 @@ class Clips(torch.utils.data.Dataset):
     A clip that turns out bad while training is replaced by the next good one; its id and the reason stand in `bad`.
     Once `features` are set, clips are what the frozen part of the model makes of them. augmenter: changes what
     `clips[row, epoch]` gives, None for clips as they are; views: 2 for a second one of each. targets: of clips without
-    labels.
+    labels. trust: how much the loss of each row counts, `(rows,)`, None where all count alike.
     """
 
     rows: datasets.Dataset
@@ -98,6 +103,7 @@ class Clips(torch.utils.data.Dataset):
     augmenter: Augmenter | None = None
     views: int = 1
     targets: Targets | None = None
+    trust: np.ndarray | None = None
     bad: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -191,6 +197,7 @@ class Clips(torch.utils.data.Dataset):
             id=name,
             epoch=epoch,
             seconds=float(self.seconds[index]),
+            trust=None if self.trust is None else float(self.trust[index]),
         )
 
 
@@ -205,13 +212,16 @@ def collator(feature_extractor: FeatureExtractor) -> Callable[[list[Clip]], Batc
             inputs, mask = pad(feature_extractor, [*(clip["inputs"] for clip in clips), *others])
         width = max(len(clip["labels"]) for clip in clips)
         labels = [clip["labels"] + [-100] * (width - len(clip["labels"])) for clip in clips]
-        return Batch(
+        batch = Batch(
             inputs=inputs,
             attention_mask=mask,
             labels=torch.tensor(labels),
             ids=[clip["id"] for clip in clips],
             seconds=sum(clip["seconds"] for clip in clips),
         )
+        if trust := [clip["trust"] for clip in clips if clip["trust"] is not None]:
+            batch["trust"] = torch.tensor(trust)
+        return batch
 
     return collate
 

@@ -48,8 +48,13 @@ class Transcription:
         return len(batch["ids"])
 
     def losses(self, model: nn.Module, batch: Batch) -> Tensor:
-        """The loss of each utterance a label, `(batch,)`."""
-        return utterance_losses(model, self.config, batch, self.vocabulary.blank, self.consistency)
+        """The loss of each utterance a label, `(batch,)`, times how far its transcript is trusted, where that differs.
+
+        A step divides by the number of its utterances all the same, not by the sum of their trust: what an utterance
+        adds to the gradient must not depend on which others its batch holds, and doubtful ones alone make small steps.
+        """
+        losses = utterance_losses(model, self.config, batch, self.vocabulary.blank, self.consistency)
+        return losses * batch["trust"] if "trust" in batch else losses
 
     def figures(self) -> dict[str, float]:
         """None: the validation says more."""

@@ -68,9 +68,12 @@ def build(
     return SpeechTrainer(model, arguments, **(settings | changes))
 
 
-def one_plain_step(directory: Path, batches: list[list[int]]) -> tuple[dict[str, torch.Tensor], float]:
+def one_plain_step(
+    directory: Path, batches: list[list[int]], trust: np.ndarray | None = None
+) -> tuple[dict[str, torch.Tensor], float]:
     """Weights and logged loss after one SGD step, without clipping, over the given micro-batches."""
     trainer = build(directory, FixedBatches(batches), steps=1, accumulation=len(batches), max_grad_norm=0.0)
+    trainer.train_dataset.trust = trust
     # Plain SGD shows the size of the gradient; Adam hides it. A step of some 1.5 in all: at a rate of 1, rounding alone
     # came to 1.5e-5 on a CPU with AVX2.
     trainer.optimizer = torch.optim.SGD(
@@ -92,6 +95,25 @@ def test_unequal_micro_batches_are_one_large_batch(tmp_path) -> None:
     pieces, same_loss = one_plain_step(tmp_path / "b", [[3], [0, 1, 2], [4, 5, 6, 7]])
     assert loss == pytest.approx(same_loss, rel=1e-5)
     assert_same(whole, pieces)
+
+
+def test_an_utterance_counts_as_far_as_its_transcript_is_trusted_whatever_shares_its_batch(tmp_path) -> None:
+    """Against a slow reference: each clip alone, its loss times its trust, over the number of all."""
+    trust = np.array([1, 0.9, 0.1, 0.5, 0.25, 1, 0.7, 0.01], np.float32)
+    whole, loss = one_plain_step(tmp_path / "a", [[0, 1, 2, 3, 4, 5, 6, 7]], trust)
+    pieces, same_loss = one_plain_step(tmp_path / "b", [[3], [0, 1, 2], [4, 5, 6, 7]], trust)
+    assert loss == pytest.approx(same_loss, rel=1e-5)
+    assert_same(whole, pieces)
+    trainer = build(tmp_path / "c", FixedBatches([[0]]), steps=1)
+    model, clips = tiny_model().train(), trainer.train_dataset
+    alone = [trainer.compute_loss(model, trainer.data_collator([clips[at]]), num_items_in_batch=1) for at in range(8)]
+    wanted = sum(one.item() * share for one, share in zip(alone, trust.tolist(), strict=True)) / 8
+    assert loss == pytest.approx(wanted, rel=1e-4)
+    sum(one * share / 8 for one, share in zip(alone, trust.tolist(), strict=True)).backward()
+    stepped = {
+        name: value.detach() - 0.1 * value.grad for name, value in model.named_parameters() if value.grad is not None
+    }
+    assert_same(stepped, whole)
 
 
 _TWO_PROCESSES = """

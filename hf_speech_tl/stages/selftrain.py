@@ -1,0 +1,216 @@
+"""The self-training stage: a recogniser and recordings without transcripts in, a better recogniser out, or the same.
+
+Pseudo-labels (Lee 2013) in rounds, as iterative pseudo-labelling (Xu et al. 2020, arXiv:2005.09267) has them, with a
+student that hears changed audio, as noisy student training (Xie et al. 2020, arXiv:1911.04252) has it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+from accelerate import PartialState
+
+from hf_speech_tl.corpora import find_spoken, samples, write_skipped
+from hf_speech_tl.errors import SettingsError, SpeechError
+from hf_speech_tl.languages import check_units
+from hf_speech_tl.models import Writing, read_config, read_writing
+from hf_speech_tl.publishing import push, write_card
+from hf_speech_tl.publishing.curves import draw_curves
+from hf_speech_tl.publishing.save import save_model, verify_saved
+from hf_speech_tl.scoring import Scores, compare
+from hf_speech_tl.settings import SelftrainSettings, write_yaml
+from hf_speech_tl.stages.judgement import judge, load_recogniser
+from hf_speech_tl.stages.material import Pool, read_pool
+from hf_speech_tl.stages.memory import give_back
+from hf_speech_tl.stages.output import Output, claim_output, find_output, remove_model, unfinished
+from hf_speech_tl.stages.plan import amount, machine, show_plan
+from hf_speech_tl.stages.processes import agree, first_then_others, join_processes, told_once
+from hf_speech_tl.stages.readiness import known_as
+from hf_speech_tl.stages.reading import hear_split
+from hf_speech_tl.stages.results import write_results
+from hf_speech_tl.stages.student import Round, complete_round, student_config_name, train_student
+
+_VERIFIED = 8  # test clips
+
+
+@dataclass(frozen=True)
+class _Rounds:
+    """teacher: the first teacher's validation scores; done: what results.json of each round says; best: the number of
+    the round with the lowest validation CER, 0 where no student was better than the first teacher."""
+
+    teacher: Scores
+    done: list[dict[str, Any]]
+    best: int
+
+
+def run(settings: SelftrainSettings) -> dict[str, object]:
+    """Self-train, score and verify; returns what results.json holds (nothing on processes other than the first).
+
+    Raises SettingsError, DataError or RunError, and KeyboardInterrupt after Ctrl-C, when a checkpoint has been saved.
+    """
+    processes = join_processes()
+    settings, output = agree(processes, lambda: _decide(settings))
+    with told_once(processes, lambda: str(output.directory) if unfinished(output.directory) else ""):
+        return _run(settings, output, processes)
+
+
+def _decide(settings: SelftrainSettings) -> tuple[SelftrainSettings, Output]:
+    known = read_writing(settings.model) or Writing(settings.lang)
+    units = settings.units or known.units
+    for spoken in find_spoken(settings.data, settings.lang):
+        check_units(units, spoken)
+    settings = replace(settings, units=units, simplify=settings.simplify or known.simplify)
+    return settings, find_output(settings)
+
+
+def _run(settings: SelftrainSettings, output: Output, processes: PartialState) -> dict[str, object]:
+    pool, teacher = _begin(settings, output, processes)
+    give_back()
+    if processes.is_main_process and not settings.quiet:
+        show_plan(_plan(pool, settings, teacher, output.directory))
+    rounds = _follow(teacher, pool, settings, output, processes)
+    return _conclude(rounds, pool, settings, output) if processes.is_main_process else {}
+
+
+def _begin(settings: SelftrainSettings, output: Output, processes: PartialState) -> tuple[Pool, Scores]:
+    """What is learnt from, and the first teacher's validation scores; the directory is claimed."""
+    teacher, vocabulary = load_recogniser(settings.model)
+    config = read_config(student_config_name(settings, settings.model))
+    pool = first_then_others(processes, lambda: read_pool(settings, config, vocabulary, told=processes.is_main_process))
+
+    def score() -> Scores:
+        rows = pool.labelled.validation
+        return judge(teacher, vocabulary, rows, split="validation", units=str(settings.units)).scores
+
+    def claim() -> Scores:
+        claim_output(output, settings)
+        return _first_scores(output.rounds / "begun.json", pool.fingerprint, score)
+
+    return pool, agree(processes, claim)
+
+
+def _first_scores(path: Path, fingerprint: str, score: Callable[[], Scores]) -> Scores:
+    """The first teacher's validation scores, kept with what data they are of: a run that goes on must not go on with
+    others."""
+    if path.is_file():
+        begun = json.loads(path.read_text("utf-8"))
+        if begun["data"] != fingerprint:
+            raise SettingsError(
+                "--resume: the recordings or transcripts are not those that the run began with, so it cannot go on as "
+                "it was. Bring the old ones back, or begin anew with --overwrite."
+            )
+        return cast("Scores", begun["teacher"])
+    scores = score()
+    path.parent.mkdir(exist_ok=True)
+    beside = path.with_suffix(".part")
+    beside.write_text(json.dumps({"data": fingerprint, "teacher": scores}), "utf-8")
+    os.replace(beside, path)
+    return scores
+
+
+def _follow(
+    teacher: Scores, pool: Pool, settings: SelftrainSettings, output: Output, processes: PartialState
+) -> _Rounds:
+    """Round after round, until the validation CER no longer falls."""
+    done: list[dict[str, Any]] = []
+    best, lowest = 0, teacher["cer"]["value"]
+    for number in range(1, settings.rounds + 1):
+        directory = output.rounds / str(number)
+        length = (done[0]["training"]["steps"], done[0]["training"]["precision"]) if done else None
+        taught_by = str(output.rounds / str(best)) if best else settings.model
+        this = Round(number, taught_by, directory, length)
+        complete = agree(processes, lambda directory=directory: complete_round(directory))  # type: ignore[misc]
+        results: dict[str, Any] = complete or train_student(this, pool, settings, processes)
+        done.append(results)
+        error = results["after"]["cer"]["value"]
+        if processes.is_main_process and not settings.quiet:
+            print(
+                f"round {number}: validation CER {100 * error:.1f} %, {100 * lowest:.1f} % before it", file=sys.stderr
+            )
+        if error >= lowest:
+            break
+        if best and processes.is_main_process:
+            remove_model(output.rounds / str(best))  # nobody's teacher any more
+        best, lowest = number, error
+    return _Rounds(teacher, done, best)
+
+
+def _conclude(rounds: _Rounds, pool: Pool, settings: SelftrainSettings, output: Output) -> dict[str, object]:
+    """Save the best model, score it and the first teacher on the test split, and write all that a run leaves."""
+    directory, units = output.directory, str(settings.units)
+    source = output.rounds / str(rounds.best)
+    first = rounds.done[max(0, rounds.best - 1)]
+    best, vocabulary = load_recogniser(str(source) if rounds.best else settings.model)
+    save_model(best.model.cpu(), vocabulary, best.feature_extractor, directory, base=None)
+    if rounds.best:
+        shutil.copyfile(source / "log.jsonl", directory / "log.jsonl")
+    labelled = hear_split(pool.labelled, "test", quiet=settings.quiet)
+    write_skipped((*labelled.skipped, *pool.unlabelled.skipped), directory / "skipped.csv")
+    test = labelled.test
+    # From here on everything is said of the files that others will load, in float32.
+    saved, vocabulary = load_recogniser(str(directory))
+    after = judge(saved, vocabulary, test, split="test", units=units)
+    before = after
+    if rounds.best:
+        before = judge(*load_recogniser(settings.model), test, split="test", units=units)
+    results: dict[str, Any] = {key: value for key, value in first.items() if key != "round"}
+    results |= {"command": settings.command_line(), "before": before.scores, "after": after.scores}
+    results["model"] = {**results["model"], "name": known_as(settings.model), "fresh": False}
+    results["selftraining"] = {
+        "best_round": rounds.best,
+        "student": known_as(settings.student),
+        "keep": min(1.0, settings.keep),
+        "min_confidence": settings.min_confidence,
+        "length_ratio": settings.length_ratio,
+        "trust": settings.trust,
+        "unlabelled": list(pool.unlabelled.names),
+        "unlabelled_hours": round(sum(pool.unlabelled.train["seconds"][:]) / 3600, 4),
+        "teacher_validation_cer": rounds.teacher["cer"],
+        "rounds": [one["round"] | {"validation_cer": one["after"]["cer"]} for one in rounds.done],
+        "gain": compare(after.edits, before.edits, after.spaced, test["speaker"][:]),
+    }
+    with contextlib.suppress(SpeechError, OSError):  # the picture is not worth the run
+        draw_curves(directory / "log.jsonl", directory / "training.svg")
+    write_card(directory, results)
+    heard = [samples(test[at]["audio"]) for at in range(min(_VERIFIED, len(test)))]
+    verify_saved(directory, saved, vocabulary, heard)
+    steps, precision = rounds.done[0]["training"]["steps"], rounds.done[0]["training"]["precision"]
+    resolved = replace(settings, max_minutes=None, epochs=None, max_steps=steps, precision=precision)
+    write_yaml(resolved, directory / "run.yaml")
+    write_results(results, directory / "results.json")  # last: a directory that has it is complete
+    for one in rounds.done:
+        remove_model(output.rounds / str(one["round"]["number"]))
+    if settings.push_to_hub is not None:
+        wanted = None if settings.push_to_hub == "auto" else settings.push_to_hub
+        results["pushed_to"] = push(directory, wanted, private=settings.private)
+    results["output"] = str(directory)  # told, not stored: results.json travels
+    return results
+
+
+def _plan(pool: Pool, settings: SelftrainSettings, teacher: Scores, directory: Path) -> list[tuple[str, str]]:
+    labelled, unlabelled = pool.labelled, pool.unlabelled
+    splits = ((labelled.train, "training"), (labelled.validation, "validation"), (labelled.test, "test"))
+    trusted = "their confidence" if settings.trust == "confidence" else "all alike"
+    return [
+        ("device", machine()),
+        ("teacher", f"{settings.model}, validation CER {100 * teacher['cer']['value']:.1f} %"),
+        ("student", f"--student {settings.student}, --units {settings.units}, {len(pool.vocabulary)} symbols"),
+        ("data", ", ".join(amount(rows, what) for rows, what in splits)),
+        ("unlabelled", f"{amount(unlabelled.train, 'to be written down')}; {len(unlabelled.skipped)} rows skipped"),
+        *(("", note) for note in unlabelled.notes),
+        (
+            "kept",
+            f"--keep {min(1.0, settings.keep):g}, --min-confidence {settings.min_confidence:g}, --length-ratio "
+            f"{settings.length_ratio:g}; the loss counts {trusted} (--trust)",
+        ),
+        ("rounds", f"{settings.rounds} at most, while the validation CER falls"),
+        ("output", str(directory)),
+    ]

@@ -1,0 +1,231 @@
+"""Self-training from end to end: a teacher, labelled data and a pool in, a directory that stands alone out."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import datasets
+import pytest
+import torch
+from safetensors.torch import load_file
+from tiny import save_tiny, tiny_rows
+
+from hf_speech_tl.errors import DataError, SettingsError
+from hf_speech_tl.publishing.hub import _contents
+from hf_speech_tl.settings import EvaluateSettings, SelftrainSettings, read_yaml
+from hf_speech_tl.stages import evaluation, selftrain, student
+from hf_speech_tl.stages.judgement import Judgement
+from hf_speech_tl.stages.selftrain import run
+from hf_speech_tl.training import SpeechTrainer
+
+_SPOKEN = ("ab", "cab", "abc d", "bad", "d", "ada")
+
+Settings = Callable[..., SelftrainSettings]
+
+
+@pytest.fixture(scope="session")
+def pool(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Path:
+    """A Parquet file of noise with transcripts, which also holds a test clip of the labelled corpus, renamed."""
+    folder = tmp_path_factory.mktemp("pool")
+    rows = tiny_rows(tuple(0.7 + 0.1 * at for at in range(len(_SPOKEN))), _SPOKEN, seed=9)
+    rows = rows.remove_columns(["transcript", "source", "lang"])
+    tested = datasets.Dataset.from_parquet(str(corpus / "test.parquet"))[2]
+    datasets.Dataset.from_list([*rows, tested | {"id": "another name"}]).to_parquet(str(folder / "pool.parquet"))
+    return folder / "pool.parquet"
+
+
+@pytest.fixture
+def asked(corpus: Path, pool: Path, complete: tuple[dict[str, object], Path], tmp_path: Path) -> Settings:
+    """Settings of a short quiet self-training by the model of `complete`; what differs is given by name."""
+
+    def make(**changes: object) -> SelftrainSettings:
+        plain: dict[str, object] = dict(
+            lang="it",
+            data=(str(corpus),),
+            unlabelled=(str(pool),),
+            model=str(complete[1]),
+            length_ratio=1e5,
+            keep=1.0,
+            rounds=2,
+            max_steps=4,
+            batch_seconds=3.0,
+            precision="float32",
+            output=tmp_path / "self",
+            quiet=True,
+        )
+        return SelftrainSettings(**(plain | changes))
+
+    return make
+
+
+@pytest.fixture
+def _always_better(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each student's validation CER is a hundredth of the truth lower than that of the one before."""
+    judged = student.judge
+    found: list[float] = []
+
+    def judge(*arguments: object, **named: object) -> Judgement:
+        judgement = judged(*arguments, **named)  # type: ignore[arg-type]
+        found.append(-1.0 - len(found))
+        judgement.scores["cer"]["value"] = found[-1]
+        return judgement
+
+    monkeypatch.setattr(student, "judge", judge)
+
+
+def _same_weights(one: Path, other: Path) -> bool:
+    first, second = (load_file(directory / "model.safetensors") for directory in (one, other))
+    return first.keys() == second.keys() and all(torch.equal(value, second[key]) for key, value in first.items())
+
+
+def _table(directory: Path, number: int) -> list[dict[str, str]]:
+    with (directory / "rounds" / str(number) / "pseudo_labels.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_directory_stands_alone_and_says_what_each_round_did(asked, _always_better, tmp_path, corpus) -> None:
+    results = run(asked())
+    told = results["selftraining"]
+    assert told["best_round"] == 2 and [one["number"] for one in told["rounds"]] == [1, 2]
+    assert told["rounds"][0]["rows_kept"] == len(_SPOKEN) and told["rounds"][0]["share_kept"] == 1
+    assert results["data"]["rows"]["train"] == 8 + len(_SPOKEN)
+    assert results["before"]["utterances"] == results["after"]["utterances"] == 8
+    directory = tmp_path / "self"
+    files = {path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file()}
+    model = {"model.safetensors", "config.json", "processor_config.json", "tokenizer_config.json", "vocab.json"}
+    ours = {"README.md", "results.json", "run.yaml", "skipped.csv", "log.jsonl", "training.svg", "rounds/begun.json"}
+    kept = {
+        f"rounds/{number}/{name}" for number in (1, 2) for name in ("log.jsonl", "pseudo_labels.csv", "results.json")
+    }
+    assert files == model | ours | kept
+    assert evaluation.run(EvaluateSettings(model=str(directory), data=(str(corpus),)))["after"] == results["after"]
+    assert not [name for name in _contents(directory, "me/mine") if "round" in name or name.endswith(".csv")]
+    card = (directory / "README.md").read_text("utf-8")
+    assert "unlabelled" in card and "round 2" in card
+
+
+def test_a_labelled_recording_in_the_pool_is_left_out_under_any_name(asked, tmp_path) -> None:
+    run(asked(rounds=1))
+    assert [row["id"] for row in _table(tmp_path / "self", 1)] == [f"clip{at}" for at in range(len(_SPOKEN))]
+    assert "another name,unlabelled,pool0/pool.parquet,in the labelled data too" in (
+        tmp_path / "self" / "skipped.csv"
+    ).read_text("utf-8")
+
+
+@pytest.mark.slow
+def test_transcripts_of_the_pool_change_nothing_and_are_told(asked, pool, tmp_path) -> None:
+    told = run(asked(output=tmp_path / "with"))
+    (tmp_path / "pool0").mkdir()
+    rows = datasets.Dataset.from_parquet(str(pool))
+    rows.remove_columns(["text"]).to_parquet(str(tmp_path / "pool0" / pool.name))
+    untold = run(asked(output=tmp_path / "without", unlabelled=(str(tmp_path / "pool0" / pool.name),)))
+    assert _same_weights(tmp_path / "with", tmp_path / "without")
+    assert any("7 of 7 recordings have transcripts" in note for note in told["data"]["notes"])
+    assert not any("transcripts, which" in note for note in untold["data"]["notes"])
+
+
+def test_a_student_that_is_no_better_ends_it_and_the_teacher_is_kept(asked, complete, monkeypatch, tmp_path) -> None:
+    def lowest(path: Path, *_: object) -> dict[str, object]:
+        path.parent.mkdir()
+        return {"cer": {"value": -1.0}}
+
+    monkeypatch.setattr(selftrain, "_first_scores", lowest)
+    results = run(asked())
+    assert results["selftraining"]["best_round"] == 0 and len(results["selftraining"]["rounds"]) == 1
+    assert results["before"] == results["after"] == complete[0]["after"]
+    theirs, ours = (load_file(directory / "model.safetensors") for directory in (complete[1], tmp_path / "self"))
+    assert {*theirs} - {*ours} <= {"wav2vec2.masked_spec_embed"}  # of a model that masks nothing
+    assert all(torch.equal(value, theirs[key]) for key, value in ours.items())
+
+
+@pytest.mark.slow
+def test_the_second_round_is_taught_by_the_first_student(asked, _always_better, monkeypatch, tmp_path) -> None:
+    teachers, begun = [], []
+    loaded, prepared = student.load_recogniser, student.prepare
+    monkeypatch.setattr(student, "load_recogniser", lambda name: teachers.append(name) or loaded(name))
+    monkeypatch.setattr(student, "prepare", lambda lesson, *rest: begun.append(lesson.model) or prepared(lesson, *rest))
+    run(asked())
+    first = str(tmp_path / "self" / "rounds" / "1")
+    assert teachers[2] == first == begun[1] and begun[0] == asked().model
+
+
+@pytest.mark.slow
+def test_the_loss_counts_labelled_rows_whole_and_others_by_confidence(asked, monkeypatch, tmp_path) -> None:
+    trusted = []
+    prepared = student.prepare
+    monkeypatch.setattr(student, "prepare", lambda *given: trusted.append(given[2].trust.tolist()) or prepared(*given))
+    run(asked(rounds=1))
+    run(asked(rounds=1, trust="alike", output=tmp_path / "alike"))
+    sure = [float(row["confidence"]) for row in _table(tmp_path / "self", 1)]
+    assert 0 < min(sure) < max(sure) < 1
+    assert trusted[0][:8] == [1.0] * 8 and trusted[0][8:] == pytest.approx(sure, rel=1e-6) and trusted[1] == [1.0] * 14
+
+
+def test_nothing_worth_learning_is_a_line_with_the_reasons(asked) -> None:
+    with pytest.raises(DataError, match=r"round 1: nothing .* \(6 too many symbols a second\)"):
+        run(asked(length_ratio=1.5))
+
+
+def test_a_model_that_cannot_write_the_transcripts_is_no_teacher(asked, tmp_path) -> None:
+    save_tiny(tmp_path / "other")
+    vocabulary = tmp_path / "other" / "vocab.json"
+    vocabulary.write_text(json.dumps({"[PAD]": 0, "|": 1, "е": 2, "ё": 3, "ж": 4, "з": 5}), "utf-8")
+    with pytest.raises(SettingsError, match="cannot write 4 of the 6 symbols"):
+        run(asked(model=str(tmp_path / "other")))
+
+
+@pytest.mark.slow
+def test_a_run_is_asked_for_again_by_its_run_yaml(asked, tmp_path) -> None:
+    run(asked(rounds=1, max_steps=None, epochs=1.0))
+    again = read_yaml(SelftrainSettings, tmp_path / "self" / "run.yaml")
+    assert (again.epochs, again.units, again.student) == (None, "char", "teacher")
+    run(dataclasses.replace(again, output=tmp_path / "again", quiet=True))
+    assert _same_weights(tmp_path / "self", tmp_path / "again")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("round_", [1, 2])
+@pytest.mark.parametrize("step", [0, 3])
+def test_a_killed_run_goes_on_and_ends_as_one_that_was_not(asked, _always_better, monkeypatch, tmp_path, round_, step):
+    whole = run(asked(output=tmp_path / "whole"))
+    cut = asked(output=tmp_path / "cut")
+    trained = SpeechTrainer.training_step
+
+    def train(self: SpeechTrainer, *arguments: object) -> object:
+        if self.state.global_step == step and f"rounds/{round_}/" in str(self.args.output_dir):
+            raise KeyboardInterrupt
+        return trained(self, *arguments)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(SpeechTrainer, "training_step", train)
+        run(cut)
+    resumed = run(dataclasses.replace(cut, output=None, resume=str(tmp_path / "cut")))
+    assert resumed["after"] == whole["after"] and _same_weights(tmp_path / "whole", tmp_path / "cut")
+    assert _table(tmp_path / "whole", 2) == _table(tmp_path / "cut", 2)
+
+
+@pytest.mark.slow
+def test_a_run_killed_while_writing_down_goes_on_but_not_with_other_data(asked, monkeypatch, pool, tmp_path) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    (tmp_path / "own").mkdir()
+    own = Path(shutil.copy(pool, tmp_path / "own"))
+    cut = asked(unlabelled=(str(own),), rounds=1)
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(student, "write_labels", stop)
+        run(cut)
+    going_on = dataclasses.replace(cut, output=None, resume=str(tmp_path / "self"))
+    rows = datasets.Dataset.from_parquet(str(pool))
+    rows.select(range(5)).to_parquet(str(own))
+    with pytest.raises(SettingsError, match="not those that the run began with"):
+        run(going_on)
+    shutil.copy(pool, own)
+    assert run(going_on)["selftraining"]["rounds"][0]["rows_kept"] == len(_SPOKEN)
+    with pytest.raises(SettingsError, match="that run is complete"):
+        run(going_on)
