@@ -35,6 +35,7 @@ def pack(trained: Path, output: Path, *, stages: Sequence[Mapping[str, Any]]) ->
     if beyond := [name for name, weight in weights.items() if not torch.isfinite(weight).all()]:
         _stop(f"{trained}: {beyond[0]} is beyond what half precision holds; train anew with more --weight-decay")
     save_file(weights, beside / "model.safetensors", metadata={"format": "pt"})
+    (beside / "model.safetensors").chmod(0o644)  # safetensors writes files that nobody else may read
     config = json.loads((trained / "config.json").read_text("utf-8"))
     config.pop("_name_or_path", None)
     # Half precision is for the disk: by this whoever loads it gets single.

@@ -63,6 +63,7 @@ def test_what_is_shipped_is_half_as_large_and_loads_in_single_precision(
     assert model.dtype == torch.float32
     assert model.config.vocab_size == len(processor.tokenizer)
     assert not (tmp_path / "starter.part").exists()
+    assert {path.stat().st_mode & 0o444 for path in starter.iterdir()} == {0o444}
 
 
 def test_what_is_shipped_says_how_it_was_made_and_not_where(build: Build, trained: Path, tmp_path: Path) -> None:
