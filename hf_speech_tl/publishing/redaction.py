@@ -11,6 +11,7 @@ from pathlib import PureWindowsPath
 # They say where things lie on this machine, or who watched, and nothing about the model; and a tier often has its
 # speaker's name.
 _ONLY_HERE = ("output", "resume", "report_to", "tier")
+_LISTS = ("augment",)  # options whose value is a list with commas
 # Of results.json, figures and settings. What else a command may note (texts, names of clips) stays at home.
 _PUBLIC = (
     *("command", "lang", "language", "model", "data", "before", "after", "stages", "selftraining"),
@@ -81,18 +82,21 @@ def _command(command: str, keep: Collection[str]) -> str:
         # An apostrophe in a folder's name, noted without its quotes.
         arguments = command.split()
     kept: list[str] = []
-    dropping = False
+    dropping = listed = False
     for argument in arguments:
         if argument.startswith("--"):
             option, _, value = argument.removeprefix("--").partition("=")
             only_here = option.replace("-", "_") in _ONLY_HERE
             dropping = only_here and not value
+            listed = option in _LISTS
             if only_here:
                 continue
         elif dropping:
             dropping = False
             continue
-        kept.append(_argument(argument, keep))
+        # Of speed,noise=/a/street,rir=/b/rooms each part is a name or a path by itself.
+        parts = argument.split(",") if listed else [argument]
+        kept.append(",".join(_argument(part, keep) for part in parts))
     return shlex.join(kept)
 
 

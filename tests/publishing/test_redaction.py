@@ -57,6 +57,11 @@ def test_settings_lose_what_is_only_about_this_machine() -> None:
         ("hf-speech-tl finetune --report-to wandb --lang zh", "hf-speech-tl finetune --lang zh"),
         ("finetune /home/ana/run.yaml --data '/home/ana/my words'", "finetune run.yaml --data 'my words'"),
         ("finetune --data=a/b --augment noise=/n/x", "finetune --data=b --augment noise=x"),
+        (
+            "finetune --augment speed,noise=/n/x,rir=/r/y,gain --data a,b/c",
+            "finetune --augment speed,noise=x,rir=y,gain --data c",
+        ),
+        ("finetune --augment=pitch,rir=/r/y,mask", "finetune --augment=pitch,rir=y,mask"),
         ("finetune --data /home/ana's/zh", "finetune --data zh"),
         ("finetune --model facebook/base --data hub:a/b", "finetune --model facebook/base --data hub:a/b"),
         ("finetune", "finetune"),
