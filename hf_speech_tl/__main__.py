@@ -14,6 +14,7 @@ from hf_speech_tl.settings import (
     PushSettings,
     SelftrainSettings,
     TranscribeSettings,
+    TransferSettings,
 )
 from hf_speech_tl.settings.option import nearest
 
@@ -23,6 +24,7 @@ _COMMANDS = {
         FinetuneSettings,
         PretrainSettings,
         SelftrainSettings,
+        TransferSettings,
         EvaluateSettings,
         TranscribeSettings,
         PushSettings,

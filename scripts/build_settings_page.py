@@ -12,6 +12,7 @@ from hf_speech_tl.settings import (
     SelftrainSettings,
     Settings,
     TranscribeSettings,
+    TransferSettings,
 )
 from hf_speech_tl.settings.command_line import default_words
 from hf_speech_tl.settings.option import options, spelling
@@ -35,6 +36,7 @@ _COMMANDS: tuple[type[Settings], ...] = (
     FinetuneSettings,
     PretrainSettings,
     SelftrainSettings,
+    TransferSettings,
     EvaluateSettings,
     TranscribeSettings,
     PushSettings,

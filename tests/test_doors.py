@@ -16,7 +16,7 @@ from types import ModuleType
 import pytest
 
 import hf_speech_tl
-from hf_speech_tl import __main__, evaluate, finetune, pretrain, push, selftrain, transcribe
+from hf_speech_tl import __main__, evaluate, finetune, pretrain, push, selftrain, transcribe, transfer
 from hf_speech_tl.errors import DataError, SettingsError
 from hf_speech_tl.settings import EvaluateSettings, FinetuneSettings, Settings
 from hf_speech_tl.terminal import explain_import_error
@@ -50,7 +50,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     """Puts a function in the place of every stage's work: a door is tested for what it asks and says."""
 
     def put(run: Callable[..., object]) -> None:
-        for name in ("finetune", "pretrain", "selftrain", "evaluation", "transcription"):
+        for name in ("finetune", "pretrain", "selftrain", "transfer", "evaluation", "transcription"):
             module = ModuleType(f"hf_speech_tl.stages.{name}")
             module.run = run  # type: ignore[attr-defined]
             monkeypatch.setitem(sys.modules, module.__name__, module)
@@ -285,6 +285,42 @@ def test_what_cannot_be_pretrained_is_a_line_before_the_stage(
     assert len(lines) == 1 and lines[0].startswith("hf-speech-tl pretrain: ") and said in lines[0]
 
 
+def test_transfer_says_what_each_stage_is_worth(
+    stage: Stage, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    rows = [
+        {"directory": "1-pretrain", "steps": 7, "seconds": 3.5, "after": None},
+        {"directory": "2-target", "steps": 9, "seconds": 4.5, "after": SCORES},
+    ]
+    stage(lambda _: {"stages": rows, "output": "runs/one"})
+    arguments = ["--target", f"it={tmp_path}", "--stages", "pretrain,target"]
+    assert transfer.main(arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "1-pretrain  7 steps in 3.5 s; an encoder, which writes nothing yet"
+    assert lines[1].startswith("2-target    9 steps in 4.5 s; CER 12.3 %")
+    assert lines[-1] == "to use it: hf-speech-tl transcribe --model runs/one/2-target RECORDING.wav"
+    assert transfer.main([*arguments, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["stages"] == rows
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--target", "it=nowhere"], "--data nowhere: no such file or name"),
+        (["--target", "zh=starter", "--units", "ipa"], "neither espeak-ng nor epitran reads Chinese (zh) rightly"),
+        (["--target", "zz-nowhere=starter"], "zz-nowhere"),
+        (["--target", "zh=starter", "--source", "zh=starter", "--stages", "target,source"], "in this order"),
+    ],
+)
+def test_what_cannot_be_transferred_is_a_line_before_the_stage(
+    stage: Stage, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    stage(lambda _: pytest.fail("the stage was reached"))
+    assert transfer.main(["--stages", "target", *arguments]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1 and lines[0].startswith("hf-speech-tl transfer: ") and said in lines[0]
+
+
 def test_evaluate_compares_two_models(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
     def run(settings: EvaluateSettings) -> dict[str, object]:
         cer = {"gain": 0.02, "low": -0.004, "high": 0.04, "p_value": 0.0123}
@@ -364,7 +400,7 @@ def test_the_commands_are_listed_and_called_by_name(stage: Stage, capsys: pytest
     assert "did you mean finetune?" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["finetune", "pretrain", "selftrain", "evaluate", "transcribe", "push"])
+@pytest.mark.parametrize("name", ["finetune", "pretrain", "selftrain", "transfer", "evaluate", "transcribe", "push"])
 def test_help_teaches_and_is_there_at_once(name: str) -> None:
     before = os.times()
     shown = python("-m", f"hf_speech_tl.{name}", "--help")
@@ -414,7 +450,7 @@ def test_a_broken_torchaudio_is_explained_and_nothing_else_is(monkeypatch: pytes
 
 def test_every_command_has_the_function_of_its_name() -> None:
     doors: dict[str, ModuleType] = {"finetune": finetune, "pretrain": pretrain, "evaluate": evaluate}
-    doors |= {"transcribe": transcribe, "push": push, "selftrain": selftrain}
+    doors |= {"transcribe": transcribe, "push": push, "selftrain": selftrain, "transfer": transfer}
     commands: dict[str, type[Settings]] = __main__._COMMANDS
     assert {name: callable(getattr(door, name)) for name, door in doors.items()} == dict.fromkeys(commands, True)
 

@@ -19,11 +19,12 @@ import soundfile
 from pympi.Elan import Eaf
 from tiny import RATE, encoder_of, save_many_languages, tiny_model
 
-from hf_speech_tl.settings import FinetuneSettings, read_yaml
+from hf_speech_tl.settings import FinetuneSettings, TransferSettings, lay_route, read_yaml
 from hf_speech_tl.stages.finetune import run
 
 _FOLDER = Path(__file__).parents[1] / "scripts" / "recipes"
-_RECIPES = sorted(_FOLDER.glob("*.yaml"))
+_TRANSFERS = sorted(_FOLDER.glob("transfer-*.yaml"))
+_RECIPES = [path for path in sorted(_FOLDER.glob("*.yaml")) if path not in _TRANSFERS]
 _TEXTS = {
     "zh": ("甚至 出现 交易", "今天天气很好", "我们去北京", "你好", "他在看书", "明天见"),
     "sw": ("habari ya asubuhi", "ninaenda sokoni", "asante sana", "karibu", "maji safi", "mtoto analala"),
@@ -120,6 +121,19 @@ def test_the_comment_names_a_gpu_its_sources_and_what_was_not_measured(path: Pat
     assert "no GPU was had" in re.sub(r"\n#\s+", " ", parts["GPU"])
     # A name in brackets beside a value stands for a source above.
     assert set(re.findall(r"# (\[.+?\])", values)) <= set(re.findall(r'"(\[.+?\])"', comment))
+    assert f"({path.name})" in (_FOLDER / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("path", _TRANSFERS, ids=lambda path: path.stem)
+def test_a_transfer_is_stages_that_its_file_has_settings_for(path: Path) -> None:
+    settings = read_yaml(TransferSettings, path)
+    legs = {leg.name: leg.settings for leg in lay_route(settings)}
+    own = {stage.name: stage.own for stage in settings.stages}
+    assert own.keys() == legs.keys() and any(own.values())
+    for name, values in own.items():
+        assert {key: getattr(legs[name], key) for key in values if key != "augment"} == {
+            key: float(value) if key.endswith("rate") else value for key, value in values.items() if key != "augment"
+        }
     assert f"({path.name})" in (_FOLDER / "README.md").read_text("utf-8")
 
 

@@ -8,11 +8,14 @@ from hf_speech_tl.settings.option import Settings
 from hf_speech_tl.settings.preset import AUTO, PRESETS, STARTER
 from hf_speech_tl.settings.pretrain import PretrainSettings
 from hf_speech_tl.settings.push import PushSettings
+from hf_speech_tl.settings.route import Leg, lay_route
 from hf_speech_tl.settings.run import check_reporters
 from hf_speech_tl.settings.selftrain import TEACHER, SelftrainSettings
 from hf_speech_tl.settings.source import Source
+from hf_speech_tl.settings.stage import Stage
 from hf_speech_tl.settings.transcribe import TranscribeSettings
-from hf_speech_tl.settings.yaml_file import read_yaml, write_yaml
+from hf_speech_tl.settings.transfer import TransferSettings
+from hf_speech_tl.settings.yaml_file import plain_values, read_yaml, write_yaml
 
 RunSettings = FinetuneSettings | PretrainSettings | SelftrainSettings
 
@@ -24,17 +27,22 @@ __all__ = [
     "Augmentation",
     "EvaluateSettings",
     "FinetuneSettings",
+    "Leg",
     "PretrainSettings",
     "PushSettings",
     "RunSettings",
     "SelftrainSettings",
     "Settings",
     "Source",
+    "Stage",
     "TranscribeSettings",
+    "TransferSettings",
     "audio_files",
     "check_reporters",
+    "lay_route",
     "parse",
     "plain_augmentation",
+    "plain_values",
     "read_yaml",
     "write_yaml",
 ]

@@ -13,6 +13,7 @@ from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings.augmentation import FORMS
 from hf_speech_tl.settings.option import Option, Settings, build, convert, flag, nearest, options, spelling
 from hf_speech_tl.settings.source import Source
+from hf_speech_tl.settings.stage import Stage, keep_own
 from hf_speech_tl.settings.yaml_file import read_values
 
 S = TypeVar("S", bound=Settings)
@@ -39,7 +40,8 @@ def parse(cls: type[S], arguments: Sequence[str]) -> S:
     if left:
         _refuse(cls, left)
     for key, value in vars(found).items():
-        values[key] = convert(table[key], value, spelling(key, table[key]))
+        given = convert(table[key], value, spelling(key, table[key]))
+        values[key] = keep_own(given, values.get(key)) if table[key].kind is Stage else given
     return build(cls, values)
 
 

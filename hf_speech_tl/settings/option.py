@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar, cast
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings.augmentation import Augmentation, read_augmentation
 from hf_speech_tl.settings.source import Source, read_source
+from hf_speech_tl.settings.stage import Stage, read_stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -62,7 +63,7 @@ class Option:
         if self.kind is bool:
             return "true or false"
         words = self.choices
-        if self.many and self.choices:
+        if self.many and self.choices and self.kind is not Stage:
             words = (*words, "none")
         elif self.kind in (int, float):
             limits = (("above", self.above), ("of at least", self.at_least), ("below", self.below))
@@ -147,6 +148,8 @@ def convert(option: Option, value: object, name: str) -> object:
         return _single(option, value, name)
     if isinstance(value, str) and option.choices:
         value = [] if value == "none" else [word.strip() for word in value.split(",")]
+    elif isinstance(value, dict) and option.kind is Stage:
+        value = [{name: own} for name, own in value.items()]
     elif isinstance(value, str | Path | dict | Source | Augmentation):
         value = [value]
     if not isinstance(value, list | tuple):
@@ -163,6 +166,8 @@ def _single(option: Option, value: object, name: str) -> object:
         return read_source(value, name)
     if option.kind is Augmentation:
         return read_augmentation(value, name)
+    if option.kind is Stage:
+        return read_stage(value, name)
     if option.kind is bool:
         if isinstance(value, bool):
             return value

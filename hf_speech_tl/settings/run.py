@@ -27,18 +27,21 @@ def check_reporters(names: Sequence[str]) -> None:
             )
 
 
-class _Run(Settings, Protocol):
-    @property
-    def data(self) -> tuple[str | Source, ...]: ...
-    @property
-    def augment(self) -> tuple[Augmentation, ...] | None: ...
+class _Written(Settings, Protocol):
     @property
     def output(self) -> Path | None: ...
     @property
     def overwrite(self) -> bool: ...
 
 
-def find_resumed(settings: _Run, resume: str) -> None:
+class _Run(_Written, Protocol):
+    @property
+    def data(self) -> tuple[str | Source, ...]: ...
+    @property
+    def augment(self) -> tuple[Augmentation, ...] | None: ...
+
+
+def find_resumed(settings: _Written, resume: str) -> None:
     """Put the directory of the run to go on with into `output`; None stays where that is the newest.
 
     Raises SettingsError where there is no such directory, or where going on is not all that is asked for.

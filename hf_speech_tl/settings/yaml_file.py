@@ -13,6 +13,7 @@ from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings.augmentation import Augmentation, plain_augmentation
 from hf_speech_tl.settings.option import Option, Settings, build, convert, nearest, options
 from hf_speech_tl.settings.source import Source, plain_source
+from hf_speech_tl.settings.stage import Stage, plain_stages
 
 S = TypeVar("S", bound=Settings)
 
@@ -59,16 +60,23 @@ def read_yaml(cls: type[S], path: Path) -> S:
 def write_yaml(settings: Settings, path: Path) -> None:
     """Write all that repeats a run, so that `COMMAND path` does it again; what concerned one call only is left out."""
     head = f"# hf_speech_tl {__version__}. To repeat this run: hf-speech-tl {settings.command} {path.name}\n"
-    table = options(settings)
-    values = {key: _plain(table[key], getattr(settings, key)) for key in table if table[key].recorded}
+    values = plain_values(settings)
     beside = path.with_name(f"{path.name}.part")
     beside.write_text(head + yaml.safe_dump(values, allow_unicode=True, sort_keys=False), encoding="utf-8")
     os.replace(beside, path)
 
 
+def plain_values(settings: Settings) -> dict[str, object]:
+    """All that repeats a run, as YAML has it."""
+    table = options(settings)
+    return {key: _plain(table[key], getattr(settings, key)) for key in table if table[key].recorded}
+
+
 def _plain(option: Option, value: object) -> object:
     if value is None:
         return option.unset
+    if option.kind is Stage and isinstance(value, tuple):
+        return plain_stages(value)
     if option.kind is Source and isinstance(value, tuple):
         return [plain_source(item) for item in value]
     if isinstance(value, Augmentation):

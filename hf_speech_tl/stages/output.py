@@ -122,7 +122,7 @@ def _resumed(settings: RunSettings) -> Output:
         try:
             different = _differences(settings, directory / "run.yaml")
         except SettingsError:
-            if named and (other := _command(directory)) == settings.command:
+            if named and (other := run_command(directory)) == settings.command:
                 raise
             if named:
                 raise SettingsError(
@@ -186,7 +186,7 @@ def _inputs(settings: RunSettings) -> list[tuple[str, str]]:
     ]
 
 
-def _command(directory: Path) -> str:
+def run_command(directory: Path) -> str:
     """The command that a run's settings are of, as their first line says."""
     first = (directory / "run.yaml").read_text("utf-8", errors="replace").partition("\n")[0]
     return first.rpartition("hf-speech-tl ")[2].partition(" ")[0]

@@ -1,0 +1,135 @@
+"""A transfer as the runs that it is made of: the settings of each stage's own command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.settings.finetune import FinetuneSettings
+from hf_speech_tl.settings.option import build, convert, nearest, options
+from hf_speech_tl.settings.pretrain import PretrainSettings
+from hf_speech_tl.settings.source import Source
+from hf_speech_tl.settings.stage import Stage
+from hf_speech_tl.settings.transfer import TransferSettings
+
+_MANY = "mul"  # ISO 639-2: multiple languages
+# What the pipeline says itself, so that a stage has no say of its own in it.
+_DECIDED = (
+    *("lang", "data", "model", "config", "preset", "from_scratch", "output", "overwrite", "resume"),
+    *("json", "quiet", "push_to_hub", "private"),
+)
+
+
+@dataclass(frozen=True)
+class Leg:
+    """A stage that knows what it reads and where it writes: `settings.output` is its directory."""
+
+    name: str
+    settings: FinetuneSettings | PretrainSettings
+
+    @property
+    def directory(self) -> Path:
+        """Where the stage writes."""
+        return cast("Path", self.settings.output)
+
+
+def lay_route(settings: TransferSettings) -> tuple[Leg, ...]:
+    """The stages one after the other, each beginning with the model that the one before left in its directory.
+
+    Raises SettingsError for settings of a stage that its command does not know or take.
+    """
+    legs: list[Leg] = []
+    for number, stage in enumerate(settings.stages, 1):
+        command, values = _KINDS[stage.name]
+        place = cast("Path", settings.output) / f"{number}-{stage.name}"
+        begins = _model(settings, command) if not legs else {"model": str(legs[-1].directory)}
+        made = {
+            "max_minutes": settings.max_minutes,
+            "max_steps": settings.max_steps,
+            "batch_seconds": settings.batch_seconds,
+            "precision": settings.precision,
+            "seed": settings.seed,
+            "max_seconds": settings.max_seconds,
+            "quiet": settings.quiet,
+            "output": place,
+            **values(settings),
+            **begins,
+            **_own(stage, command),
+        }
+        try:
+            legs.append(Leg(stage.name, build(command, made)))
+        except SettingsError as error:
+            raise SettingsError(f"stage {stage.name}: {error}") from None
+    return tuple(legs)
+
+
+def _model(settings: TransferSettings, command: type[FinetuneSettings] | type[PretrainSettings]) -> dict[str, object]:
+    """What the first stage begins with; pretraining has another option for a shape without weights."""
+    if command is PretrainSettings:
+        return {"config" if settings.from_scratch else "model": settings.model}
+    return {"model": settings.model, "from_scratch": settings.from_scratch}
+
+
+def _pretrain(settings: TransferSettings) -> dict[str, object]:
+    return {
+        "lang": settings.lang,
+        "data": _plain((*settings.target, *(settings.unlabelled or ())), settings.lang),
+        "objective": "masked",
+    }
+
+
+def _source(settings: TransferSettings) -> dict[str, object]:
+    tags = settings.source_langs
+    several = len(tags) > 1
+    lang = _MANY if several else tags[0]
+    return {
+        "lang": lang,
+        "data": _plain(settings.source or (), lang),
+        "units": settings.source_units,
+        "temperature": settings.temperature if several else 1.0,
+    }
+
+
+def _target(settings: TransferSettings) -> dict[str, object]:
+    return {
+        "lang": settings.lang,
+        "data": _plain(settings.target, settings.lang),
+        "units": settings.units,
+        "learning_rate": settings.learning_rate,
+        "head_learning_rate": settings.head_learning_rate,
+        "head_steps": settings.head_steps,
+    }
+
+
+# The command that each stage is, and what it is asked for.
+_KINDS: Mapping[
+    str, tuple[type[FinetuneSettings] | type[PretrainSettings], Callable[[TransferSettings], dict[str, object]]]
+] = {
+    "pretrain": (PretrainSettings, _pretrain),
+    "source": (FinetuneSettings, _source),
+    "target": (FinetuneSettings, _target),
+}
+
+
+def _plain(sources: tuple[str | Source, ...], lang: str) -> tuple[str | Source, ...]:
+    """Without a language of their own where it is that of the stage."""
+    return tuple(
+        replace(source, lang=None) if isinstance(source, Source) and source.lang == lang else source
+        for source in sources
+    )
+
+
+def _own(stage: Stage, command: type[FinetuneSettings] | type[PretrainSettings]) -> dict[str, object]:
+    table = {key: option for key, option in options(command).items() if key not in _DECIDED}
+    for key in stage.own:
+        if key not in table:
+            near = nearest(key, table)
+            remedy = f"did you mean {near}?" if near else "drop it"
+            raise SettingsError(
+                f"stages: {stage.name}: {key} cannot be set for a stage; allowed: what {command.command} --help lists, "
+                f"but for what transfer decides ({', '.join(_DECIDED)}); {remedy}"
+            )
+    return {key: convert(table[key], value, f"stages: {stage.name}: {key}") for key, value in stage.own.items()}

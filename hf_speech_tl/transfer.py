@@ -1,0 +1,60 @@
+"""`python -m hf_speech_tl.transfer`: from languages with much speech to one with little, stage by stage."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from hf_speech_tl.corpora import find_spoken, refuse_for_languages
+from hf_speech_tl.settings import FinetuneSettings, TransferSettings, lay_route
+from hf_speech_tl.terminal import conclude, score_line
+
+if TYPE_CHECKING:
+    from hf_speech_tl.scoring import Scores
+
+
+def transfer(settings: TransferSettings) -> dict[str, object]:
+    """Train stage by stage; returns what results.json holds.
+
+    Raises:
+        SpeechError: see hf_speech_tl.errors. What a stage cannot be asked for is refused before torch is loaded.
+    """
+    for leg in lay_route(settings):
+        spoken = find_spoken(leg.settings.data, leg.settings.lang)
+        if isinstance(leg.settings, FinetuneSettings):
+            refuse_for_languages(leg.settings, spoken)
+    from hf_speech_tl.stages.transfer import run
+
+    return run(settings)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    return conclude(TransferSettings, arguments, _transfer)
+
+
+def _transfer(settings: TransferSettings) -> None:
+    results = transfer(settings)
+    if not results:
+        return  # of several processes the first one speaks
+    if settings.json:
+        print(json.dumps(results, ensure_ascii=False))
+        return
+    output = Path(str(results["output"]))
+    stages = cast("list[dict[str, object]]", results["stages"])
+    width = max(len(str(stage["directory"])) for stage in stages)
+    for stage in stages:
+        scores = cast("Scores | None", stage["after"])
+        said = score_line(scores) if scores else "an encoder, which writes nothing yet"
+        print(f"{stage['directory']:{width}}  {stage['steps']} steps in {stage['seconds']} s; {said}")
+    print(f"output: {output}")
+    last = output / str(stages[-1]["directory"])
+    print(f"to use it: hf-speech-tl transcribe --model {shlex.quote(str(last))} RECORDING.wav")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

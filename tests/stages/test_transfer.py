@@ -1,0 +1,173 @@
+"""Stages in a row: each a directory that stands alone, done once, gone on with after a kill, never lost unasked."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from transformers import AutoModelForCTC, pipeline
+
+from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.settings import Source, Stage, TransferSettings, lay_route, read_yaml
+from hf_speech_tl.stages import transfer
+from hf_speech_tl.training import SpeechTrainer
+
+Make = Callable[..., TransferSettings]
+_OWN = {"precision": "float32", "batch_seconds": 3.0, "quiet": True, "max_steps": 3}
+
+
+def _settings(corpus: Path, model: Path, output: Path) -> Make:
+    def make(**changes: object) -> TransferSettings:
+        plain: dict[str, object] = dict(
+            source=(Source(str(corpus), lang="es"), Source(str(corpus), lang="pt")),
+            target=(Source(str(corpus), lang="it"),),
+            model=str(model),
+            output=output,
+            **_OWN,
+        )
+        return TransferSettings(**(plain | changes))
+
+    return make
+
+
+@pytest.fixture
+def asked(corpus: Path, tiny_checkpoint: Path, tmp_path: Path) -> Make:
+    return _settings(corpus, tiny_checkpoint, tmp_path / "whole")
+
+
+@pytest.fixture(scope="session")
+def _whole(corpus: Path, tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("transfer") / "whole"
+    transfer.run(_settings(corpus, tiny_checkpoint, directory)())
+    return directory
+
+
+@pytest.fixture
+def whole(_whole: Path, tmp_path: Path) -> Path:
+    """A copy of a finished transfer in the place of `asked`."""
+    return Path(shutil.copytree(_whole, tmp_path / "whole"))
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The directories of the runs that train from here on."""
+    names: list[str] = []
+    train = SpeechTrainer.train
+
+    def noted(self: SpeechTrainer, *arguments: object, **named: object) -> object:
+        names.append(Path(str(self.args.output_dir)).parent.name)
+        return train(self, *arguments, **named)
+
+    monkeypatch.setattr(SpeechTrainer, "train", noted)
+    return names
+
+
+def same_weights(one: Path, other: Path) -> bool:
+    return (one / "model.safetensors").read_bytes() == (other / "model.safetensors").read_bytes()
+
+
+def test_each_stage_is_a_model_of_its_own_that_begins_with_the_one_before(whole: Path) -> None:
+    assert sorted(path.name for path in whole.iterdir()) == [
+        *("1-source", "2-target", "ledger.json", "results.json", "run.yaml")
+    ]
+    for stage in ("1-source", "2-target"):
+        pipeline("automatic-speech-recognition", model=str(whole / stage))
+        assert json.loads((whole / stage / "results.json").read_text())["after"]["utterances"]
+    source, target = (json.loads((whole / stage / "results.json").read_text()) for stage in ("1-source", "2-target"))
+    assert source["lang"] == "mul" and source["language"]["units"] == "romanized"
+    assert source["training"]["temperature"] == 2.0 and set(source["data"]["languages"]) == {"es", "pt"}
+    assert (target["lang"], target["language"]["units"], target["model"]["name"]) == ("it", "char", "1-source")
+    results = json.loads((whole / "results.json").read_text())
+    assert [stage["name"] for stage in results["stages"]] == ["source", "target"]
+    assert results["after"] == target["after"] and results["command"].startswith("hf-speech-tl transfer --source es=")
+
+
+def test_what_is_complete_is_not_repeated(whole: Path, asked: Make, trained: list[str]) -> None:
+    transfer.run(asked())
+    assert trained == []
+
+
+def test_a_transfer_may_be_moved(whole: Path, asked: Make, trained: list[str], tmp_path: Path) -> None:
+    shutil.move(whole, tmp_path / "moved")
+    transfer.run(asked(output=tmp_path / "moved"))
+    assert trained == []
+
+
+def test_another_setting_of_a_stage_is_told_and_makes_it_anew_only_when_asked(
+    whole: Path, asked: Make, trained: list[str]
+) -> None:
+    other = asked(stages=(Stage("source"), Stage("target", {"max_steps": 2})))
+    with pytest.raises(SettingsError, match=r"2-target: holds a stage .* \(--max-steps 3 there, 2 here\)"):
+        transfer.run(other)
+    transfer.run(replace(other, overwrite=True))
+    assert trained == ["2-target"]
+
+
+def test_other_recordings_or_another_model_are_other_inputs(whole: Path, asked: Make, corpus: Path, tmp_path) -> None:
+    fewer = Path(shutil.copytree(corpus, tmp_path / "fewer"))
+    (fewer / "validation.parquet").unlink()
+    with pytest.raises(SettingsError, match=r"2-target: .*other recordings"):
+        transfer.run(asked(target=(Source(str(fewer), lang="it"),)))
+    model = AutoModelForCTC.from_pretrained(asked().model)
+    model.lm_head.bias.data += 1
+    other = Path(shutil.copytree(asked().model, tmp_path / "other"))
+    model.save_pretrained(other)
+    with pytest.raises(SettingsError, match=r"1-source: .*another model"):
+        transfer.run(asked(model=str(other)))
+
+
+def test_what_is_not_ours_is_left_alone(asked: Make) -> None:
+    place = Path(str(asked().output))
+    (place / "1-source").mkdir(parents=True)
+    (place / "1-source" / "thesis.txt").write_text("mine")
+    with pytest.raises(SettingsError, match="not a stage of ours"):
+        transfer.run(asked(overwrite=True))
+    (place / "1-source" / "thesis.txt").rename(place / "thesis.txt")
+    with pytest.raises(SettingsError, match="not a transfer of ours"):
+        transfer.run(asked(overwrite=True))
+    assert [path.name for path in place.iterdir() if path.is_file()] == ["thesis.txt"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["1-pretrain", "2-source", "3-target"])
+def test_killed_in_any_stage_it_ends_with_the_same_weights(
+    stage: str, asked: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trained: list[str], _three: Path
+) -> None:
+    settings = asked(stages=_THREE, output=tmp_path / "cut", max_steps=16)
+    step = SpeechTrainer.training_step
+
+    def killed(self: SpeechTrainer, *arguments: object) -> object:
+        if self.state.global_step == 9 and stage in str(self.args.output_dir):
+            raise KeyboardInterrupt
+        return step(self, *arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SpeechTrainer, "training_step", killed)
+        with pytest.raises(KeyboardInterrupt, match="cut"):
+            transfer.run(settings)
+    begun = list(trained)
+    transfer.run(settings)
+    assert begun[-1] == stage and trained[len(begun)] == stage
+    for name in ("1-pretrain", "2-source", "3-target"):
+        assert same_weights(tmp_path / "cut" / name, _three / name)
+    resumed = json.loads((tmp_path / "cut" / stage / "results.json").read_text())["training"]["resumed_at_step"]
+    assert resumed and resumed <= 9
+
+
+_THREE = tuple(map(Stage, ("pretrain", "source", "target")))
+
+
+@pytest.fixture(scope="session")
+def _three(corpus: Path, tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("three") / "whole"
+    transfer.run(_settings(corpus, tiny_checkpoint, directory)(stages=_THREE, max_steps=16))
+    return directory
+
+
+def test_run_yaml_repeats_it(whole: Path, asked: Make) -> None:
+    assert read_yaml(TransferSettings, whole / "run.yaml") == asked()
+    assert [leg.directory for leg in lay_route(asked())] == [whole / "1-source", whole / "2-target"]

@@ -1,0 +1,132 @@
+"""The settings of a transfer: stages with settings of their own, and the runs that they come to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.settings import (
+    FinetuneSettings,
+    PretrainSettings,
+    Source,
+    Stage,
+    TransferSettings,
+    lay_route,
+    parse,
+    read_yaml,
+    write_yaml,
+)
+from hf_speech_tl.settings.route import _KINDS
+from hf_speech_tl.settings.stage import STAGES
+
+_PLAIN = ("--source", "es=a", "--source", "it=b", "--target", "pl=c")
+
+
+def asked(*more: str) -> TransferSettings:
+    return parse(TransferSettings, [*_PLAIN, *more])
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_stages_hand_their_models_on() -> None:
+    pretrain, source, target = (
+        leg.settings for leg in lay_route(asked("--unlabelled", "d", "--stages", "pretrain,source,target"))
+    )
+    assert isinstance(pretrain, PretrainSettings) and pretrain.objective == "masked"
+    assert (pretrain.model, pretrain.data, pretrain.lang) == ("auto", ("c", "d"), "pl")
+    assert isinstance(source, FinetuneSettings) and isinstance(target, FinetuneSettings)
+    assert (source.lang, source.units, source.temperature) == ("mul", "romanized", 2.0)
+    assert source.data == (Source("a", lang="es"), Source("b", lang="it")) and source.model == str(pretrain.output)
+    assert (target.lang, target.units, target.temperature, target.data) == ("pl", "char", 1.0, ("c",))
+    assert target.model == str(source.output) == "runs/es-it-to-pl-auto/2-source"
+
+
+def test_one_source_language_is_a_model_of_that_language() -> None:
+    settings = parse(TransferSettings, ["--source", "es=a", "--source", "es=b", "--target", "pl=c"])
+    source = lay_route(settings)[0].settings
+    assert (source.lang, source.data, source.temperature) == ("es", ("a", "b"), 1.0)
+
+
+def test_what_begins_without_weights_says_so_in_either_command() -> None:
+    fresh = ("--model", "starter", "--from-scratch")
+    source, target = (leg.settings for leg in lay_route(asked(*fresh)))
+    assert isinstance(source, FinetuneSettings) and source.from_scratch
+    assert isinstance(target, FinetuneSettings) and not target.from_scratch
+    pretrain = lay_route(asked(*fresh, "--stages", "pretrain,target"))[0].settings
+    assert isinstance(pretrain, PretrainSettings) and (pretrain.model, pretrain.config) == (None, "starter")
+
+
+def test_settings_of_the_target_are_not_those_of_the_source() -> None:
+    rates = ("--head-steps", "5", "--learning-rate", "1e-4", "--head-learning-rate", "1e-3", "--max-steps", "9")
+    source, target = (leg.settings for leg in lay_route(asked(*rates)))
+    assert isinstance(source, FinetuneSettings) and isinstance(target, FinetuneSettings)
+    assert (source.head_steps, source.learning_rate, source.max_steps) == (0, None, 9)
+    assert (target.head_steps, target.learning_rate, target.head_learning_rate) == (5, 1e-4, 1e-3)
+
+
+def test_a_stage_has_settings_of_its_own_in_a_file_and_keeps_them_beside_the_command_line(tmp_path: Path) -> None:
+    file = tmp_path / "recipe.yaml"
+    file.write_text(
+        "source: {source: a, lang: ru}\n"
+        "target: {source: b, lang: it}\n"
+        "max_minutes: 3\n"
+        "stages:\n"
+        "  source: {max_minutes: 20, augment: [mask, speed]}\n"
+        "  target: {head_steps: 7}\n"
+    )
+    settings = parse(TransferSettings, [str(file), "--seed", "4"])
+    source, target = (leg.settings for leg in lay_route(settings))
+    assert (source.max_minutes, target.max_minutes, target.seed) == (20.0, 3.0, 4)
+    assert isinstance(target, FinetuneSettings) and target.head_steps == 7
+    write_yaml(settings, tmp_path / "again.yaml")
+    assert read_yaml(TransferSettings, tmp_path / "again.yaml") == settings
+    assert settings.command_line() == "hf-speech-tl transfer run.yaml"
+    alone = parse(TransferSettings, [str(file), "--stages", "target", "--model", "m"])
+    assert alone.stages == (Stage("target", {"head_steps": 7}),)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--target", "c"], "--target c: which language it is in is not said; allowed: LANG=SOURCE; write it=c"),
+        (["--target", "pl=c"], "--source is missing: .*--stages target"),
+        ([*_PLAIN, "--target", "it=d"], "--target: in it and pl; allowed: recordings in one language"),
+        ([*_PLAIN, "--stages", "target,source"], "--stages target,source: allowed: .*write --stages source,target"),
+        ([*_PLAIN, "--stages", "source"], "write --stages source,target"),
+        ([*_PLAIN, "--stages", "none"], "--stages none: allowed: target"),
+        ([*_PLAIN, "--stages", "tagret"], "'tagret' is no stage; .*did you mean target?"),
+        ([*_PLAIN, "--unlabelled", "d"], "--unlabelled d: no stage hears it.*--stages pretrain,source,target"),
+        ([*_PLAIN, "--resume", "nowhere"], "--resume: no directory nowhere"),
+    ],
+)
+def test_what_cannot_be_is_told(arguments: list[str], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        parse(TransferSettings, arguments)
+
+
+@pytest.mark.parametrize(
+    ("own", "said"),
+    [
+        ({"max_step": 3}, "stages: target: max_step cannot be set .* did you mean max_steps?"),
+        ({"lang": "it"}, "stages: target: lang cannot be set for a stage"),
+        ({"max_steps": "many"}, "stages: target: max_steps: 'many' cannot be"),
+        ({"head_steps": 9, "max_steps": 9}, "stage target: --head-steps 9 --max-steps 9"),
+    ],
+)
+def test_settings_that_a_stage_cannot_have_are_told(own: dict[str, object], said: str) -> None:
+    settings = TransferSettings(
+        source=(Source("a", lang="es"),),
+        target=(Source("c", lang="pl"),),
+        stages=(Stage("source"), Stage("target", own)),
+    )
+    with pytest.raises(SettingsError, match=said):
+        lay_route(settings)
+
+
+def test_every_stage_is_a_command() -> None:
+    assert tuple(_KINDS) == STAGES
