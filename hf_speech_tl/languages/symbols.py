@@ -88,17 +88,17 @@ def can_compare_sounds() -> bool:
 
 @lru_cache(maxsize=1_000_000)
 def sound_distance(one: str, other: str) -> float:
-    """How far two pieces of IPA are apart, from 0 for the same to about 1.
+    """How far two pieces of IPA are apart, 0 for the same.
 
     The share of 24 articulatory features that differ, halves for those that only one of them has, summed over the
-    cheapest alignment of their segments and divided by the longer one's number of segments: Mortensen et al., PanPhon:
-    A Resource for Mapping IPA Segments to Articulatory Feature Vectors (COLING 2016). ImportError without panphon;
+    cheapest alignment of their segments, in which one without a partner costs about 1: Mortensen et al., PanPhon: A
+    Resource for Mapping IPA Segments to Articulatory Feature Vectors (COLING 2016). ImportError without panphon;
     infinite for what it has no segment in.
     """
     distance = _panphon()
     if not all(distance.fm.word_fts(piece) for piece in (one, other)):
         return float("inf")
-    return float(distance.feature_edit_distance_div_maxlen(one, other))
+    return float(distance.feature_edit_distance(one, other))
 
 
 @cache

@@ -25,8 +25,8 @@ Kind = Literal["blank", "same", "case", "romanisation", "sound", "letters", "mea
 
 KINDS: tuple[Kind, ...] = ("blank", "same", "case", "romanisation", "sound", "letters", "mean")
 KNOWN: frozenset[Kind] = frozenset({"blank", "same", "case"})  # symbols that the old head wrote already
-# Of 24 articulatory features: beyond it, consonants were paired with vowels in the languages looked at. Not tuned.
-_FARTHEST = 0.25
+# Three of 24 articulatory features: with twice as many, b was paired with x and e with h. Not tuned.
+_FARTHEST = 3 / 24
 _SPECIAL = re.compile(r"[<\[].+[>\]]")  # <s>, [UNK]: outputs that stand for no sound
 
 
@@ -51,9 +51,10 @@ def inherit(
     """The origin of every symbol of `new`, in its order.
 
     The first of these that there is: the same symbol; the same in another case; one of the same romanisation; the one
-    that sounds nearest; those of the letters of its romanisation. writes, wrote: in which language and units the new
-    vocabulary and the old are; None where that is not known, and symbols are romanised as of no language in
-    particular. Nothing is read where the old head has all symbols, and sounds are not compared without panphon.
+    that sounds nearest; those of the letters of its romanisation, or the syllables that begin with it. writes, wrote:
+    in which language and units the new vocabulary and the old are; None where that is not known, and symbols are
+    romanised as of no language in particular. Nothing is read where the old head has all symbols, and sounds are not
+    compared without panphon.
     """
     rows = {symbol: row for row, symbol in enumerate(old.symbols) if symbol and row != old.blank}
     rows = {symbol: row for symbol, row in rows.items() if not _SPECIAL.fullmatch(symbol)}
@@ -117,8 +118,9 @@ def _by_letters(left: Sequence[str], letters: Sequence[str], told: _Speech, hear
     found: _Likened = {}
     for symbol in left:
         for form in told.romanisations(symbol)[:1]:
-            sources = tuple(dict.fromkeys(source for letter in form for source in spelt.get(letter, ())))
-            if sources:
+            parts = [source for letter in form for source in spelt.get(letter, ())]
+            wholes = [source for longer, sources in spelt.items() if longer.startswith(form) for source in sources]
+            if sources := tuple(dict.fromkeys(parts or wholes)):
                 found[symbol] = sources, None
     return found
 
