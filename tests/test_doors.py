@@ -304,6 +304,31 @@ def test_transfer_says_what_each_stage_is_worth(
 
 
 @pytest.mark.parametrize(
+    ("bounds", "said"),
+    [((0.01, 0.03), "pays"), ((-0.01, 0.03), "does not clearly pay"), ((-0.05, -0.02), "does not pay")],
+)
+def test_the_first_line_of_an_ablation_says_whether_the_detour_pays(
+    stage: Stage, capsys: pytest.CaptureFixture[str], tmp_path: Path, bounds: tuple[float, float], said: str
+) -> None:
+    cer = {"gain": sum(bounds) / 2, "low": bounds[0], "high": bounds[1], "p_value": 0.0123}
+    gain = {"cer": cer, "wer": None, "utterances": 200, "interval": "speakers", "seeds": 3}
+    rows = [
+        {"name": name, "directory": f"-{name}", "steps": 7, "seconds": 3.5, "after": SCORES}
+        for name in ("source", "target")
+    ]
+    ablation = {"whole": {"cer": 0.2, "seconds": 60.0}, "direct": {"cer": 0.22, "seconds": 61.0, "gain": gain}}
+    stage(lambda _: {"stages": rows, "output": "runs/one", "ablation": ablation})
+    assert transfer.main(["--source", f"es={tmp_path}", "--target", f"it={tmp_path}", "--ablate", "--seeds", "3"]) == 0
+    first, source, target, *_ = capsys.readouterr().out.splitlines()
+    assert first.startswith(
+        f"the detour {said}: CER 20.0 %, 22.0 % on the direct route, in 60 s and 61 s of training; "
+    )
+    assert first.endswith("p = 0.012; 95 % interval, paired, over speakers and 3 seeds)")
+    assert source.startswith("  source    ") and "trained as long without it" in source
+    assert target == "  target    cannot be told: the model before it writes otherwise"
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["--target", "it=nowhere"], "--data nowhere: no such file or name"),

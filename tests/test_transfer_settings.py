@@ -101,6 +101,8 @@ def test_a_stage_has_settings_of_its_own_in_a_file_and_keeps_them_beside_the_com
         ([*_PLAIN, "--stages", "none"], "--stages none: allowed: target"),
         ([*_PLAIN, "--stages", "tagret"], "'tagret' is no stage; .*did you mean target?"),
         ([*_PLAIN, "--unlabelled", "d"], "--unlabelled d: no stage hears it.*--stages pretrain,source,target"),
+        (["--target", "pl=c", "--stages", "target", "--ablate"], "--ablate: there is but one stage"),
+        ([*_PLAIN, "--seeds", "2"], "--seeds 2: .* allowed with it"),
         ([*_PLAIN, "--resume", "nowhere"], "--resume: no directory nowhere"),
     ],
 )

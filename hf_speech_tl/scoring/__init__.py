@@ -3,7 +3,7 @@
 from hf_speech_tl.scoring.edits import character_edits, rate, utterance_edits
 from hf_speech_tl.scoring.intervals import choose_units, interval
 from hf_speech_tl.scoring.metrics import CharacterErrorRate, WordErrorRate
-from hf_speech_tl.scoring.scores import Comparison, LanguageScores, Scores, compare, score
+from hf_speech_tl.scoring.scores import Comparison, LanguageScores, Scores, compare, compare_seeds, score
 
 __all__ = [
     "CharacterErrorRate",
@@ -14,6 +14,7 @@ __all__ = [
     "character_edits",
     "choose_units",
     "compare",
+    "compare_seeds",
     "interval",
     "rate",
     "score",

@@ -86,12 +86,28 @@ def gain(edits: np.ndarray, baseline: np.ndarray, units: Units, *, seed: int = 0
     zero, counting the observed one: Efron and Tibshirani (1993), An Introduction to the Bootstrap, chapter 16.
     ValueError where the references differ, DataError where all of them are empty.
     """
-    if not np.array_equal(edits[:, 1], baseline[:, 1]):
-        raise ValueError("a paired comparison needs both systems' counts against the same references")
-    value = rate(baseline) - rate(edits)
-    errors, lengths, baseline_errors = _resample(np.column_stack([edits, baseline[:, 0]]), units, seed).T
-    errors, baseline_errors, lengths = (column[lengths > 0] for column in (errors, baseline_errors, lengths))
-    differences = (baseline_errors - errors) / lengths
+    return mean_gain([edits], [baseline], units, seed=seed)
+
+
+def mean_gain(edits: Sequence[np.ndarray], baselines: Sequence[np.ndarray], units: Units, *, seed: int = 0) -> Gain:
+    """The mean gain of several trainings of a system, each paired with the training of the baseline that had its seed.
+
+    edits, baselines: as for `gain`, one of each seed. Each resample draws the units, the same for all, and of several
+    seeds as many with replacement: the interval is then also over what another seed would have given, as far as so few
+    tell. Raises as `gain`.
+    """
+    for ours, theirs in zip(edits, baselines, strict=True):
+        if not np.array_equal(ours[:, 1], theirs[:, 1]) or not np.array_equal(ours[:, 1], edits[0][:, 1]):
+            raise ValueError("a paired comparison needs both systems' counts against the same references")
+    value = float(np.mean([rate(theirs) - rate(ours) for ours, theirs in zip(edits, baselines, strict=True)]))
+    fewer = [theirs[:, 0] - ours[:, 0] for ours, theirs in zip(edits, baselines, strict=True)]
+    drawn = _resample(np.column_stack([edits[0][:, 1], *fewer]), units, seed)
+    drawn = drawn[drawn[:, 0] > 0]
+    by_seed = drawn[:, 1:] / drawn[:, :1]
+    if len(edits) > 1:
+        chosen = np.random.default_rng([seed, len(edits)]).integers(len(edits), size=by_seed.shape)
+        by_seed = np.take_along_axis(by_seed, chosen, axis=1)
+    differences = by_seed.mean(axis=1)
     low, high = _percentiles(differences)
     rarer = min((differences <= 0).sum(), (differences >= 0).sum())
     return Gain(value, low, high, float(min(1.0, 2 * (rarer + 1) / (len(differences) + 1))))

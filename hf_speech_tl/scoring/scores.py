@@ -7,7 +7,7 @@ from typing import Literal, NotRequired, TypedDict
 
 import numpy as np
 
-from hf_speech_tl.scoring.intervals import Gain, Interval, choose_units, gain, interval, mean_interval
+from hf_speech_tl.scoring.intervals import Gain, Interval, choose_units, gain, interval, mean_gain, mean_interval
 
 
 class Rate(TypedDict):
@@ -47,12 +47,13 @@ class Difference(TypedDict):
 
 
 class Comparison(TypedDict):
-    """Two systems on the same utterances."""
+    """Two systems on the same utterances. seeds: how many times both were trained, where that was more than once."""
 
     cer: Difference
     wer: Difference | None
     utterances: int
     interval: Literal["utterances", "speakers"]
+    seeds: NotRequired[int]
 
 
 def score(
@@ -100,6 +101,35 @@ def compare(
         "wer": _difference(gain(edits[:, 2:], baseline[:, 2:], units, seed=seed)) if spaced else None,
         "utterances": len(edits),
         "interval": units.kind,
+    }
+
+
+def compare_seeds(
+    edits: Sequence[np.ndarray],
+    baselines: Sequence[np.ndarray],
+    spaced: bool,
+    speakers: Sequence[str | None],
+    *,
+    seed: int = 0,
+) -> Comparison:
+    """As `compare`, of systems that were trained several times: the mean gain, over utterances and over seeds."""
+    if len(edits) == 1:
+        return compare(edits[0], baselines[0], spaced, speakers, seed=seed)
+    _check_number(speakers, "speakers", edits[0])
+    units = choose_units(speakers)
+    characters, words = slice(None, 2), slice(2, None)
+
+    def difference(of: slice) -> Difference:
+        return _difference(
+            mean_gain([one[:, of] for one in edits], [one[:, of] for one in baselines], units, seed=seed)
+        )
+
+    return {
+        "cer": difference(characters),
+        "wer": difference(words) if spaced else None,
+        "utterances": len(edits[0]),
+        "interval": units.kind,
+        "seeds": len(edits),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -36,13 +36,16 @@ class Leg:
         return cast("Path", self.settings.output)
 
 
-def lay_route(settings: TransferSettings) -> tuple[Leg, ...]:
+def lay_route(
+    settings: TransferSettings, stages: Sequence[Stage] | None = None, after: Sequence[Leg] = ()
+) -> tuple[Leg, ...]:
     """The stages one after the other, each beginning with the model that the one before left in its directory.
 
-    Raises SettingsError for settings of a stage that its command does not know or take.
+    stages: those that are done, by default all that the settings name. after: stages that come before them, wherever
+    they are. Raises SettingsError for settings of a stage that its command does not know or take.
     """
-    legs: list[Leg] = []
-    for number, stage in enumerate(settings.stages, 1):
+    legs: list[Leg] = list(after)
+    for number, stage in enumerate(settings.stages if stages is None else stages, len(legs) + 1):
         command, values = _KINDS[stage.name]
         place = cast("Path", settings.output) / f"{number}-{stage.name}"
         begins = _model(settings, command) if not legs else {"model": str(legs[-1].directory)}

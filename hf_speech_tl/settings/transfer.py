@@ -27,6 +27,7 @@ class TransferSettings:
     examples: ClassVar[tuple[str, ...]] = (
         "--source es=espanol/ --source it=italiano/ --target pl=polski/ --max-minutes 20",
         "--source ru=russkij/ --target it=italiano/ --unlabelled untranscribed/ --stages pretrain,source,target",
+        "--source de=deutsch/ --target nl=nederlands/ --max-minutes 10 --ablate --seeds 3",
         "--model runs/first --target quw=fieldwork/ --stages target",
         "runs/es-it-to-pl-starter/run.yaml --resume runs/es-it-to-pl-starter",
     )
@@ -91,6 +92,22 @@ class TransferSettings:
         why="leave out source for a --model that is fine-tuned already",
     ).default((Stage("source"), Stage("target")))
 
+    ablate: bool = Option(
+        "Stages",
+        "train without each stage too, and directly on the target alone, and tell what each stage was worth; what is "
+        "left out gives its training time to the target, so that all take equally long",
+        kind=bool,
+        why="it takes as long again for each stage that is left out",
+    ).default(False)
+    seeds: int = Option(
+        "Stages",
+        "with --ablate, do all of it with so many seeds, from --seed on: gains and intervals are then over seeds too",
+        kind=int,
+        at_least=1,
+        below=1000,
+        why="each is all of the training again",
+    ).default(1)
+
     model: str = Option(
         "Model",
         "what the first stage begins with: starter, a directory, or a Hub id, as for finetune, also of a model that is "
@@ -153,6 +170,7 @@ class TransferSettings:
         check_values(self)
         refuse_order(self.stages)
         self._refuse_sources()
+        self._refuse_ablation()
         if self.resume is not None:
             find_resumed(self, self.resume)
         if self.output is None:
@@ -199,6 +217,17 @@ class TransferSettings:
             raise SettingsError(
                 f"--unlabelled {self.unlabelled[0]}: no stage hears it; allowed with the stage pretrain; write "
                 f"--stages {','.join(['pretrain', *names])}"
+            )
+
+    def _refuse_ablation(self) -> None:
+        if self.ablate and len(self.stages) == 1:
+            raise SettingsError(
+                "--ablate: there is but one stage, so none can be left out; allowed with several --stages; drop it"
+            )
+        if self.seeds > 1 and not self.ablate:
+            raise SettingsError(
+                f"--seeds {self.seeds}: says how sure the gains of --ablate are; allowed with it; add it, or drop "
+                "--seeds"
             )
 
     def _name(self) -> str:

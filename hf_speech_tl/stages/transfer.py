@@ -2,57 +2,25 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 import torch
-from accelerate import PartialState
 
-from hf_speech_tl.corpora import Corpus, load_corpus
-from hf_speech_tl.errors import RunError
-from hf_speech_tl.scoring import Scores
-from hf_speech_tl.settings import (
-    AUTO,
-    FinetuneSettings,
-    Leg,
-    PretrainSettings,
-    TransferSettings,
-    lay_route,
-    read_yaml,
-    write_yaml,
-)
-from hf_speech_tl.stages import finetune, pretrain
+from hf_speech_tl.scoring import Comparison
+from hf_speech_tl.settings import AUTO, FinetuneSettings, Leg, TransferSettings, lay_route, read_yaml
+from hf_speech_tl.stages.ablation import compare_routes, find_shortcuts, gains, travel
 from hf_speech_tl.stages.environment import describe_environment
-from hf_speech_tl.stages.ledger import Ledger, State, begins_with, claim, describe
+from hf_speech_tl.stages.ledger import State, claim
+from hf_speech_tl.stages.leg import Corpora, Done, follow, survey
 from hf_speech_tl.stages.plan import clock, show_plan
 from hf_speech_tl.stages.preset import choose_preset
 from hf_speech_tl.stages.processes import agree, join_processes
-from hf_speech_tl.stages.reading import progress_of
 from hf_speech_tl.stages.results import write_results
 
 _STATES = {"complete": "complete", "resume": "goes on from its checkpoint", "anew": "to be done"}
-
-
-@dataclass(frozen=True)
-class Done:
-    """A stage that is complete: what its results.json holds, and whether this call had to do it."""
-
-    leg: Leg
-    results: dict[str, object]
-    repeated: bool
-
-    @property
-    def scores(self) -> Scores | None:
-        """On the test split of its own data; None of an encoder without a head."""
-        return cast("Scores | None", self.results.get("after"))
-
-    @property
-    def seconds(self) -> float:
-        """Of training and validation."""
-        return float(cast("dict[str, float]", self.results["training"])["seconds"])
 
 
 def run(settings: TransferSettings) -> dict[str, object]:
@@ -67,68 +35,30 @@ def run(settings: TransferSettings) -> dict[str, object]:
     output = cast("Path", settings.output)
     legs = lay_route(settings)
     read = Corpora(quiet=settings.quiet or not processes.is_main_process)
-    states = agree(processes, lambda: _survey(settings, legs, read))
+    states = agree(processes, lambda: survey(legs, read, output, overwrite=settings.overwrite))
     agree(processes, lambda: claim(settings))
     if processes.is_main_process and not settings.quiet:
         show_plan([*told, *_plan(settings, legs, states, read)])
+
+    def go(route: Sequence[Leg]) -> list[Done]:
+        return [follow(leg, read, processes, output, overwrite=settings.overwrite) for leg in route]
+
     try:
-        done = [follow(leg, read, processes, output, overwrite=settings.overwrite) for leg in legs]
+        if settings.ablate:
+            travelled = travel(settings, go)
+            done = travelled[0].whole
+        else:
+            done = go(legs)
     except KeyboardInterrupt:
         # What a stage has saved, the same command finds; so it does what earlier stages have left.
         raise KeyboardInterrupt(str(output)) from None
     if not processes.is_main_process:
         return {}
-    results = _gather(settings, done)
+    ablation = compare_routes(settings, travelled) if settings.ablate else None
+    results = _gather(settings, done, ablation)
     write_results(results, output / "results.json")
     results["output"] = str(output)  # told, not stored: results.json travels
     return results
-
-
-def follow(leg: Leg, read: Corpora, processes: PartialState, within: Path, *, overwrite: bool) -> Done:
-    """Do a stage, or find it complete. within: the directory whose ledger knows it."""
-    state = agree(processes, lambda: _begin(leg, read, within, overwrite))
-    settings = leg.settings
-    if state == "resume":
-        settings = replace(settings, output=None, resume=str(leg.directory))
-    elif state == "anew":
-        settings = replace(settings, overwrite=True)  # of a stage of ours only; find_output sees to that
-    if state != "complete":
-        if isinstance(settings, PretrainSettings):
-            pretrain.run(settings)
-        else:
-            finetune.run(settings)
-        processes.wait_for_everyone()
-    try:
-        results = json.loads((leg.directory / "results.json").read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{leg.directory / 'results.json'}: cannot be read ({error}). Remove the stage.") from error
-    return Done(leg, results, repeated=state != "complete")
-
-
-class Corpora:
-    """The corpora of stages, each read once: their hours, and the hash of their content."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        """quiet: no bar while a corpus is read."""
-        self._quiet = quiet
-        self._known: dict[str, Corpus] = {}
-
-    def of(self, leg: Leg) -> Corpus:
-        """As it is before screening. Raises SettingsError and DataError as load_corpus."""
-        asked = leg.settings
-        labelled = isinstance(asked, FinetuneSettings)
-        key = repr((asked.data, asked.lang, asked.text_column, asked.tier, labelled))
-        if key not in self._known:
-            with progress_of(f"looking at every recording of {leg.name}", quiet=self._quiet) as progress:
-                self._known[key] = load_corpus(
-                    asked.data,
-                    asked.lang,
-                    text_column=asked.text_column,
-                    tier=asked.tier,
-                    labelled=labelled,
-                    progress=progress,
-                )
-        return self._known[key]
 
 
 def _decide(settings: TransferSettings) -> tuple[TransferSettings, list[tuple[str, str]]]:
@@ -143,31 +73,6 @@ def _decide(settings: TransferSettings) -> tuple[TransferSettings, list[tuple[st
     return replace(settings, model=chosen.model), told
 
 
-def _survey(settings: TransferSettings, legs: Sequence[Leg], read: Corpora) -> list[State]:
-    """How each stage stands; SettingsError where one holds what the settings would lose."""
-    ledger = Ledger(cast("Path", settings.output))
-    states: list[State] = []
-    for leg in legs:
-        # Behind a stage that is to be done, the model is not known yet.
-        model = begins_with(leg) if all(state == "complete" for state in states) else None
-        states.append(
-            ledger.standing(leg, describe(leg, read.of(leg).fingerprint, model), overwrite=settings.overwrite)
-        )
-    return states
-
-
-def _begin(leg: Leg, read: Corpora, within: Path, overwrite: bool) -> State:
-    ledger = Ledger(within)
-    inputs = describe(leg, read.of(leg).fingerprint, begins_with(leg))
-    state = ledger.standing(leg, inputs, overwrite=overwrite)
-    if state == "anew":
-        ledger.begin(leg, inputs)
-    elif state == "resume":
-        # The whole may have been moved since: the same inputs, in other places.
-        write_yaml(leg.settings, leg.directory / "run.yaml")
-    return state
-
-
 def _plan(
     settings: TransferSettings, legs: Sequence[Leg], states: Sequence[State], read: Corpora
 ) -> list[tuple[str, str]]:
@@ -177,19 +82,25 @@ def _plan(
         names = ", ".join(corpus.names)
         much = clock(sum(corpus.train["seconds"][:]))
         rows.append((leg.directory.name, f"{much} of training recordings ({names}); {_STATES[state]}"))
+    if settings.ablate:
+        names = ", ".join(way.name.replace("-", " ") for way in find_shortcuts(settings.stages))
+        seeds = f", all with {settings.seeds} seeds" if settings.seeds > 1 else ""
+        rows.append(("--ablate", f"then {names}: each with the same training time as all stages together{seeds}"))
     return rows
 
 
-def _gather(settings: TransferSettings, done: Sequence[Done]) -> dict[str, object]:
+def _gather(settings: TransferSettings, done: Sequence[Done], ablation: dict[str, object] | None) -> dict[str, object]:
     """What results.json holds: of the last stage, and a row for each."""
     last = done[-1].results
+    found = gains(ablation, settings.stages) if ablation else {}
     rows = [
         {
             "name": one.leg.name,
             "directory": one.leg.directory.name,
             "after": one.scores,
             "seconds": one.seconds,
-            "steps": cast("dict[str, object]", one.results["training"])["steps"],
+            "steps": one.steps,
+            **_gain(found.get(one.leg.name)),
         }
         for one in done
     ]
@@ -198,5 +109,13 @@ def _gather(settings: TransferSettings, done: Sequence[Done]) -> dict[str, objec
         "command": settings.command_line(),
         "lang": settings.lang,
         "stages": rows,
+        **({"ablation": ablation} if ablation else {}),
         "environment": describe_environment(),
     }
+
+
+def _gain(comparison: Comparison | None) -> Mapping[str, float | None]:
+    if comparison is None:
+        return dict.fromkeys(("gain", "low", "high", "p_value"))
+    cer = comparison["cer"]
+    return {"gain": cer["gain"], "low": cer["low"], "high": cer["high"], "p_value": cer["p_value"]}

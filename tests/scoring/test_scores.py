@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from hf_speech_tl.scoring import compare, score, utterance_edits
+from hf_speech_tl.scoring import compare, compare_seeds, score, utterance_edits
 
 
 def _edits(references: list[str], hypotheses: list[str], spaced: bool = True) -> np.ndarray:
@@ -88,3 +88,23 @@ def test_lists_that_do_not_match_are_refused() -> None:
         score(_EDITS, True, [None] * 60, split="test", languages=["it"] * 59)
     with pytest.raises(ValueError, match="59 speakers stand against 60 utterances"):
         compare(_EDITS, _EDITS, True, [None] * 59)
+
+
+def test_the_gain_over_seeds_is_that_of_one_where_all_are_alike_and_less_sure_where_they_differ() -> None:
+    generator = np.random.default_rng(0)
+    lengths = np.full((60, 2), 20)
+    better = generator.binomial(20, 0.2, (60, 2))
+    worse = np.minimum(20, better + generator.binomial(3, 0.6, (60, 2)))
+    ours, theirs = (np.stack([a[:, 0], lengths[:, 0], a[:, 1], lengths[:, 1]], axis=1) for a in (better, worse))
+    speakers = [None] * 60
+    one = compare_seeds([ours], [theirs], True, speakers)
+    assert one == compare(ours, theirs, True, speakers)
+    same = compare_seeds([ours] * 3, [theirs] * 3, True, speakers)
+    assert same["cer"] == pytest.approx(one["cer"]) and same["seeds"] == 3
+    # A seed in which nothing was gained: the mean falls, and the interval says that others may gain nothing either.
+    mixed = compare_seeds([ours, ours, theirs], [theirs, theirs, theirs], True, speakers)
+    assert mixed["cer"]["gain"] == pytest.approx(2 / 3 * one["cer"]["gain"])
+    assert mixed["cer"]["high"] - mixed["cer"]["low"] > 2 * (one["cer"]["high"] - one["cer"]["low"])
+    assert mixed["cer"]["low"] <= 0 < one["cer"]["low"]
+    with pytest.raises(ValueError, match="same references"):
+        compare_seeds([ours, ours], [theirs, theirs + 1], True, speakers)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tiny import save_tiny, tiny_rows
 
-from hf_speech_tl.settings import FinetuneSettings, RunSettings
+from hf_speech_tl.settings import FinetuneSettings, RunSettings, Source, TransferSettings
 from hf_speech_tl.stages import finetune, pretrain
 from hf_speech_tl.training import SpeechTrainer
 
@@ -117,3 +117,42 @@ def log() -> Callable[[Path], list[dict[str, float]]]:
         return [{key: line[key] for key in line if key not in (*_TIMED, "train_loss")} for line in lines]
 
     return read
+
+
+MakeTransfer = Callable[..., TransferSettings]
+_SHORT = {"precision": "float32", "batch_seconds": 3.0, "quiet": True, "max_steps": 3}
+
+
+def transfer_settings(corpus: Path, model: Path, output: Path) -> MakeTransfer:
+    """Makes settings of a short quiet transfer; what differs is given by name."""
+
+    def make(**changes: object) -> TransferSettings:
+        plain: dict[str, object] = dict(
+            source=(Source(str(corpus), lang="es"), Source(str(corpus), lang="pt")),
+            target=(Source(str(corpus), lang="it"),),
+            model=str(model),
+            output=output,
+            **_SHORT,
+        )
+        return TransferSettings(**(plain | changes))
+
+    return make
+
+
+@pytest.fixture
+def asked(corpus: Path, tiny_checkpoint: Path, tmp_path: Path) -> MakeTransfer:
+    return transfer_settings(corpus, tiny_checkpoint, tmp_path / "whole")
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The directories of the runs that train from here on."""
+    names: list[str] = []
+    train = SpeechTrainer.train
+
+    def noted(self: SpeechTrainer, *arguments: object, **named: object) -> object:
+        names.append(Path(str(self.args.output_dir)).parent.name)
+        return train(self, *arguments, **named)
+
+    monkeypatch.setattr(SpeechTrainer, "train", noted)
+    return names

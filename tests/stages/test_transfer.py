@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from conftest import transfer_settings
 from transformers import AutoModelForCTC, pipeline
 
 from hf_speech_tl.errors import SettingsError
@@ -17,32 +18,12 @@ from hf_speech_tl.stages import transfer
 from hf_speech_tl.training import SpeechTrainer
 
 Make = Callable[..., TransferSettings]
-_OWN = {"precision": "float32", "batch_seconds": 3.0, "quiet": True, "max_steps": 3}
-
-
-def _settings(corpus: Path, model: Path, output: Path) -> Make:
-    def make(**changes: object) -> TransferSettings:
-        plain: dict[str, object] = dict(
-            source=(Source(str(corpus), lang="es"), Source(str(corpus), lang="pt")),
-            target=(Source(str(corpus), lang="it"),),
-            model=str(model),
-            output=output,
-            **_OWN,
-        )
-        return TransferSettings(**(plain | changes))
-
-    return make
-
-
-@pytest.fixture
-def asked(corpus: Path, tiny_checkpoint: Path, tmp_path: Path) -> Make:
-    return _settings(corpus, tiny_checkpoint, tmp_path / "whole")
 
 
 @pytest.fixture(scope="session")
 def _whole(corpus: Path, tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("transfer") / "whole"
-    transfer.run(_settings(corpus, tiny_checkpoint, directory)())
+    transfer.run(transfer_settings(corpus, tiny_checkpoint, directory)())
     return directory
 
 
@@ -50,20 +31,6 @@ def _whole(corpus: Path, tiny_checkpoint: Path, tmp_path_factory: pytest.TempPat
 def whole(_whole: Path, tmp_path: Path) -> Path:
     """A copy of a finished transfer in the place of `asked`."""
     return Path(shutil.copytree(_whole, tmp_path / "whole"))
-
-
-@pytest.fixture
-def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The directories of the runs that train from here on."""
-    names: list[str] = []
-    train = SpeechTrainer.train
-
-    def noted(self: SpeechTrainer, *arguments: object, **named: object) -> object:
-        names.append(Path(str(self.args.output_dir)).parent.name)
-        return train(self, *arguments, **named)
-
-    monkeypatch.setattr(SpeechTrainer, "train", noted)
-    return names
 
 
 def same_weights(one: Path, other: Path) -> bool:
@@ -164,7 +131,7 @@ _THREE = tuple(map(Stage, ("pretrain", "source", "target")))
 @pytest.fixture(scope="session")
 def _three(corpus: Path, tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("three") / "whole"
-    transfer.run(_settings(corpus, tiny_checkpoint, directory)(stages=_THREE, max_steps=16))
+    transfer.run(transfer_settings(corpus, tiny_checkpoint, directory)(stages=_THREE, max_steps=16))
     return directory
 
 

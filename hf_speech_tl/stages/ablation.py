@@ -1,0 +1,197 @@
+"""What each stage of a transfer was worth: the same without it, and the direct route, at equal training time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+import datasets
+import numpy as np
+
+from hf_speech_tl.languages import find_model_language
+from hf_speech_tl.models import read_config, read_writing
+from hf_speech_tl.scoring import Comparison, compare_seeds, rate
+from hf_speech_tl.settings import FinetuneSettings, Leg, Stage, TransferSettings, lay_route
+from hf_speech_tl.stages.judgement import Judgement, judge, load_recogniser
+from hf_speech_tl.stages.leg import Done
+from hf_speech_tl.stages.reading import hear_split, read_corpus
+
+DIRECT = "direct"
+# What was said of a target stage that goes on with what others have learnt, and is not meant for random weights, of
+# which most would be refused: there, the direct route is what finetune does by itself.
+_FOR_TRAINED = ("tuning", "lora_rank", "freeze_layers", "learning_rate", "head_learning_rate", "head_steps")
+
+Go = Callable[[Sequence[Leg]], list[Done]]
+
+
+@dataclass(frozen=True)
+class Shortcut:
+    """A route without some stages. name: of its directory."""
+
+    name: str
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Routes:
+    """With one seed: the stages of the whole route, and of each shortcut by its name."""
+
+    whole: list[Done]
+    shortcuts: dict[str, list[Done]]
+
+
+def find_shortcuts(stages: Sequence[Stage]) -> tuple[Shortcut, ...]:
+    """The route without each stage but the target, and the direct one, without all of these."""
+    names = [stage.name for stage in stages if stage.name != "target"]
+    single = [Shortcut(f"without-{name}", (name,)) for name in names] if len(names) > 1 else []
+    return (*single, Shortcut(DIRECT, tuple(names)))
+
+
+def lay_shortcut(settings: TransferSettings, shortcut: Shortcut, whole: Sequence[Done]) -> tuple[Leg, ...]:
+    """The stages that are left, where the target has the training time of those that are left out.
+
+    Stages before the first that is left out are those of the whole route. Raises SettingsError as lay_route.
+    """
+    names = [one.leg.name for one in whole]
+    shared = [one.leg for one in whole[: min(map(names.index, shortcut.left_out))]]
+    stages: list[Stage] = []
+    for stage in settings.stages[len(shared) :]:
+        if stage.name in shortcut.left_out:
+            continue
+        own = dict(stage.own)
+        if stage.name == "target":
+            if not shared and not stages and _is_fresh(settings):
+                own = {key: value for key, value in own.items() if key not in _FOR_TRAINED}
+                own |= {"learning_rate": "auto", "head_learning_rate": "auto", "head_steps": 0}
+            own |= _lengthened(whole, shortcut.left_out)
+        stages.append(Stage(stage.name, own))
+    place = replace(settings, output=cast("Path", settings.output) / shortcut.name)
+    return lay_route(place, stages, after=shared)
+
+
+def travel(settings: TransferSettings, go: Go) -> list[Routes]:
+    """Go all routes with all seeds, the first where `settings` say, each other one in a directory of its own."""
+    output = cast("Path", settings.output)
+    travelled = []
+    for seed in range(settings.seed, settings.seed + settings.seeds):
+        place = output if seed == settings.seed else output / f"seed-{seed}"
+        seeded = replace(settings, seed=seed, output=place)
+        whole = go(lay_route(seeded))
+        ways = find_shortcuts(settings.stages)
+        travelled.append(Routes(whole, {way.name: go(lay_shortcut(seeded, way, whole)) for way in ways}))
+    return travelled
+
+
+def compare_routes(settings: TransferSettings, travelled: Sequence[Routes]) -> dict[str, object]:
+    """What results.json has as `ablation`: of the whole route and each shortcut the CER and the seconds, means over
+    the seeds, and the paired `gain` of the whole over each; likewise over the model that the target stage begins with,
+    where that writes the same units.
+    """
+    last = cast("FinetuneSettings", travelled[0].whole[-1].leg.settings)
+    rows = _test_rows(last)
+    speakers = rows["speaker"][:]
+
+    def judged(places: Sequence[Path]) -> list[Judgement]:
+        return [_judge(place, rows, last.units) for place in places]
+
+    ours = judged([one.whole[-1].leg.directory for one in travelled])
+    told: dict[str, object] = {
+        "equal": "minutes"
+        if _by_minutes(travelled[0].whole, [one.leg.name for one in travelled[0].whole])
+        else "steps",
+        "seeds": [settings.seed + at for at in range(len(travelled))],
+        "whole": _described([one.whole for one in travelled], ours),
+    }
+
+    def against(theirs: Sequence[Judgement]) -> Comparison:
+        edits = [one.edits for one in ours]
+        return compare_seeds(edits, [one.edits for one in theirs], ours[0].spaced, speakers)
+
+    for name in travelled[0].shortcuts:
+        routes = [one.shortcuts[name] for one in travelled]
+        theirs = judged([route[-1].leg.directory for route in routes])
+        told[name] = {**_described(routes, theirs), "gain": against(theirs)}
+    if places := _before_target(travelled, last):
+        theirs = judged(places)
+        told["without-target"] = {"cer": _mean_cer(theirs), "gain": against(theirs)}
+    return told
+
+
+def gains(ablation: Mapping[str, object], stages: Sequence[Stage]) -> dict[str, Comparison | None]:
+    """The gain of each stage by its name, None where it cannot be told."""
+    names = [stage.name for stage in stages]
+    ways = {way.left_out[0]: way.name for way in find_shortcuts(stages) if len(way.left_out) == 1}
+    ways["target"] = "without-target"
+    found = {name: cast("Mapping[str, Comparison] | None", ablation.get(ways[name])) for name in names}
+    return {name: told["gain"] if told else None for name, told in found.items()}
+
+
+def _is_fresh(settings: TransferSettings) -> bool:
+    return FinetuneSettings(lang=settings.lang, model=settings.model, from_scratch=settings.from_scratch).fresh
+
+
+def _by_minutes(whole: Sequence[Done], names: Sequence[str]) -> bool:
+    """Whether minutes decided how long these stages were, so that minutes can be added up."""
+    return all(
+        one.leg.settings.max_minutes is not None and one.training["stopped_by"] == "max_minutes"
+        for one in whole
+        if one.leg.name in names
+    )
+
+
+def _lengthened(whole: Sequence[Done], left_out: Sequence[str]) -> dict[str, object]:
+    """Settings that give the target the time of the stages that are left out: the sum of their minutes; where steps or
+    epochs decided, as many steps as it would have made in their measured seconds."""
+    stages = {one.leg.name: one for one in whole}
+    target = stages["target"]
+    lengths: dict[str, object] = {"max_minutes": "none", "max_steps": "none", "epochs": "none"}
+    if _by_minutes(whole, ["target", *left_out]):
+        minutes = [stages[name].leg.settings.max_minutes or 0.0 for name in ("target", *left_out)]
+        return lengths | {"max_minutes": sum(minutes)}
+    spared = sum(stages[name].seconds for name in left_out)
+    return lengths | {"max_steps": round(target.steps * (1 + spared / max(target.seconds, 1e-9)))}
+
+
+def _before_target(travelled: Sequence[Routes], target: FinetuneSettings) -> list[Path]:
+    """The models that the target stages begin with; none where they do not write what the target is written in."""
+    places = []
+    for one in travelled:
+        names = [stage.leg.name for stage in one.whole]
+        before = one.whole[: names.index("target")]
+        if not before or before[-1].scores is None:
+            return []
+        places.append(before[-1].leg.directory)
+    writing = read_writing(str(places[0]))
+    return places if writing and (writing.units, writing.simplify) == (target.units, target.simplify) else []
+
+
+def _test_rows(settings: FinetuneSettings) -> datasets.Dataset:
+    corpus = read_corpus(
+        settings.data,
+        find_model_language(settings.lang),
+        read_config(str(settings.output)),
+        units=settings.units,
+        simplify=settings.simplify,
+        max_seconds=settings.max_seconds,
+        text_column=settings.text_column,
+        tier=settings.tier,
+        quiet=settings.quiet,
+        only="test",
+    )
+    return hear_split(corpus, "test", quiet=settings.quiet).test
+
+
+def _judge(place: Path, rows: datasets.Dataset, units: str) -> Judgement:
+    checkpoint, vocabulary = load_recogniser(str(place))
+    return judge(checkpoint, vocabulary, rows, split="test", units=units)
+
+
+def _described(routes: Sequence[Sequence[Done]], judged: Sequence[Judgement]) -> dict[str, object]:
+    seconds = [sum(one.seconds for one in route) for route in routes]
+    return {"cer": _mean_cer(judged), "seconds": round(float(np.mean(seconds)), 1)}
+
+
+def _mean_cer(judged: Sequence[Judgement]) -> float:
+    return float(np.mean([rate(one.edits[:, :2]) for one in judged]))

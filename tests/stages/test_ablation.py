@@ -1,0 +1,101 @@
+"""What each stage was worth: routes of equal length, what they share, and gains that are paired."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import transfer_settings
+
+from hf_speech_tl.settings import FinetuneSettings, Source, Stage, TransferSettings, lay_route
+from hf_speech_tl.stages import transfer
+from hf_speech_tl.stages.ablation import Shortcut, find_shortcuts, gains, lay_shortcut
+from hf_speech_tl.stages.leg import Done
+
+Make = Callable[..., TransferSettings]
+_THREE = tuple(map(Stage, ("pretrain", "source", "target")))
+
+
+def _done(settings: TransferSettings, stopped_by: str = "max_steps") -> list[Done]:
+    """As if stages had taken 10, 20 and 30 s, with 100 steps each."""
+    legs = lay_route(settings)
+    return [
+        Done(leg, {"training": {"seconds": 10.0 * at, "steps": 100, "stopped_by": stopped_by}})
+        for at, leg in enumerate(legs, 1)
+    ]
+
+
+def test_each_stage_but_the_target_is_left_out_and_then_all() -> None:
+    assert [way.name for way in find_shortcuts(_THREE)] == ["without-pretrain", "without-source", "direct"]
+    assert find_shortcuts(_THREE[1:]) == (Shortcut("direct", ("source",)),)
+
+
+@pytest.mark.parametrize(
+    ("left_out", "steps"), [(("pretrain",), 133), (("source",), 167), (("pretrain", "source"), 200)]
+)
+def test_steps_are_added_by_the_seconds_that_are_spared(asked: Make, left_out: tuple[str, ...], steps: int) -> None:
+    settings = asked(stages=_THREE)
+    *_, target = lay_shortcut(settings, Shortcut("way", left_out), _done(settings))
+    assert target.settings.max_steps == steps and target.settings.max_minutes is None
+
+
+def test_minutes_are_added_up(asked: Make) -> None:
+    settings = asked(stages=(_THREE[0], _THREE[1], Stage("target", {"max_minutes": 7})), max_minutes=5, max_steps=None)
+    *_, target = lay_shortcut(settings, Shortcut("way", ("pretrain", "source")), _done(settings, "max_minutes"))
+    assert (target.settings.max_minutes, target.settings.max_steps) == (17.0, None)
+
+
+def test_stages_before_the_first_that_is_left_out_are_those_of_the_whole_route(asked: Make) -> None:
+    settings = asked(stages=_THREE)
+    whole = _done(settings)
+    output = Path(str(settings.output))
+    pretrain, target = lay_shortcut(settings, Shortcut("without-source", ("source",)), whole)
+    assert pretrain == whole[0].leg
+    assert (target.directory, target.settings.model) == (output / "without-source/2-target", str(pretrain.directory))
+    source, target = lay_shortcut(settings, Shortcut("without-pretrain", ("pretrain",)), whole)
+    assert source.directory == output / "without-pretrain/1-source" and source.settings.model == settings.model
+
+
+def test_the_direct_route_from_random_weights_is_as_finetune_has_it(asked: Make) -> None:
+    own = {"tuning": "lora", "dropout": 0.1, "head_steps": 2}
+    settings = asked(
+        stages=(Stage("source"), Stage("target", own)), model="starter", from_scratch=True, learning_rate=1e-5
+    )
+    (direct,) = lay_shortcut(settings, Shortcut("direct", ("source",)), _done(settings))
+    assert isinstance(direct.settings, FinetuneSettings) and direct.settings.from_scratch
+    assert (direct.settings.tuning, direct.settings.head_steps, direct.settings.learning_rate) == ("full", 0, None)
+    assert direct.settings.dropout == 0.1
+    (trained,) = lay_shortcut(asked(stages=settings.stages), Shortcut("direct", ("source",)), _done(settings))
+    assert isinstance(trained.settings, FinetuneSettings) and trained.settings.tuning == "lora"
+
+
+@pytest.mark.slow
+def test_a_transfer_with_two_seeds_says_what_its_source_was_worth_and_repeats_nothing(
+    corpus: Path, tiny_checkpoint: Path, tmp_path: Path, trained: list[str]
+) -> None:
+    make = transfer_settings(corpus, tiny_checkpoint, tmp_path / "whole")
+    settings = make(source=(Source(str(corpus), lang="es"),), units="romanized", ablate=True, seeds=2)
+    first = transfer.run(settings)
+    assert trained == ["1-source", "2-target", "1-target"] * 2
+    again = transfer.run(settings)
+    assert len(trained) == 6 and again["ablation"] == first["ablation"]
+    directories = {
+        path.parent.relative_to(tmp_path / "whole").as_posix() for path in tmp_path.rglob("model.safetensors")
+    }
+    seed = {"1-source", "2-target", "direct/1-target"}
+    assert directories == seed | {f"seed-1/{name}" for name in seed}
+    ablation = json.loads((tmp_path / "whole" / "results.json").read_text())["ablation"]
+    assert (ablation["equal"], ablation["seeds"]) == ("steps", [0, 1])
+    direct = ablation["direct"]
+    assert direct["gain"]["seeds"] == 2 and direct["gain"]["utterances"] == 8
+    assert direct["gain"]["cer"]["gain"] == pytest.approx(direct["cer"] - ablation["whole"]["cer"])
+    source, target = first["stages"]
+    assert source["gain"] == direct["gain"]["cer"]["gain"] and source["p_value"] is not None
+    assert target["gain"] == pytest.approx(ablation["without-target"]["cer"] - ablation["whole"]["cer"])
+
+
+def test_a_model_that_writes_otherwise_is_no_measure_of_the_target_stage() -> None:
+    gain = {"cer": {"gain": 0.1}}
+    assert gains({"direct": {"gain": gain}}, _THREE[1:]) == {"source": gain, "target": None}
