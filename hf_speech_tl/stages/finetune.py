@@ -13,7 +13,7 @@ from accelerate import PartialState
 from hf_speech_tl.corpora import Corpus, samples, write_skipped
 from hf_speech_tl.errors import SpeechError
 from hf_speech_tl.languages import find_language
-from hf_speech_tl.models import KNOWN, hears_padding
+from hf_speech_tl.models import hears_padding
 from hf_speech_tl.publishing import push, write_card
 from hf_speech_tl.publishing.curves import draw_curves
 from hf_speech_tl.publishing.save import save_model, verify_saved
@@ -124,8 +124,6 @@ def plan_rows(prepared: Prepared, course: Course, settings: FinetuneSettings, di
     sources = set(corpus.train["source"][:])
     origin = "random weights" if prepared.checkpoint.fresh else "pretrained"
     head = str(len(prepared.vocabulary))
-    if not prepared.checkpoint.fresh:
-        head += f", {sum(one.kind in KNOWN for one in prepared.inheritance)} of them already in the model's head"
     if unseen:
         head += f"; never in training: {' '.join(unseen[:12])}{' ...' if len(unseen) > 12 else ''} ({len(unseen)})"
     return [
@@ -137,7 +135,7 @@ def plan_rows(prepared: Prepared, course: Course, settings: FinetuneSettings, di
         ),
         ("trained", f"{cost.trained / 1e6:.1f} M parameters (--tuning {settings.tuning}{rank}{frozen})"),
         ("symbols", f"{head} (--units {settings.units})"),
-        *tell_origins(prepared.inheritance, settings, prepared.checkpoint),
+        *tell_origins(prepared.inheritance, prepared.checkpoint),
         ("data", f"{much}; {len(corpus.skipped)} rows skipped"),
         *(
             ("", f"an epoch has {name} x {weight:g}" if name in sources else f"{name} has no training row of its own")

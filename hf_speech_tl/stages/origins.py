@@ -34,13 +34,11 @@ def count_kinds(origins: Sequence[Origin]) -> dict[str, int]:
     return {kind: counts[kind] for kind in KINDS if counts[kind]}
 
 
-def tell_origins(
-    origins: Sequence[Origin], settings: FinetuneSettings, checkpoint: Checkpoint
-) -> list[tuple[str, str]]:
+def tell_origins(origins: Sequence[Origin], checkpoint: Checkpoint) -> list[tuple[str, str]]:
     """Rows of the plan: how the head begins, and for each kind the new symbols with those of the old head."""
     if not origins:
-        beside = " although the checkpoint has one" if settings.head == "fresh" and checkpoint.vocabulary else ""
-        return [("head", f"random{beside} (--head {settings.head})")] if not checkpoint.fresh else []
+        why = "the checkpoint has none that is known" if checkpoint.vocabulary is None else "--head fresh"
+        return [] if checkpoint.fresh else [("head", f"random rows ({why})")]
     known = [origin for origin in origins if origin.kind in KNOWN]
     rows = [f"{len(known)} of {len(origins)} symbols as the checkpoint has them (--head transfer)"]
     for kind, words in _WORDS.items():

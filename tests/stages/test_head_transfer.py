@@ -33,6 +33,6 @@ def test_a_fresh_head_forgets_and_has_no_score_before(settings, capfd, tmp_path)
     finetune.run(settings(head="fresh", quiet=False, max_steps=1))
     stored = json.loads((tmp_path / "run" / "results.json").read_text("utf-8"))
     assert stored["before"] is None and stored["model"]["head"] == {}
-    assert "random although the checkpoint has one (--head fresh)" in capfd.readouterr().err
+    assert "random rows (--head fresh)" in capfd.readouterr().err
     assert not (tmp_path / "run" / "head.csv").exists()
     assert "head: fresh" in (tmp_path / "run" / "run.yaml").read_text()
