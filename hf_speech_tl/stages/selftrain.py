@@ -163,7 +163,10 @@ def _conclude(rounds: _Rounds, pool: Pool, settings: SelftrainSettings, output: 
         before = judge(*load_recogniser(settings.model), test, split="test", units=units)
     results: dict[str, Any] = {key: value for key, value in first.items() if key != "round"}
     results |= {"command": settings.command_line(), "before": before.scores, "after": after.scores}
-    results["model"] = {**results["model"], "name": known_as(settings.model), "fresh": False}
+    results["model"]["name"] = known_as(settings.model)
+    if not rounds.best:
+        on_disk = Path(settings.model).exists()
+        results["model"] |= {"fresh": False, "base_model": None if on_disk else settings.model}
     results["selftraining"] = {
         "best_round": rounds.best,
         "student": known_as(settings.student),

@@ -53,6 +53,29 @@ def test_a_licence_is_given_where_there_is_one(results: dict, licences: list[str
     assert all(licence in text for licence in licences)
 
 
+def test_selftraining_says_what_was_learnt_from_and_what_it_was_worth(results: dict) -> None:
+    plain = card(results)
+    one = {"number": 1, "validation_cer": {"value": 0.2}, "hours_kept": 2.5, "share_kept": 0.8}
+    two = one | {"number": 2, "validation_cer": {"value": 0.19}}
+    gain = {"cer": {"gain": 0.0123, "low": -0.001, "high": 0.02, "p_value": 0.07}}
+    results["selftraining"] = {
+        "best_round": 2,
+        "unlabelled": ["/home/ana/field tapes/tape 1"],
+        "unlabelled_hours": 3.1,
+        "teacher_validation_cer": {"value": 0.25},
+        "rounds": [one, two],
+        "gain": gain,
+    }
+    text = card(results)
+    assert "it is the student of round 2" in text and "higher by 0.012 (-0.001 to 0.020, p = 0.070" in text
+    assert "| teacher | 0.250 | | |\n| 1 | 0.200 | 2.5 h | 80 % |\n| 2 | 0.190 | 2.5 h | 80 % |\n\n## How to" in text
+    assert "(tape 1)" in text and "/home/ana" not in text
+    begin = text.index("## Self-training")
+    assert text[:begin] + text[text.index("## How to load it") :] == plain
+    results["selftraining"] |= {"best_round": 0, "rounds": [one]}
+    assert "made the validation CER fall: these are the weights of" in card(results)
+
+
 def test_whoever_read_the_transcripts_is_named(results: dict) -> None:
     results["language"] |= {"units": "ipa", "reader": "espeak-ng 1.52.0, ro"}
     assert "\n- Its transcripts were read from spelling by espeak-ng 1.52.0, ro. It has learnt that" in card(results)

@@ -13,11 +13,11 @@ import datasets
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny import save_tiny, tiny_rows
+from tiny import in_pair, save_tiny, tiny_rows
 
 from hf_speech_tl.errors import DataError, SettingsError
 from hf_speech_tl.publishing.hub import _contents
-from hf_speech_tl.settings import EvaluateSettings, SelftrainSettings, read_yaml
+from hf_speech_tl.settings import EvaluateSettings, SelftrainSettings, read_yaml, write_yaml
 from hf_speech_tl.stages import evaluation, selftrain, student
 from hf_speech_tl.stages.judgement import Judgement
 from hf_speech_tl.stages.selftrain import run
@@ -229,3 +229,21 @@ def test_a_run_killed_while_writing_down_goes_on_but_not_with_other_data(asked, 
     assert run(going_on)["selftraining"]["rounds"][0]["rows_kept"] == len(_SPOKEN)
     with pytest.raises(SettingsError, match="that run is complete"):
         run(going_on)
+
+
+@pytest.mark.slow
+def test_two_processes_learn_from_the_same_table(asked, tmp_path) -> None:
+    write_yaml(asked(rounds=1), tmp_path / "settings.yaml")
+    program = (
+        "import json, sys\nfrom hf_speech_tl.settings import SelftrainSettings, read_yaml\n"
+        "from hf_speech_tl.stages.selftrain import run\nfrom pathlib import Path\n"
+        "directory = Path(sys.argv[2])\nimport dataclasses\n"
+        "settings = read_yaml(SelftrainSettings, directory / 'settings.yaml')\n"
+        "results = run(dataclasses.replace(settings, output=directory / 'both', quiet=True))\n"
+        "assert bool(results) == (sys.argv[1] == '0')\n"
+    )
+    in_pair(program, tmp_path)
+    results = json.loads((tmp_path / "both" / "results.json").read_text("utf-8"))
+    alone = run(asked(rounds=1))
+    assert _table(tmp_path / "both", 1) == _table(tmp_path / "self", 1)
+    assert results["training"]["steps"] == 4 and results["before"] == alone["before"]
