@@ -163,6 +163,8 @@ def _conclude(rounds: _Rounds, pool: Pool, settings: SelftrainSettings, output: 
         before = judge(*load_recogniser(settings.model), test, split="test", units=units)
     results: dict[str, Any] = {key: value for key, value in first.items() if key != "round"}
     results |= {"command": settings.command_line(), "before": before.scores, "after": after.scores}
+    # What it cost, however many rounds; the rest of it is of the round that is kept.
+    results["training"]["seconds"] = round(sum(one["round"]["seconds"] for one in rounds.done), 1)
     results["model"]["name"] = known_as(settings.model)
     if not rounds.best:
         on_disk = Path(settings.model).exists()

@@ -21,7 +21,7 @@ from hf_speech_tl.stages.length import store_length
 from hf_speech_tl.stages.material import Pool, mix
 from hf_speech_tl.stages.memory import give_back
 from hf_speech_tl.stages.output import Output, check_space
-from hf_speech_tl.stages.plan import show_plan
+from hf_speech_tl.stages.plan import clock, show_plan
 from hf_speech_tl.stages.preparation import prepare
 from hf_speech_tl.stages.processes import agree, check_launch
 from hf_speech_tl.stages.pseudo_labels import PseudoLabel, choose, read_labels, reasons_of, write_down, write_labels
@@ -160,10 +160,10 @@ def _described(this: Round, labels: list[PseudoLabel], seconds: float, steps: in
 
 def _counted(labels: list[PseudoLabel]) -> list[tuple[str, str]]:
     kept = [label for label in labels if label.kept]
-    hours, all_hours = (sum(label.seconds for label in some) / 3600 for some in (kept, labels))
+    much, of_all = (clock(sum(label.seconds for label in some)) for some in (kept, labels))
     sure = sum(label.confidence for label in kept) / len(kept)
     left_out = "; ".join(f"{count} {reason}" for reason, count in reasons_of(labels).items())
     return [
-        ("kept", f"{hours:.2f} h of {all_hours:.2f} h ({len(kept)} of {len(labels)}), mean confidence {sure:.2f}"),
+        ("kept", f"{much} of {of_all} ({len(kept)} of {len(labels)}), mean confidence {sure:.2f}"),
         ("left out", left_out or "nothing"),
     ]

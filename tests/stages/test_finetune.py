@@ -34,6 +34,7 @@ _FILES = {
     "tokenizer_config.json",
     "vocab.json",
     "README.md",
+    "head.csv",
     "results.json",
     "run.yaml",
     "skipped.csv",

@@ -95,6 +95,7 @@ def test_the_directory_stands_alone_and_says_what_each_round_did(asked, _always_
     assert told["rounds"][0]["rows_kept"] == len(_SPOKEN) and told["rounds"][0]["share_kept"] == 1
     assert results["data"]["rows"]["train"] == 8 + len(_SPOKEN)
     assert results["before"]["utterances"] == results["after"]["utterances"] == 8
+    assert results["training"]["seconds"] == round(sum(one["seconds"] for one in told["rounds"]), 1)
     directory = tmp_path / "self"
     files = {path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file()}
     model = {"model.safetensors", "config.json", "processor_config.json", "tokenizer_config.json", "vocab.json"}
