@@ -121,6 +121,11 @@ def find_reader(language: Language) -> Reader | None:
     return next((Reader("epitran", found) for found in _MAPS.split() if found.removesuffix("-bab") == code), None)
 
 
+def is_installed(reader: Reader) -> bool:
+    """Whether the package of its engine is there."""
+    return util.find_spec(_PACKAGES[reader.engine][0]) is not None
+
+
 @lru_cache(maxsize=64)
 def check_reader(language: Language) -> Reader:
     """The reader of a language, found installed. Raises SettingsError where there is none, or it is not installed."""
@@ -130,8 +135,8 @@ def check_reader(language: Language) -> Reader:
             f"units: ipa: neither espeak-ng nor epitran reads {language.name} ({language.tag}) rightly; choose char or "
             "romanized, or a language that has IPA in docs/languages.md"
         )
-    package, extra = _PACKAGES[reader.engine]
-    if util.find_spec(package) is None:
+    if not is_installed(reader):
+        extra = _PACKAGES[reader.engine][1]
         raise SettingsError(
             f"units: ipa: {language.name} is read by {reader.engine}, which is not installed; "
             f"pip install 'hf_speech_tl[{extra}]'"

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import cast
 
 import datasets
-import numpy as np
 from accelerate import PartialState
 
-from hf_speech_tl.corpora import Corpus, inaudible, samples, write_skipped
+from hf_speech_tl.corpora import Corpus, samples, write_skipped
 from hf_speech_tl.errors import SettingsError, SpeechError
-from hf_speech_tl.models import Vocabulary, frame_count
+from hf_speech_tl.models import frame_count
 from hf_speech_tl.publishing import write_encoder_card
 from hf_speech_tl.publishing.curves import draw_curves
 from hf_speech_tl.publishing.save import save_encoder, verify_encoder
@@ -29,6 +27,7 @@ from hf_speech_tl.stages.masked_prediction import check_masked, predict_masked
 from hf_speech_tl.stages.memory import give_back
 from hf_speech_tl.stages.output import Output, check_space, claim_output, find_output
 from hf_speech_tl.stages.plan import amount, clock, machine, show_plan, size
+from hf_speech_tl.stages.probing import LEAST_PROBED, PROBED_SECONDS, draw_labelled, make_probe
 from hf_speech_tl.stages.processes import agree, check_launch, is_sharded, join_processes, told_once
 from hf_speech_tl.stages.readiness import Check, Ready, get_ready
 from hf_speech_tl.stages.recipe import is_small
@@ -37,7 +36,6 @@ from hf_speech_tl.stages.teaching import choose_cores, plan_batches, settle_leng
 from hf_speech_tl.training import (
     Augmenter,
     Clips,
-    Labels,
     Objective,
     Pretraining,
     Probe,
@@ -54,8 +52,6 @@ _LESSONS: Mapping[str, tuple[Check, Callable[[PretrainSettings, Ready, Output, P
 _KEEPING = ("distil", "masked")  # whose targets are made before the training
 _SHOWN = {"eval_loss": "validation loss", "eval_probe_cer": "probe CER"}
 _PROBES = 4  # in a run
-_PROBED_SECONDS = 600.0  # of labelled training clips; of a large model on a CPU a sixth
-_LEAST_PROBED = 16  # labelled clips, to learn from and to be judged by: fewer say nothing
 _VERIFIED = 4  # clips
 
 
@@ -176,29 +172,10 @@ def _run(settings: PretrainSettings, output: Output, processes: PartialState) ->
 def _probe(
     corpus: Corpus, validation: datasets.Dataset, ready: Ready, settings: PretrainSettings, processes: PartialState
 ) -> Probe | None:
-    """A probe on some minutes of labelled clips, drawn at random; None where there are too few."""
-    labelled = np.random.default_rng(settings.seed).permutation(_labelled(corpus.train))
+    """A probe on some minutes of labelled clips, of a large model on a CPU a sixth; None where there are too few."""
     whole = is_small(ready.fit.cost.parameters) or processes.device.type == "cuda"
-    seconds = np.cumsum(np.asarray(corpus.train["seconds"][:])[labelled])
-    rows = corpus.train.select(labelled[seconds <= _PROBED_SECONDS * (1 if whole else 1 / 6)])
-    bad = {row.id for row in inaudible(rows, "train", threads=os.cpu_count() or 1)} if len(rows) else set()
-    rows = rows.select([at for at, name in enumerate(rows["id"][:]) if name not in bad])
-    judged = validation.select(_labelled(validation))
-    if min(len(rows), len(judged)) < _LEAST_PROBED:
-        return None
-    vocabulary = Vocabulary.of(rows["transcript"][:])
-    return Probe(
-        train=Clips(rows, Labels(rows, vocabulary.encode)),
-        validation=Clips(judged, Labels(judged, vocabulary.encode)),
-        references=judged["transcript"][:],
-        vocabulary=vocabulary,
-        feature_extractor=ready.checkpoint.feature_extractor,
-        spaced=True,  # as romanised text is in any language
-    )
-
-
-def _labelled(rows: datasets.Dataset) -> np.ndarray:
-    return np.array([at for at, transcript in enumerate(rows["transcript"][:]) if transcript], np.int64)
+    rows = draw_labelled(corpus.train, PROBED_SECONDS * (1 if whole else 1 / 6), settings.seed)
+    return make_probe(rows, validation, ready.checkpoint.feature_extractor)
 
 
 def _plan(
@@ -214,7 +191,7 @@ def _plan(
         f"letter error of a linear layer on {sum(probe.train.seconds) / 60:.1f} min of transcripts, asked "
         f"{len(task.probed_at)} times"
         if probe
-        else f"the validation loss (a probe wants {_LEAST_PROBED} clips with transcripts in training and in validation)"
+        else f"the validation loss (a probe wants {LEAST_PROBED} clips with transcripts in training and in validation)"
     )
     return [
         ("device", machine()),

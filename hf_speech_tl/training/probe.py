@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 
 from hf_speech_tl.models import FeatureExtractor, Vocabulary, alike, for_inference, hears_padding, pad, states_of
 from hf_speech_tl.objectives import ctc_losses
-from hf_speech_tl.scoring import character_edits
+from hf_speech_tl.scoring import character_edits, rate
 from hf_speech_tl.training.clips import Clips
 
 _STEPS = 300
@@ -40,6 +40,10 @@ class Probe:
 
     def error_rate(self, encoder: PreTrainedModel, dtype: torch.dtype) -> float:
         """The CER, after some hundred steps of training the layer; the encoder is left as it was."""
+        return rate(self.edits(encoder, dtype))
+
+    def edits(self, encoder: PreTrainedModel, dtype: torch.dtype) -> np.ndarray:
+        """What it is of: edits and length of each validation clip, (clips, 2) as character_edits has them."""
         quick = for_inference(encoder, dtype)
         learnt = self._states(quick, self.train, dtype)
         mean, deviation = _moments(learnt)
@@ -49,8 +53,7 @@ class Probe:
         with torch.inference_mode():
             for states in self._states(quick, self.validation, dtype):
                 texts.append(self.vocabulary.decode(layer((states - mean) / deviation).argmax(-1).tolist()))
-        edits = character_edits(self.references, texts, spaced=self.spaced).sum(axis=0)
-        return float(edits[0] / edits[1])
+        return character_edits(self.references, texts, spaced=self.spaced)
 
     def _states(self, encoder: PreTrainedModel, clips: Clips, dtype: torch.dtype) -> list[Tensor]:
         """The encoder's states of each clip, float32 `(frames, width)`, where the encoder is."""

@@ -48,7 +48,7 @@ def settings(
 ) -> Callable[..., PretrainSettings]:
     """Settings of a short quiet run; what differs is given by name."""
     monkeypatch.setattr(probe, "_STEPS", 5)
-    monkeypatch.setattr(pretrain, "_LEAST_PROBED", 4)
+    monkeypatch.setattr("hf_speech_tl.stages.probing.LEAST_PROBED", 4)
 
     def make(**changes: object) -> PretrainSettings:
         plain: dict[str, object] = dict(

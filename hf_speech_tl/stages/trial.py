@@ -1,0 +1,134 @@
+"""What a model knows of a target language that it has not learnt: by a probe, and by what it writes; and the short
+training that makes such a model of recordings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import datasets
+import numpy as np
+import torch
+
+from hf_speech_tl.decoding import recognise
+from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.languages import UNCODED, Language, Unspeakable, find_model_language, transcript
+from hf_speech_tl.models import Checkpoint, encoder_of, load_checkpoint, named_by, read_config, read_writing
+from hf_speech_tl.scoring import character_edits
+from hf_speech_tl.settings import FinetuneSettings, read_yaml
+from hf_speech_tl.stages import finetune
+from hf_speech_tl.stages.candidate import Candidate
+from hf_speech_tl.stages.output import is_run
+from hf_speech_tl.stages.probing import make_probe
+from hf_speech_tl.training import Clips, quick_dtype
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Edits and length of each utterance, (utterances, 2) as character_edits has them: of the probe on validation
+    clips, and of what the model writes of the probe's training clips; None for what could not be measured, of which
+    `notes` say why."""
+
+    probe: np.ndarray | None
+    zero_shot: np.ndarray | None
+    notes: tuple[str, ...] = ()
+
+
+def try_checkpoint(name: str, writes: Language | None, learnt: datasets.Dataset, judged: datasets.Dataset) -> Trial:
+    """Measure a model on rows of the target with romanised transcripts; nothing of it is trained or written.
+
+    writes: the language of its head, None where its own files say so, or nobody does. Raises SettingsError for a model
+    that cannot be loaded.
+    """
+    with named_by("candidate"):
+        checkpoint = load_checkpoint(name, read_config(name))
+    if torch.cuda.is_available():
+        checkpoint.model.to(torch.device("cuda"))  # type: ignore[arg-type]
+    dtype = quick_dtype(checkpoint.model.device)
+    notes = []
+    probe = make_probe(learnt, judged, checkpoint.feature_extractor)
+    if probe is None:
+        notes.append("not probed: too few clips with transcripts in the target's training or validation split")
+    edits = probe.edits(encoder_of(checkpoint.model), dtype) if probe else None
+    heard = None
+    if checkpoint.fresh:
+        notes.append("its weights are random: what a probe tells of them is what the probe learns by itself")
+    elif checkpoint.vocabulary is None:
+        notes.append("it writes nothing: no head with symbols")
+    else:
+        heard = _heard(checkpoint, writes, learnt, dtype)
+    return Trial(edits, heard, tuple(notes))
+
+
+def train_briefly(candidate: Candidate, model: str, steps: int, output: Path, seed: int) -> Path:
+    """A directory under `output` with `model` fine-tuned for `steps` on the candidate's recordings, romanised.
+
+    One that is there already is taken as it is, one that was stopped is begun anew. Raises what finetune raises.
+    """
+    assert candidate.language is not None, "recordings have one"
+    tag, place = candidate.language.tag, candidate.place
+    name = f"{tag}-{Path(place.source).name}-{Path(model).name}-{steps}-seed{seed}"
+    directory = output / re.sub(r"[^\w.-]+", "-", name)
+    settings = FinetuneSettings(
+        lang=tag,
+        data=(place.source if place.words else place,),
+        model=model,
+        units="romanized",
+        max_steps=steps,
+        seed=seed,
+        output=directory,
+        overwrite=is_run(directory) and not (directory / "results.json").is_file(),
+        quiet=True,
+    )
+    if (directory / "results.json").is_file() and is_run(directory):
+        there = read_yaml(FinetuneSettings, directory / "run.yaml")
+        if (there.data, there.model) == (settings.data, settings.model):
+            return directory
+        raise SettingsError(
+            f"--output {output}: {directory.name} in it was trained on {there.data[0]} from {there.model}; name "
+            "another directory"
+        )
+    finetune.run(settings)
+    return directory
+
+
+def _heard(checkpoint: Checkpoint, writes: Language | None, rows: datasets.Dataset, dtype: torch.dtype) -> np.ndarray:
+    """Edits of what the model writes, letters alone: where a word ends and which tone it has is another language's
+    business."""
+    assert checkpoint.vocabulary is not None
+    clips = Clips(rows, [[]] * len(rows))
+    found = recognise(
+        checkpoint.model,
+        checkpoint.feature_extractor,
+        checkpoint.vocabulary,
+        clips.load,
+        clips.seconds.tolist(),
+        dtype=dtype,
+    )
+    said = [_letters(text) for text in rows["transcript"][:]]
+    return character_edits(said, _latin([one.text for one in found], checkpoint.name, writes), spaced=False)
+
+
+def _latin(texts: Sequence[str], name: str, writes: Language | None) -> list[str]:
+    """Lower-case Latin letters of what a model wrote; nothing of a text that has none, such as one of ideographs in a
+    language that nobody named."""
+    writing = read_writing(name)
+    if writing and writing.units == "romanized":
+        return [_letters(text) for text in texts]
+    tag = writes.tag if writes else writing.lang if writing and writing.units == "char" else UNCODED
+    language = find_model_language(tag)
+    if language.tag == "mul":
+        language = find_model_language(UNCODED)
+    latin = []
+    for text in texts:
+        try:
+            latin.append(_letters(transcript(text, language, "romanized")))
+        except Unspeakable:
+            latin.append("")
+    return latin
+
+
+def _letters(romanised: str) -> str:
+    return re.sub("[^a-z]", "", romanised.lower())

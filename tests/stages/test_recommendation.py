@@ -1,0 +1,138 @@
+"""Candidates measured on recordings of the target, and the command that ranks them."""
+
+from __future__ import annotations
+
+import json
+import runpy
+from pathlib import Path
+
+import pytest
+from tiny import save_tiny
+
+from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.languages import find_language
+from hf_speech_tl.models import Writing
+from hf_speech_tl.stages import recommendation, trial
+from hf_speech_tl.stages.recommendation import recommend
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "recommend_source"
+
+
+@pytest.fixture(autouse=True)
+def _few_clips_and_steps_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hf_speech_tl.stages.probing.LEAST_PROBED", 4)
+    monkeypatch.setattr("hf_speech_tl.training.probe._STEPS", 5)
+
+
+@pytest.fixture
+def headless(tmp_path: Path) -> Path:
+    """A model of another width without symbols."""
+    directory = save_tiny(tmp_path / "headless", hidden_size=24, conv_dim=(8, 8, 24))
+    (directory / "vocab.json").unlink()
+    return directory
+
+
+def rank(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int | str | None:
+    """The exit code of scripts/recommend_source."""
+    monkeypatch.setattr("sys.argv", ["recommend_source", *map(str, arguments)])
+    try:
+        runpy.run_path(str(SCRIPT))["main"]()
+    except SystemExit as ended:
+        return ended.code
+    return 0
+
+
+def test_models_are_probed_and_heard_and_the_test_split_is_not(
+    corpus: Path, tiny_checkpoint: Path, headless: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: set[str] = set()
+
+    def measure(name, writes, learnt, judged):
+        seen.update(learnt["id"][:], judged["id"][:])
+        return trial.try_checkpoint(name, writes, learnt, judged)
+
+    monkeypatch.setattr(recommendation, "try_checkpoint", measure)
+    found = recommend(f"it={corpus}", [str(tiny_checkpoint), str(headless)], quiet=True)
+    ours, other = found.evidence
+    assert set(ours.figures) == {"probe", "zero_shot"} and set(other.figures) == {"probe"}
+    assert [one.key for one in found.counted] == ["probe"]
+    assert {name.split("-")[0] for name in seen} == {"train", "validation"}
+    for figure in ours.figures.values():
+        assert figure.low is not None and figure.high is not None and figure.low <= figure.value <= figure.high
+    assert any("writes nothing" in note for note in other.notes)
+    assert recommend(f"it={corpus}", [str(tiny_checkpoint), str(headless)], quiet=True) == found
+
+
+def test_what_a_model_writes_is_compared_in_latin_letters(
+    tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def latin(text: str, tag: str | None = None, writing: Writing | None = None) -> str:
+        monkeypatch.setattr(trial, "read_writing", lambda name: writing)
+        return trial._latin([text], "model", find_language(tag) if tag else None)[0]
+
+    assert latin("NEL Città", "it") == "nelcitta"
+    assert latin("дом") == "dom"  # by its script, where nobody says more
+    assert latin("你好", "zh") == latin("ni3 hao3", writing=Writing("zh", "romanized")) == "nihao"
+    assert latin("你好", writing=Writing("zh")) == "nihao"
+    assert latin("你好") == ""
+    assert latin("ab c", writing=Writing("mul", "char")) == "abc"
+
+
+def test_recordings_teach_a_model_first_once(
+    corpus: Path, tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = [f"de={corpus}", f"es={corpus}"]
+    asked = dict(model=str(tiny_checkpoint), train_steps=1, output=tmp_path, quiet=True)
+    known = recommend(f"it={corpus}", words, quiet=True)
+    assert all("hours" in one.figures and "probe" not in one.figures for one in known.evidence)
+    found = recommend(f"it={corpus}", words, **asked)
+    assert {"hours", "probe", "zero_shot"} < {one.key for one in found.counted}
+    trained = sorted(tmp_path.glob("*/results.json"))
+    assert [path.parent.name.split("-")[0] for path in trained] == ["de", "es"]
+    assert json.loads(trained[0].read_text())["language"]["units"] == "romanized"
+    monkeypatch.setattr(trial.finetune, "run", lambda settings: pytest.fail("it is there already"))
+    assert recommend(f"it={corpus}", words, **asked) == found
+    moved = tmp_path / "elsewhere" / corpus.name
+    moved.parent.mkdir()
+    moved.symlink_to(corpus)
+    with pytest.raises(SettingsError, match="name another directory"):
+        recommend(f"it={corpus}", [f"de={moved}", words[1]], **asked)
+
+
+def test_the_command_prints_an_order_and_checks_it(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [f"de={corpus.name}", f"es={corpus.name}"]
+    reached = tmp_path / "reached.json"
+    reached.write_text(json.dumps(dict(zip(names, (0.5, 0.4), strict=True))))
+    arguments = ["--target", f"it={corpus}", f"de={corpus}", f"es={corpus}", "--reached", reached]
+    assert rank(monkeypatch, *arguments) == 0
+    said = capsys.readouterr().out
+    assert f"by hours: {names[0]} = {names[1]}" in said and "No single criterion wins" in said and "hit" in said
+    assert rank(monkeypatch, *arguments, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert set(told["order"]) == set(names) and told["verdicts"][0]["best"] == names[1]
+    assert str(corpus.parent) not in json.dumps(told)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--target", "it={}", "de={}"], "two or more"),
+        (["--target", "it={}", "de={}", "es=none/"], "none/: no such file"),
+        (["--target", "starter", "de={}", "es={}"], "LANG=SOURCE"),
+        (["--target", "it={}", "de={}", "es={}", "--train-steps", "3"], "give both"),
+        (["--target", "it={}", "de={}", "es={}", "--minutes", "0"], "above 0"),
+        (["--target", "it={}", "de={}", "es={}", "--reached", "none.json"], "cannot be read"),
+        (["--target", "it={}", "de={}", "none/model"], "HF_HUB_OFFLINE"),
+    ],
+)
+def test_what_cannot_be_is_said_in_a_line(
+    arguments: list[str],
+    said: str,
+    corpus: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert rank(monkeypatch, *(word.format(corpus) for word in arguments)) == 2
+    assert said in capsys.readouterr().err.splitlines()[-1]
