@@ -10,8 +10,6 @@ from functools import cache
 from importlib import util
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from hf_speech_tl.languages.ipa import find_reader, is_installed
 from hf_speech_tl.languages.spelling import is_phonetic
 from hf_speech_tl.languages.tags import Language
@@ -53,6 +51,8 @@ def cover(target: Inventory, source: Inventory) -> Coverage:
     2016); the distance is the mean, each sound counting as often as it is said. It is not symmetric: sounds that only
     the source has do no harm. ValueError where one of them has no sound.
     """
+    import numpy as np  # only here: whoever asks for --help is not to wait for it
+
     if not target.shares or not source.shares:
         raise ValueError("an inventory without sounds covers none")
     wanted, there = (np.array([_features(sound) for sound in one.shares]) for one in (target, source))
@@ -75,9 +75,10 @@ def why_unread(language: Language) -> str | None:
     return None if is_installed(reader) else f"{reader.engine}, which reads {language.name}, is not installed"
 
 
-def _features(sound: str) -> np.ndarray:
+def _features(sound: str) -> list[int]:
     """-1, 0 or 1 for each of the 24 features of one sound."""
-    return np.array(_panphon().word_to_vector_list(sound, numeric=True)[0])
+    features: list[int] = _panphon().word_to_vector_list(sound, numeric=True)[0]
+    return features
 
 
 @cache
