@@ -80,7 +80,8 @@ def main() -> None:
         asked.stop,
     )
     if asked.recipe == "ours":
-        options = ["--lang", asked.lang, "--units", asked.units, "--data", asked.corpus, "--preset", "starter"]
+        options = ["--lang", asked.lang, "--units", asked.units, "--data", asked.corpus]
+        options += ["--model", "starter", "--from-scratch"]
         options += length or ["--max-minutes", asked.minutes]
         sys.exit(finetune.main([*options, *more, "--seed", str(asked.seed), "--output", asked.output]))
     work = Path(tempfile.mkdtemp(prefix="against_recipe_"))
@@ -91,7 +92,7 @@ def main() -> None:
     }
     (work / "texts.json").write_text(json.dumps(texts), "utf-8")
     set_seed(asked.seed)
-    load_checkpoint("starter", config).model.save_pretrained(work / "fresh")
+    load_checkpoint("starter", config, from_scratch=True).model.save_pretrained(work / "fresh")
     size = max(1, round(_BATCH_SECONDS / float(np.mean(corpus.train["seconds"][:]))))
     sys.argv = [asked.recipe, "--data", asked.corpus, "--model", str(work / "fresh")]
     sys.argv += ["--texts", str(work / "texts.json"), "--out", str(work / "out")]

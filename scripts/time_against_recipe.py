@@ -125,7 +125,7 @@ def _prepare(asked: argparse.Namespace, work: Path) -> float:
             config = Wav2Vec2Config(feat_extract_norm="layer", do_stable_layer_norm=True, conv_bias=True)
             Wav2Vec2Model(config).save_pretrained(work / "model")
         else:
-            load_checkpoint("starter", read_config("starter")).model.save_pretrained(work / "model")
+            load_checkpoint("starter", read_config("starter"), from_scratch=True).model.save_pretrained(work / "model")
         lengths.write_text(json.dumps(mean))
     return json.loads(lengths.read_text())
 
@@ -145,7 +145,7 @@ def _run(side: str, asked: argparse.Namespace, work: Path, mean: float) -> dict[
             command += ["--train-feature-encoder"] if asked.model == "starter" else []
             os.mkdir(f"{place}/out")
         else:
-            chosen = ["--model", str(model)] if asked.model == "base" else ["--preset", "starter"]
+            chosen = ["--model", str(model)] if asked.model == "base" else ["--model", "starter", "--from-scratch"]
             command = [__file__, "ours", "--lang", asked.lang, "--units", asked.units, "--data", str(data), *chosen]
             limited = asked.steps and side not in _EPOCHS
             command += ["--max-steps", str(asked.steps)] if limited else ["--epochs", str(_EPOCHS.get(side, 1))]

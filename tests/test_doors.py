@@ -245,10 +245,8 @@ def test_selftrain_says_what_it_was_worth(
     [
         ([], "--unlabelled is missing"),
         (["--unlabelled", "nowhere"], "--unlabelled nowhere: no such file or name"),
-        (["--unlabelled", ".", "--model", "starter"], "--model starter: has random weights and writes nothing yet"),
         (["--unlabelled", ".", "--keep", "0"], "--keep: '0' cannot be"),
         (["--unlabelled", ".", "--length-ratio", "1"], "--length-ratio: '1' cannot be"),
-        (["--unlabelled", ".", "--student", "starter", "--tuning", "lora"], "--student starter --tuning lora"),
     ],
 )
 def test_what_cannot_be_selftrained_is_a_line_before_the_stage(

@@ -24,6 +24,7 @@ from hf_speech_tl.models.inheritance import KINDS, KNOWN, Origin, inherit
 from hf_speech_tl.models.masking import check_maskable, take_masks
 from hf_speech_tl.models.padding import alike, pad
 from hf_speech_tl.models.quantiser import add_quantiser, check_quantisable
+from hf_speech_tl.models.starter import base_of, place_of
 from hf_speech_tl.models.teacher import (
     Teacher,
     clustered_layer,
@@ -50,6 +51,7 @@ __all__ = [
     "Writing",
     "add_quantiser",
     "alike",
+    "base_of",
     "can_mask",
     "check_adapter",
     "check_depth",
@@ -82,6 +84,7 @@ __all__ = [
     "multiply_convolutions",
     "named_by",
     "pad",
+    "place_of",
     "prepare_tuning",
     "read_config",
     "read_writing",

@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 from transformers.utils import cached_file
 
 from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.models.starter import place_of
 
 _LISTED = 12
 
@@ -59,7 +60,7 @@ def load_adapter(model: PreTrainedModel, name: str, target_lang: str) -> None:
 
 
 def _languages(name: str) -> Mapping[str, object]:
-    path = cached_file(name, "vocab.json", _raise_exceptions_for_missing_entries=False)
+    path = cached_file(place_of(name), "vocab.json", _raise_exceptions_for_missing_entries=False)
     try:
         return adapter_languages(json.loads(Path(path).read_text("utf-8"))) if path else {}
     except (ValueError, RecursionError, OSError) as error:

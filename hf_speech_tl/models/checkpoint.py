@@ -8,7 +8,6 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.resources import as_file, files
 from pathlib import Path
 
 import torch
@@ -30,6 +29,7 @@ from hf_speech_tl.models.families import FAMILIES, find_family
 from hf_speech_tl.models.frames import frame_count, plain_feature_extractor
 from hf_speech_tl.models.fresh import place_filterbank
 from hf_speech_tl.models.frontends import FeatureExtractor, encoder_config
+from hf_speech_tl.models.starter import place_of
 from hf_speech_tl.models.vocabulary import Vocabulary
 from hf_speech_tl.settings import STARTER
 
@@ -71,31 +71,26 @@ def named_by(option: str) -> Iterator[None]:
 
 def read_any_config(name: str) -> PreTrainedConfig:
     """The configuration of `starter`, a directory, a config.json or a Hub id, of whatever kind; else SettingsError."""
-    with as_file(files("hf_speech_tl") / "assets" / "starter") as starter:
-        place = str(starter) if name == STARTER else name
-        if os.path.isdir(place) and not (Path(place) / "config.json").is_file():
-            raise SettingsError(f"--model {name}: there is no config.json in it. Name the directory of a saved model.")
-        if _is_misspelt(place):
+    place = place_of(name)
+    if os.path.isdir(place) and not (Path(place) / "config.json").is_file():
+        raise SettingsError(f"--model {name}: there is no config.json in it. Name the directory of a saved model.")
+    if _is_misspelt(place):
+        raise SettingsError(f"--model {name}: there is no such directory. Give a directory, a Hub id, or `{STARTER}`.")
+    try:
+        return AutoConfig.from_pretrained(place, trust_remote_code=False)
+    except Exception as error:  # every kind comes out of a stranger's config.json
+        reason = " ".join(str(error).split())[:300]
+        if os.path.isfile(place):
             raise SettingsError(
-                f"--model {name}: there is no such directory. Give a directory, a Hub id, or `{STARTER}`."
-            )
-        try:
-            return AutoConfig.from_pretrained(place, trust_remote_code=False)
-        except Exception as error:  # every kind comes out of a stranger's config.json
-            reason = " ".join(str(error).split())[:300]
-            if os.path.isfile(place):
-                raise SettingsError(
-                    f"--model {name}: is a file that cannot be used as a config.json ({reason}). Name the config.json "
-                    "of a model, or its directory."
-                ) from error
-            if is_offline_mode() and not os.path.isdir(place):
-                reason = "HF_HUB_OFFLINE is set and it is not in the cache"
-            where = (
-                "its config.json cannot be used" if os.path.isdir(place) else "not to be had from the Hub or its cache"
-            )
-            raise SettingsError(
-                f"--model {name}: {where} ({reason}). Give a directory or a Hub id; --model {STARTER} needs no network."
+                f"--model {name}: is a file that cannot be used as a config.json ({reason}). Name the config.json "
+                "of a model, or its directory."
             ) from error
+        if is_offline_mode() and not os.path.isdir(place):
+            reason = "HF_HUB_OFFLINE is set and it is not in the cache"
+        where = "its config.json cannot be used" if os.path.isdir(place) else "not to be had from the Hub or its cache"
+        raise SettingsError(
+            f"--model {name}: {where} ({reason}). Give a directory or a Hub id; --model {STARTER} needs no network."
+        ) from error
 
 
 def read_config(name: str) -> PreTrainedConfig:
@@ -109,7 +104,7 @@ def read_config(name: str) -> PreTrainedConfig:
     if config.model_type != family.model_type:
         encoder = encoder_config(config).to_dict()
         config = AutoConfig.for_model(family.model_type, encoder_config=encoder, name_or_path=config.name_or_path)
-    elif family.encoder and not _raw_config(name).get("encoder_config"):
+    elif family.encoder and not _raw_config(place_of(name)).get("encoder_config"):
         raise SettingsError(f"--model {name}: its config.json has no encoder_config. Take another checkpoint.")
     try:
         frame_count(config, RATE)
@@ -136,7 +131,7 @@ def load_checkpoint(
     masking: Masking | None = None,
     target_lang: str | None = None,
 ) -> Checkpoint:
-    """Load weights in float32, or draw fresh ones from torch's seed (`starter`, or `from_scratch`).
+    """Load weights in float32, or draw fresh ones from torch's seed (`from_scratch`).
 
     dropout: the share of activations left out in training, wherever the family has a dropout. masking: only for models
     that can. target_lang: the language whose adapter is loaded, for a model that has several.
@@ -156,11 +151,12 @@ def load_checkpoint(
     # "sum", the default of many checkpoints, makes the learning rate depend on the batch; training takes its own
     # reduction over the whole step, this one is for whoever trains the saved model elsewhere.
     config.ctc_loss_reduction, config.ctc_zero_infinity = "mean", True
-    if name == STARTER or from_scratch:
+    place = place_of(name)
+    if from_scratch:
         model = _draw_weights(name, config)
         place_filterbank(model)
-        return Checkpoint(name, model, _feature_extractor(name, config), None, fresh=True)
-    model, absent, mismatched = _load_weights(name, config)
+        return Checkpoint(name, model, _feature_extractor(place, config), None, fresh=True)
+    model, absent, mismatched = _load_weights(place, config)
     missing = {key for key in absent if not key.endswith("masked_spec_embed")}
     if len(missing) < len(absent):
         # Saved by a model that did not mask. Some families (SEW-D) leave it as whatever was in memory.
@@ -178,8 +174,8 @@ def load_checkpoint(
         load_adapter(model, name, target_lang)
     if not all(weight.isfinite().all() for weight in model.state_dict().values()):
         raise SettingsError(f"--model {name}: some of its weights are not finite numbers. Take another checkpoint.")
-    vocabulary = None if headless else _read_vocabulary(name, model, target_lang)
-    return Checkpoint(name, model, _feature_extractor(name, config), vocabulary, fresh=False)
+    vocabulary = None if headless else _read_vocabulary(place, model, target_lang)
+    return Checkpoint(name, model, _feature_extractor(place, config), vocabulary, fresh=False)
 
 
 def _draw_weights(name: str, config: PreTrainedConfig) -> PreTrainedModel:
@@ -240,7 +236,7 @@ def _head_keys(config: PreTrainedConfig) -> set[str]:
 
 
 def _feature_extractor(name: str, config: PreTrainedConfig) -> FeatureExtractor:
-    if name == STARTER or os.path.isfile(name):  # a configuration alone
+    if os.path.isfile(name):  # a configuration alone
         return plain_feature_extractor(config)
     try:
         extractor = AutoFeatureExtractor.from_pretrained(name, trust_remote_code=False)

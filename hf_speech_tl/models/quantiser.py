@@ -7,6 +7,7 @@ from transformers import AutoModelForPreTraining, PreTrainedConfig, PreTrainedMo
 
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.models.checkpoint import Checkpoint
+from hf_speech_tl.models.starter import place_of
 
 # For UniSpeech and UniSpeech-SAT transformers has the modules, but no contrastive loss: what it computes with them is
 # marked as still to be done, and they lack the projection of what is predicted.
@@ -51,7 +52,7 @@ def add_quantiser(checkpoint: Checkpoint) -> tuple[PreTrainedModel, str | None]:
 
 def _with_own_quantiser(checkpoint: Checkpoint) -> tuple[PreTrainedModel, str | None]:
     model, report = AutoModelForPreTraining.from_pretrained(
-        checkpoint.name,
+        place_of(checkpoint.name),
         config=checkpoint.model.config,
         dtype=torch.float32,
         output_loading_info=True,

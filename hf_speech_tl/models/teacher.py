@@ -21,7 +21,6 @@ from hf_speech_tl.models.grid import Grid
 from hf_speech_tl.models.head import encoder_of
 from hf_speech_tl.models.padding import alike, pad
 from hf_speech_tl.models.whisper import load_whisper
-from hf_speech_tl.settings import STARTER
 
 _BATCH_SECONDS = {"cpu": 24.0, "cuda": 240.0}  # of padded audio at once
 
@@ -123,8 +122,6 @@ def _middle(layers: int) -> int:
 def _count_layers(name: str, option: str) -> int:
     """How many layers a teacher has; SettingsError for a model that cannot be one."""
     with named_by(option):
-        if name == STARTER:
-            raise SettingsError(f"--model {name}: has random weights, from which nothing can be learnt. Take another.")
         config = read_any_config(name)
         whisper = config.model_type == "whisper"
         return config.encoder_layers if whisper else encoder_config(read_config(name)).num_hidden_layers

@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 from transformers.utils import cached_file
 
-from hf_speech_tl.settings import STARTER
+from hf_speech_tl.models.starter import place_of
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,6 @@ def read_writing(name: str, target_lang: str | None = None) -> Writing | None:
     """
     if target_lang is not None:
         return Writing(target_lang.partition("-")[0])
-    if name == STARTER:
-        return None
     return _from_results(name) or _from_settings(name)
 
 
@@ -54,7 +52,7 @@ def _from_settings(name: str) -> Writing | None:
 
 
 def _file(name: str, file: str) -> str:
-    path = cached_file(name, file, _raise_exceptions_for_missing_entries=False)
+    path = cached_file(place_of(name), file, _raise_exceptions_for_missing_entries=False)
     if path is None:
         raise FileNotFoundError(file)
     return Path(path).read_text("utf-8")

@@ -11,6 +11,7 @@ from huggingface_hub import EvalResult, ModelCardData
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from hf_speech_tl.publishing.redaction import redact_results
+from hf_speech_tl.settings import STARTER, STARTER_LICENCE
 
 _UNITS = {"char": "characters", "romanized": "Latin letters (romanised)", "ipa": "symbols of the IPA"}
 _METRICS = ("cer", "wer")
@@ -43,9 +44,7 @@ def card(results: dict, *, model_id: str | None = None, curves: bool = False) ->
     Paths of this machine are taken out. Without an id the examples load the model from the folder they lie in, and
     `name_model` puts the id in later. KeyError or jinja2.UndefinedError where results lack what a card must say.
     """
-    base_model = results["model"].get("base_model")
-    if base_model is not None and not _HUB_ID.fullmatch(base_model):
-        base_model = None
+    base_model = _base_model(results)
     public: dict = redact_results(results, keep={known for known in (base_model, model_id) if known})
     public["model"]["base_model"] = base_model
     spoken = public["data"].get("languages", {})
@@ -60,6 +59,7 @@ def card(results: dict, *, model_id: str | None = None, curves: bool = False) ->
             by_language=list(_by_language(public)),
             units=_UNITS.get(public["language"]["units"], public["language"]["units"]),
             model=public["model"],
+            starter=_starter(base_model),
             parameters=_millions(public["model"]["parameters"]),
             before=public["before"],
             selftraining=public.get("selftraining"),
@@ -83,16 +83,16 @@ def write_card(directory: Path, results: dict, *, model_id: str | None = None) -
 
 def write_encoder_card(directory: Path, results: dict) -> None:
     """Write the card of a pretrained encoder with these results to README.md in its directory."""
-    base_model = results["model"]["base_model"]
+    base_model = _base_model(results)
     public: dict = redact_results(results, keep={base_model} if base_model else ())
     public["model"]["base_model"] = base_model
     data, training = public["data"], public["training"]
     metadata = ModelCardData(
-        license=_licence(data["licenses"]),
+        license=_licence(data["licenses"], base_model),
         library_name="transformers",
         # Without a task of its own, the Hub would take it for a recogniser by its tags.
         pipeline_tag="feature-extraction",
-        base_model=base_model,
+        base_model=_linked(base_model),
         datasets=hub_datasets(data["sources"]) or None,
         tags=["hf_speech_tl", "speech", "pretraining"],
     )
@@ -103,6 +103,7 @@ def write_encoder_card(directory: Path, results: dict) -> None:
             metadata=metadata.to_yaml(),
             name=public["model"]["name"],
             model=public["model"],
+            starter=_starter(base_model),
             parameters=_millions(public["model"]["parameters"]),
             data=data,
             what=_OBJECTIVES[training["objective"]],
@@ -171,10 +172,10 @@ def _metadata(results: dict, model_id: str | None) -> str:
     ]
     metadata = ModelCardData(
         language=main_tags if len(main_tags) > 1 else main_tags[0],
-        license=_licence(data.get("licenses", [])),
+        license=_licence(data.get("licenses", []), results["model"]["base_model"]),
         library_name="transformers",
         pipeline_tag="automatic-speech-recognition",
-        base_model=results["model"]["base_model"],
+        base_model=_linked(results["model"]["base_model"]),
         datasets=datasets or None,
         metrics=scored or None,
         tags=["hf_speech_tl", "ctc"],
@@ -193,8 +194,27 @@ def _name(results: dict, model_id: str | None) -> str:
     return f"{began_as.rpartition('/')[2]}-{results['language']['tag']}"
 
 
-def _licence(licences: list[str]) -> str:
-    """The Hub's name of the one licence of all recordings; "other" for several, unknown or none."""
+def _base_model(results: dict) -> str | None:
+    """The starter, or a Hub id, that the model began as; None for anything else."""
+    name = results["model"].get("base_model")
+    return name if name is not None and (name == STARTER or _HUB_ID.fullmatch(name)) else None
+
+
+def _linked(base_model: str | None) -> str | None:
+    """As the Hub's metadata have it, which knows its own models alone."""
+    return None if base_model == STARTER else base_model
+
+
+def _starter(base_model: str | None) -> str | None:
+    """What a card says of the starter, where a model began as it."""
+    return _templates().get_template("starter.md.j2").render(licence=STARTER_LICENCE) if base_model == STARTER else None
+
+
+def _licence(licences: list[str], base_model: str | None) -> str:
+    """The Hub's name of the one licence of all recordings, those of the starter too; "other" for several, unknown or
+    none."""
+    if licences and base_model == STARTER:
+        licences = [*licences, STARTER_LICENCE]
     names = {re.sub(r"-(only|or-later)$", "", licence.strip().lower()) for licence in licences}
     only = names.pop() if len(names) == 1 else ""
     return only if _LICENCE.fullmatch(only) else "other"

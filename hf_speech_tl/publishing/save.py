@@ -41,7 +41,7 @@ def save_model(
 ) -> None:
     """Write weights, configuration and processor into `directory`; a LoRA adapter is kept in adapter/ and merged.
 
-    base: the Hub id the adapter belongs to; None for a base on this disk, whose path is nobody's business elsewhere.
+    base: what the adapter belongs to, as `base_of` has it.
     Files are written beside and then renamed, so that none is ever there by half.
     """
     beside = directory / ".saving"

@@ -5,7 +5,7 @@ from hf_speech_tl.settings.command_line import parse
 from hf_speech_tl.settings.evaluate import EvaluateSettings
 from hf_speech_tl.settings.finetune import FinetuneSettings
 from hf_speech_tl.settings.option import Settings
-from hf_speech_tl.settings.preset import AUTO, PRESETS, STARTER
+from hf_speech_tl.settings.preset import AUTO, PRESETS, STARTER, STARTER_LICENCE
 from hf_speech_tl.settings.pretrain import PretrainSettings
 from hf_speech_tl.settings.push import PushSettings
 from hf_speech_tl.settings.route import Leg, lay_route
@@ -23,6 +23,7 @@ __all__ = [
     "AUTO",
     "PRESETS",
     "STARTER",
+    "STARTER_LICENCE",
     "TEACHER",
     "Augmentation",
     "EvaluateSettings",

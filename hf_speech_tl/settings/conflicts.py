@@ -33,7 +33,7 @@ def refuse_conflicts(settings: FinetuneSettings) -> None:
             f"--lora-rank {settings.lora_rank} --tuning {settings.tuning}: there are no adapters; allowed with it: "
             "--tuning lora; add it, or drop --lora-rank"
         )
-    if settings.freeze_layers and (settings.tuning == "head" or settings.fresh):
+    if settings.freeze_layers and (settings.tuning == "head" or settings.from_scratch):
         beside = "--tuning head" if settings.tuning == "head" else "random weights"
         reason = "all layers are frozen already" if settings.tuning == "head" else "frozen, they would stay random"
         raise SettingsError(
@@ -63,16 +63,15 @@ def _refuse_choices_of_model(settings: FinetuneSettings) -> None:
             f"--preset {settings.preset} --model {settings.model} --data {settings.data[0]}: a preset chooses the "
             "model and the data that are not given, and both are; allowed: one of them; drop --preset"
         )
-    if not settings.fresh:
+    if not settings.from_scratch:
         return
-    fresh = "--from-scratch" if settings.from_scratch else "the starter model with"
     if settings.tuning != "full":
         raise SettingsError(
-            f"{fresh} --tuning {settings.tuning}: adapters or a head alone learn nothing on random weights; "
-            "allowed: --tuning full; name a trained --model, or drop --tuning"
+            f"--from-scratch --tuning {settings.tuning}: adapters or a head alone learn nothing on random weights; "
+            "allowed: --tuning full; drop one of the two"
         )
     if settings.target_lang is not None:
         raise SettingsError(
-            f"{fresh} --target-lang {settings.target_lang}: adapters come with trained weights; allowed with a trained "
-            "--model; drop one of the two"
+            f"--from-scratch --target-lang {settings.target_lang}: adapters come with trained weights; allowed: one of "
+            "them; drop the other"
         )

@@ -12,7 +12,7 @@ from hf_speech_tl.settings import data_rows, run_rows, training_rows
 from hf_speech_tl.settings.augmentation import Augmentation
 from hf_speech_tl.settings.conflicts import refuse_conflicts
 from hf_speech_tl.settings.option import Option, check_values
-from hf_speech_tl.settings.preset import AUTO, PRESETS, STARTER
+from hf_speech_tl.settings.preset import AUTO, PRESETS
 from hf_speech_tl.settings.run import command_line, find_resumed
 from hf_speech_tl.settings.source import Source
 
@@ -66,7 +66,7 @@ class FinetuneSettings:
         "what --model and --data are where they are not given: "
         + ", ".join(f"{name} ({preset.model}, {preset.data})" for name, preset in PRESETS.items()),
         choices=(AUTO, *PRESETS),
-        why="base with a GPU, or adapters to train, and a network, else starter; FLEURS but for starter speech in zh",
+        why="base with a GPU and a network, else starter; FLEURS but for starter speech in zh",
     ).default(AUTO)
     target_lang: str | None = Option(
         "Model",
@@ -175,11 +175,6 @@ class FinetuneSettings:
         elif self.output is None:
             name = f"{self.lang}-{Path(self.model).name}-{datetime.now():%Y%m%d-%H%M%S}"
             object.__setattr__(self, "output", Path("runs") / re.sub(r"[^\w.-]+", "-", name))
-
-    @property
-    def fresh(self) -> bool:
-        """Whether the encoder starts from random weights."""
-        return self.from_scratch or (self.preset if self.model == AUTO else self.model) == STARTER
 
     def _apply_preset(self) -> None:
         """Put what a named preset says where model or data were left open; `auto` is for those who know the machine."""

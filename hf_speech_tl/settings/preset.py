@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 AUTO = "auto"  # of preset, model and data: what fits the machine, the network and the language
 STARTER = "starter"
+# Of its weights: some of what they learnt from is under this licence, which asks to share alike (assets/README.md).
+STARTER_LICENCE = "cc-by-sa-4.0"
 
 
 @dataclass(frozen=True)

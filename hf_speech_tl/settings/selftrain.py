@@ -12,7 +12,6 @@ from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings import data_rows, run_rows, training_rows
 from hf_speech_tl.settings.augmentation import Augmentation, refuse_augmentations
 from hf_speech_tl.settings.option import Option, check_values
-from hf_speech_tl.settings.preset import STARTER
 from hf_speech_tl.settings.push import check_repository
 from hf_speech_tl.settings.run import command_line, find_resumed
 from hf_speech_tl.settings.source import Source
@@ -178,16 +177,6 @@ class SelftrainSettings:
         return command_line(self)
 
     def _refuse_conflicts(self) -> None:
-        if self.model == STARTER:
-            raise SettingsError(
-                f"--model {STARTER}: has random weights and writes nothing yet; allowed: a fine-tuned model; run "
-                "finetune first, and name its directory"
-            )
-        if self.student == STARTER and self.tuning != "full":
-            raise SettingsError(
-                f"--student {STARTER} --tuning {self.tuning}: adapters or a head alone learn nothing on random "
-                "weights; allowed: --tuning full; drop one of the two"
-            )
         if self.optimizer == "muon" and self.tuning != "full":
             raise SettingsError(
                 f"--optimizer muon --tuning {self.tuning}: Muon is for whole matrices, and there are none to train; "

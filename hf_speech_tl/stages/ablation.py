@@ -62,7 +62,7 @@ def lay_shortcut(settings: TransferSettings, shortcut: Shortcut, whole: Sequence
             continue
         own = dict(stage.own)
         if stage.name == "target":
-            if not shared and not stages and _is_fresh(settings):
+            if not shared and not stages and settings.from_scratch:
                 own = {key: value for key, value in own.items() if key not in _FOR_TRAINED}
                 own |= {"learning_rate": "auto", "head_learning_rate": "auto", "head_steps": 0}
             own |= _lengthened(whole, shortcut.left_out)
@@ -126,10 +126,6 @@ def gains(ablation: Mapping[str, object], stages: Sequence[Stage]) -> dict[str, 
     ways["target"] = "without-target"
     found = {name: cast("Mapping[str, Comparison] | None", ablation.get(ways[name])) for name in names}
     return {name: told["gain"] if told else None for name, told in found.items()}
-
-
-def _is_fresh(settings: TransferSettings) -> bool:
-    return FinetuneSettings(lang=settings.lang, model=settings.model, from_scratch=settings.from_scratch).fresh
 
 
 def _by_minutes(whole: Sequence[Done], names: Sequence[str]) -> bool:

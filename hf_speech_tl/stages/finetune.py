@@ -13,7 +13,7 @@ from accelerate import PartialState
 from hf_speech_tl.corpora import Corpus, samples, write_skipped
 from hf_speech_tl.errors import SpeechError
 from hf_speech_tl.languages import find_language
-from hf_speech_tl.models import hears_padding
+from hf_speech_tl.models import base_of, hears_padding
 from hf_speech_tl.publishing import push, write_card
 from hf_speech_tl.publishing.curves import draw_curves
 from hf_speech_tl.publishing.save import save_model, verify_saved
@@ -82,7 +82,7 @@ def _run(settings: FinetuneSettings, output: Output, processes: PartialState) ->
         return {}
 
     directory = output.directory
-    base = None if prepared.checkpoint.fresh or Path(settings.model).exists() else settings.model
+    base = base_of(settings.model, fresh=prepared.checkpoint.fresh)
     save_model(trained.model.cpu(), prepared.vocabulary, prepared.checkpoint.feature_extractor, directory, base=base)
     prepared = replace(prepared, corpus=hear_split(prepared.corpus, "test", quiet=settings.quiet))
     write_skipped(prepared.corpus.skipped, directory / "skipped.csv")

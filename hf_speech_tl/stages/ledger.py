@@ -8,14 +8,13 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Literal
 
 from transformers.utils import cached_file
 
 from hf_speech_tl.errors import SettingsError
-from hf_speech_tl.models import read_writing
+from hf_speech_tl.models import place_of, read_writing
 from hf_speech_tl.settings import STARTER, Leg, TransferSettings, plain_values, write_yaml
 from hf_speech_tl.stages.output import is_run, run_command, unfinished
 
@@ -125,10 +124,7 @@ def begins_with(leg: Leg) -> str:
     """
     model, config = leg.settings.model, getattr(leg.settings, "config", None)
     fresh = model is None or getattr(leg.settings, "from_scratch", False)
-    place = model or config or STARTER
-    if place == STARTER:
-        with as_file(files("hf_speech_tl") / "assets" / "starter") as starter:
-            return _content(starter, fresh)
+    place = place_of(model or config or STARTER)
     if os.path.exists(place):
         return _content(Path(place), fresh)
     try:

@@ -162,7 +162,7 @@ def prepare(settings: FinetuneSettings, processes: PartialState, material: Mater
 
 def _config(settings: FinetuneSettings) -> PreTrainedConfig:
     config = read_config(settings.model)
-    if not settings.fresh:
+    if not settings.from_scratch:
         check_adapter(settings.model, settings.target_lang)
     check_depth(
         settings.model,

@@ -41,19 +41,11 @@ def _by_machine(settings: FinetuneSettings, gpu: bool) -> tuple[str, str]:
     """The name of a preset for a model, and why."""
     base = PRESETS["base"].model
     if settings.from_scratch:
-        return STARTER, "--from-scratch wants no pretrained weights"
-    if not gpu and settings.tuning == "full":
+        return STARTER, "--from-scratch wants no pretrained weights, but a shape"
+    if not gpu:
         return STARTER, "no GPU here"
-    wanted = "a GPU" if gpu else f"--tuning {settings.tuning} needs pretrained weights"
     absent = _absent(base, "model", "model.safetensors", "pytorch_model.bin")
-    if absent is None:
-        return "base", wanted
-    if settings.tuning != "full":
-        raise SettingsError(
-            f"--tuning {settings.tuning}: needs pretrained weights, and {absent}; name the directory of a model with "
-            "--model, or drop --tuning"
-        )
-    return STARTER, f"{wanted}, but {absent}"
+    return ("base", "a GPU") if absent is None else (STARTER, f"a GPU, but {absent}")
 
 
 def _data(settings: FinetuneSettings, model: str) -> tuple[str, str]:

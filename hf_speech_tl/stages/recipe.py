@@ -115,7 +115,7 @@ def choose_augment(settings: FinetuneSettings, *, maskable: bool) -> tuple[Augme
         chosen = settings.augment
     else:
         # Below a head that is trained alone nothing learns to fill gaps, and what is made of a clip can be kept.
-        fills = not settings.fresh and settings.tuning != "head"
+        fills = not settings.from_scratch and settings.tuning != "head"
         chosen = (Augmentation.plain("mask"),) if maskable and (settings.consistency or fills) else ()
     if settings.consistency and not chosen:
         raise SettingsError(

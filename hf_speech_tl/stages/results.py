@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 from hf_speech_tl.languages import NORMALISER_VERSION, find_language, find_reader
+from hf_speech_tl.models import base_of
 from hf_speech_tl.scoring import Scores
 from hf_speech_tl.settings import FinetuneSettings, PretrainSettings, plain_augmentation
 from hf_speech_tl.stages.course import Course, Trained
@@ -24,7 +25,7 @@ from hf_speech_tl.training import Clips, Pretraining, Share, language_shares
 def gather_results(
     settings: FinetuneSettings, prepared: Prepared, course: Course, trained: Trained, after: Scores, *, base: str | None
 ) -> dict[str, object]:
-    """What results.json holds. base: the Hub id of the model that was trained, None for one on this disk."""
+    """What results.json holds. base: as `base_of` has it."""
     corpus, recipe, length, taught = prepared.corpus, prepared.recipe, course.length, trained.taught
     splits = {"train": corpus.train, "validation": corpus.validation, "test": corpus.test}
     unseen = prepared.vocabulary.unknown(corpus.test["transcript"][:])
@@ -124,8 +125,7 @@ def gather_pretraining(
     """What results.json holds of a pretraining run."""
     corpus, recipe, cost = lesson.corpus, ready.fit.recipe, ready.fit.cost
     splits = {"train": corpus.train, "validation": lesson.validation}
-    on_disk = Path(settings.begins_as).exists()
-    base = None if ready.checkpoint.fresh or on_disk else settings.model
+    base = base_of(settings.begins_as, fresh=ready.checkpoint.fresh)
     return {
         "command": settings.command_line(),
         "lang": settings.lang,

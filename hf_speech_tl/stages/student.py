@@ -11,7 +11,7 @@ from accelerate import PartialState
 
 from hf_speech_tl.audio import RATE
 from hf_speech_tl.errors import DataError
-from hf_speech_tl.models import frame_count, read_config
+from hf_speech_tl.models import base_of, frame_count, read_config
 from hf_speech_tl.publishing.save import save_model
 from hf_speech_tl.settings import TEACHER, FinetuneSettings, SelftrainSettings
 from hf_speech_tl.stages.course import follow, lay_out
@@ -90,7 +90,7 @@ def train_student(this: Round, pool: Pool, settings: SelftrainSettings, processe
         raise KeyboardInterrupt
 
     def finish() -> dict[str, object]:
-        base = None if prepared.checkpoint.fresh or Path(lesson.model).exists() else lesson.model
+        base = base_of(lesson.model, fresh=prepared.checkpoint.fresh)
         model = trained.model.cpu()
         save_model(model, prepared.vocabulary, prepared.checkpoint.feature_extractor, this.directory, base=base)
         validation = pool.labelled.validation

@@ -25,4 +25,3 @@ def test_of_files_of_others_nothing_is_known(results: str, tmp_path) -> None:
     (tmp_path / "results.json").write_text(results)
     (tmp_path / "run.yaml").write_text("- lang")
     assert read_writing(str(tmp_path)) is None
-    assert read_writing("starter") is None

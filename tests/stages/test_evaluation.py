@@ -1,7 +1,8 @@
 import pytest
-from tiny import save_tiny
+from tiny import EXTRACTOR, save_tiny, tiny_model
 
 from hf_speech_tl.errors import DataError, SettingsError
+from hf_speech_tl.publishing.save import save_encoder
 from hf_speech_tl.settings import EvaluateSettings, TranscribeSettings
 from hf_speech_tl.stages import evaluation, transcription
 
@@ -22,8 +23,10 @@ def test_a_model_against_itself_gains_nothing(settings, corpus, tiny_checkpoint)
 def test_an_unknown_language_and_a_missing_head_are_told(corpus, tmp_path, tiny_checkpoint) -> None:
     with pytest.raises(SettingsError, match="Give --lang"):
         evaluation.run(EvaluateSettings(model=str(tiny_checkpoint), data=(str(corpus),)))
-    with pytest.raises(SettingsError, match="the model starter has no trained CTC head"):
-        evaluation.run(EvaluateSettings(model="starter", data=(str(corpus),), lang="it"))
+    (tmp_path / "bare").mkdir()
+    save_encoder(tiny_model().base_model, EXTRACTOR, tmp_path / "bare")
+    with pytest.raises(SettingsError, match=r"the model .*bare has no trained CTC head"):
+        evaluation.run(EvaluateSettings(model=str(tmp_path / "bare"), data=(str(corpus),), lang="it"))
 
 
 def test_files_are_transcribed_and_bad_ones_named(tiny_checkpoint, tmp_path) -> None:

@@ -111,9 +111,22 @@ def test_the_weight_of_a_source_is_told_and_kept(settings, corpus, capfd, tmp_pa
 
 
 def test_units_and_unseen_symbols_are_told(settings, capfd) -> None:
-    results = run(settings(model="starter", max_steps=1, units="romanized", quiet=False, tuning="full"))
+    results = run(settings(model="starter", from_scratch=True, max_steps=1, units="romanized", quiet=False))
     assert results["model"]["fresh"] and results["language"]["units"] == "romanized"
+    assert results["model"]["base_model"] is None and results["before"] is None
     assert "starter (random weights)" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("tuning", ["full", "lora", "head"])
+def test_the_starter_is_trained_on_and_its_card_says_what_that_asks(settings, tmp_path, capfd, tuning) -> None:
+    results = run(settings(model="starter", max_steps=1, units="romanized", quiet=False, tuning=tuning))
+    assert results["model"]["base_model"] == results["model"]["name"] == "starter" and not results["model"]["fresh"]
+    assert results["before"] is not None  # it knows all Latin letters
+    assert results["training"]["augment"] == ([] if tuning == "head" else ["mask"])
+    assert "starter (pretrained)" in capfd.readouterr().err
+    card = (tmp_path / "run" / "README.md").read_text("utf-8")
+    assert "fine-tuned from the starter" in card and "under [cc-by-sa-4.0]" in card and "base_model" not in card
+    assert not [path for path in (tmp_path / "run").rglob("*.json") if "assets" in path.read_text("utf-8")]
 
 
 def test_ipa_is_counted_by_symbols_and_names_its_reader(settings, corpus, tmp_path) -> None:

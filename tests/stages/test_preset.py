@@ -84,13 +84,9 @@ def test_a_hub_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.Monkey
     assert (model, data) == ("starter", "starter") and f"the Hub does not give {_BASE}" in told
 
 
-def test_adapters_want_pretrained_weights(models: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    assert _chosen(tuning="lora", data=("x",))[0] == _BASE
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(
-        SettingsError, match=f"--tuning lora: needs pretrained weights, and HF_HUB_OFFLINE is set and {_BASE}"
-    ):
-        choose_preset(FinetuneSettings(lang="zh", tuning="lora", data=("x",)), gpu=False)
+def test_adapters_are_chosen_for_as_everything_else(models: list[str]) -> None:
+    assert _chosen(tuning="lora", data=("x",))[0] == "starter" and models == []
+    assert _chosen(tuning="lora", data=("x",), gpu=True)[0] == _BASE
 
 
 def test_a_language_without_starter_speech_takes_fleurs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,8 +121,8 @@ def test_random_weights_are_not_drawn_for_a_large_model_unasked(models: list[str
 
 
 def test_a_preset_that_cannot_be_is_refused_with_the_other_settings() -> None:
-    with pytest.raises(SettingsError, match="the starter model with --tuning lora"):
-        FinetuneSettings(lang="zh", preset="starter", tuning="lora")
+    with pytest.raises(SettingsError, match="--from-scratch --tuning lora: adapters or a head alone learn nothing"):
+        FinetuneSettings(lang="zh", preset="starter", tuning="lora", from_scratch=True)
     assert FinetuneSettings(lang="zh", preset="starter", model="m", tuning="lora").data == ("starter",)
     with pytest.raises(SettingsError, match="--data auto: stands for all data"):
         FinetuneSettings(lang="zh", data=("auto", "x"))

@@ -14,7 +14,7 @@ from tiny import encoder_of, save_tiny, tiny_model, tiny_rows
 from transformers import AutoFeatureExtractor, AutoModel
 
 from hf_speech_tl.errors import RunError, SettingsError
-from hf_speech_tl.models import Teacher, load_checkpoint, read_config
+from hf_speech_tl.models import Teacher, load_checkpoint, place_of, read_config
 from hf_speech_tl.settings import FinetuneSettings, PretrainSettings
 from hf_speech_tl.stages import pretrain, readiness
 from hf_speech_tl.stages.finetune import run as finetune
@@ -204,16 +204,25 @@ def test_weights_go_on_from_a_model_and_a_teacher_is_not_touched(settings, tiny_
     assert len(new) > 20 and 0 < max(moved) < 1e-3
 
 
+def test_the_starter_is_trained_on_and_can_teach(settings, tmp_path) -> None:
+    results = run(settings(model="starter", config=None, teacher="starter", max_steps=1))
+    assert results["model"]["base_model"] == results["model"]["name"] == "starter" and not results["model"]["fresh"]
+    assert results["training"]["teacher"] == "starter"
+    card = (tmp_path / "run" / "README.md").read_text("utf-8")
+    assert "trained on from the starter" in card and "under [cc-by-sa-4.0]" in card and "base_model" not in card
+    old, new = (load_file(Path(place, "model.safetensors")) for place in (place_of("starter"), tmp_path / "run"))
+    moved = [(value - old[f"wav2vec2.{key}"].float()).abs().max().item() for key, value in new.items()]
+    assert 0 < max(moved) < 0.1
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
         (dict(student_layer=3), r"--student-layer 3: .*has 2 layers"),
         (dict(teacher_layers="1,9"), r"--teacher-layers 1,9: .* no layer 9"),
         (dict(teacher="/nowhere"), r"--teacher /nowhere: there is no such directory"),
-        (dict(teacher="starter"), r"--teacher starter: has random weights"),
         (dict(config="/nowhere"), r"--config /nowhere: there is no such directory"),
         (_MASKED | dict(cluster_on="/nowhere:1"), r"--cluster-on /nowhere: there is no such directory"),
-        (_MASKED | dict(cluster_on="starter"), r"--cluster-on starter: has random weights"),
     ],
 )
 def test_what_cannot_be_is_said_in_a_line_before_anything_is_read(

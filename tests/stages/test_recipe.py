@@ -39,8 +39,8 @@ def test_what_is_given_is_taken_and_the_rest_depends_on_the_model() -> None:
     small, large = (choose_recipe(plain, parameters=n, augment=(), processes=1) for n in (5_000_000, 300_000_000))
     assert (small.optimiser, large.optimiser) == ("muon", "adamw")
     assert choose_augment(plain, maskable=True) == MASK and choose_augment(plain, maskable=False) == ()
-    for fresh in ({"model": "starter"}, {"preset": "starter"}, {"from_scratch": True}):
-        assert choose_augment(FinetuneSettings(lang="it", **fresh), maskable=True) == ()
+    assert choose_augment(FinetuneSettings(lang="it", model="starter"), maskable=True) == MASK
+    assert choose_augment(FinetuneSettings(lang="it", model="starter", from_scratch=True), maskable=True) == ()
     masked = FinetuneSettings(lang="it", augment=MASK)
     with pytest.raises(SettingsError, match="--augment mask: models of the family of auto have no masking"):
         choose_augment(masked, maskable=False)
@@ -50,7 +50,7 @@ def test_two_views_are_masked_more_and_need_something_that_differs() -> None:
     plain = FinetuneSettings(lang="it", consistency=0.2)
     more = (Augmentation("mask", 0.125),)  # 2.5 x 5 %
     assert choose_augment(plain, maskable=True) == more
-    assert choose_augment(FinetuneSettings(lang="it", model="starter", consistency=0.2), maskable=True) == more
+    assert choose_augment(FinetuneSettings(lang="it", from_scratch=True, consistency=0.2), maskable=True) == more
     given = (Augmentation("mask", 0.2), Augmentation.plain("gain"))
     assert choose_augment(FinetuneSettings(lang="it", augment=given, consistency=0.2), maskable=True) == given
     gain = FinetuneSettings(lang="it", augment=("gain",), consistency=0.2)
