@@ -22,7 +22,7 @@ from hf_speech_tl.errors import INTERRUPTED, SpeechError, ToldElsewhere
 from hf_speech_tl.settings import Settings, parse
 
 if TYPE_CHECKING:
-    from hf_speech_tl.scoring import Comparison, LanguageScores, Scores
+    from hf_speech_tl.scoring import LanguageScores, Scores
     from hf_speech_tl.scoring.scores import Rate
 
 S = TypeVar("S", bound=Settings)
@@ -112,17 +112,6 @@ def language_lines(scores: Scores) -> list[str]:
     rows.append(("mean", f"{_rate('CER', scores['mean_cer'])}; {len(by_tag)} languages, each counting alike"))
     width = max(len(name) for name, _ in rows)
     return [f"  {name:{width}}  {said}" for name, said in rows]
-
-
-def gain_words(comparison: Comparison) -> str:
-    """A paired gain in points of CER, with its interval, p-value, and what these are over."""
-    cer = comparison["cer"]
-    gain, low, high = (100 * value for value in (cer["gain"], cer["low"], cer["high"]))
-    seeds = f" and {comparison['seeds']} seeds" if "seeds" in comparison else ""
-    return (
-        f"{gain:+.1f} points of CER ({low:+.1f} to {high:+.1f}, p = {cer['p_value']:.3f}; 95 % interval, paired, over "
-        f"{comparison['interval']}{seeds})"
-    )
 
 
 def _rates(scores: LanguageScores) -> str:

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from hf_speech_tl.corpora import find_spoken, refuse_for_languages
 from hf_speech_tl.settings import FinetuneSettings, TransferSettings, lay_route
-from hf_speech_tl.terminal import conclude, gain_words, score_line
+from hf_speech_tl.terminal import conclude, score_line
 
 
 def transfer(settings: TransferSettings) -> dict[str, object]:
@@ -41,38 +41,21 @@ def _transfer(settings: TransferSettings) -> None:
     if settings.json:
         print(json.dumps(results, ensure_ascii=False))
         return
+    from hf_speech_tl.stages.verdict import forgotten_line, worth_lines
+
     output = Path(str(results["output"]))
     stages = cast("list[dict[str, Any]]", results["stages"])
     if "ablation" in results:
-        print("\n".join(_worth(cast("dict[str, Any]", results["ablation"]), stages)))
+        print("\n".join(worth_lines(cast("dict[str, Any]", results["ablation"]), stages)))
     width = max(len(stage["directory"]) for stage in stages)
     for stage in stages:
         said = score_line(stage["after"]) if stage["after"] else "an encoder, which writes nothing yet"
         print(f"{stage['directory']:{width}}  {stage['steps']} steps in {stage['seconds']} s; {said}")
+    if forgetting := cast("dict[str, Any] | None", results.get("forgetting")):
+        print(forgotten_line(forgetting))
     print(f"output: {output}")
     last = output / str(stages[-1]["directory"])
     print(f"to use it: hf-speech-tl transcribe --model {shlex.quote(str(last))} RECORDING.wav")
-
-
-def _worth(ablation: dict[str, Any], stages: list[dict[str, Any]]) -> list[str]:
-    """Whether the detour pays, and then the gain of each stage."""
-    whole, direct = ablation["whole"], ablation["direct"]
-    low, high = direct["gain"]["cer"]["low"], direct["gain"]["cer"]["high"]
-    pays = "pays" if low > 0 else "does not pay" if high < 0 else "does not clearly pay"
-    lines = [
-        f"the detour {pays}: CER {100 * whole['cer']:.1f} %, {100 * direct['cer']:.1f} % on the direct route, in "
-        f"{whole['seconds']:.0f} s and {direct['seconds']:.0f} s of training; {gain_words(direct['gain'])}"
-    ]
-    alone = len(stages) == 2  # what is left without the other stage is the direct route
-    for stage in stages:
-        name = stage["name"]
-        found = ablation.get(f"without-{name}") or (direct if alone and name != "target" else None)
-        what = "over the model before it" if name == "target" else "over the rest, trained as long without it"
-        told = (
-            f"{gain_words(found['gain'])}, {what}" if found else "cannot be told: the model before it writes otherwise"
-        )
-        lines.append(f"  {name:8}  {told}")
-    return lines
 
 
 if __name__ == "__main__":

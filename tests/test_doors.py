@@ -290,10 +290,16 @@ def test_transfer_says_what_each_stage_is_worth(
         {"directory": "1-pretrain", "steps": 7, "seconds": 3.5, "after": None},
         {"directory": "2-target", "steps": 9, "seconds": 4.5, "after": SCORES},
     ]
-    stage(lambda _: {"stages": rows, "output": "runs/one"})
+    cer = {"gain": 0.4, "low": 0.3, "high": 0.5, "p_value": 0.001}
+    lost = {"cer": cer, "wer": None, "utterances": 200, "interval": "utterances"}
+    forgetting = {"units": "romanized", "before": SCORES, "after": SCORES, "forgotten": lost}
+    stage(lambda _: {"stages": rows, "output": "runs/one", "forgetting": forgetting})
     arguments = ["--target", f"it={tmp_path}", "--stages", "pretrain,target"]
     assert transfer.main(arguments) == 0
     lines = capsys.readouterr().out.splitlines()
+    assert lines[2].startswith(
+        "forgotten of the source (romanised): CER 12.3 % before the stage target, 12.3 % after; +40"
+    )
     assert lines[0] == "1-pretrain  7 steps in 3.5 s; an encoder, which writes nothing yet"
     assert lines[1].startswith("2-target    9 steps in 4.5 s; CER 12.3 %")
     assert lines[-1] == "to use it: hf-speech-tl transcribe --model runs/one/2-target RECORDING.wav"

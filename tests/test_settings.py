@@ -344,6 +344,12 @@ def test_a_source_may_have_a_weight_and_a_column_of_its_own(tmp_path: Path) -> N
     assert finetune(written(tmp_path, "lang: it\ndata: {source: field, weight: 5e-1}\n")).data == (
         Source("field", 0.5),
     )
+    mixed = finetune(written(tmp_path, "lang: it\ndata: [fleurs, {source: field, lang: es, mix: 0.2}]\n"))
+    assert mixed.data == ("fleurs", Source("field", lang="es", mix=0.2))
+    with pytest.raises(SettingsError, match="mix is 2; allowed: a number above 0 and below 1"):
+        finetune(written(tmp_path, "lang: it\ndata: {source: field, mix: 2}\n"))
+    with pytest.raises(SettingsError, match="field has a mix, which is for training alone"):
+        EvaluateSettings(model="m", data=(Source("field", mix=0.2),))
     with pytest.raises(SettingsError, match="field has weight 2; weights are for training alone"):
         EvaluateSettings(model="m", data=(Source("field", 2),))
     assert finetune(written(tmp_path, "lang: it\ndata: {source: field, weight: 0.5}\n")).data == (Source("field", 0.5),)

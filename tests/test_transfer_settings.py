@@ -102,6 +102,7 @@ def test_a_stage_has_settings_of_its_own_in_a_file_and_keeps_them_beside_the_com
         ([*_PLAIN, "--stages", "tagret"], "'tagret' is no stage; .*did you mean target?"),
         ([*_PLAIN, "--unlabelled", "d"], "--unlabelled d: no stage hears it.*--stages pretrain,source,target"),
         (["--target", "pl=c", "--stages", "target", "--ablate"], "--ablate: there is but one stage"),
+        (["--target", "pl=c", "--stages", "target", "--mix", "0.1"], "--mix 0.1: there is nothing to mix in"),
         ([*_PLAIN, "--seeds", "2"], "--seeds 2: .* allowed with it"),
         ([*_PLAIN, "--resume", "nowhere"], "--resume: no directory nowhere"),
     ],
@@ -128,6 +129,12 @@ def test_settings_that_a_stage_cannot_have_are_told(own: dict[str, object], said
     )
     with pytest.raises(SettingsError, match=said):
         lay_route(settings)
+
+
+def test_the_share_that_is_mixed_in_is_divided_among_the_sources() -> None:
+    source, target = (leg.settings for leg in lay_route(asked("--mix", "0.3")))
+    assert not any(isinstance(one, Source) and one.mix for one in source.data)
+    assert target.data == ("c", Source("a", lang="es", mix=0.15), Source("b", lang="it", mix=0.15))
 
 
 def test_every_stage_is_a_command() -> None:

@@ -93,6 +93,13 @@ def load_corpus(
         notes += (f"{shared} of {splits.count('test')} test transcripts also stand in the training split",)
     if any(place.layout == "starter" for place in places):
         notes += ("the starter speech is made by a synthesiser: error rates on it say nothing about people",)
+    mixed = {place.name: one.mix for place, one in zip(places, given, strict=True) if one.mix is not None}
+    if mixed:
+        kept = [at for at, key in enumerate(keys) if splits[at] == "train" or key.source not in mixed]
+        rows, splits = [rows[at] for at in kept], [splits[at] for at in kept]
+        notes += tuple(
+            f"{name} makes up {share:.0%} of the training, and is for that alone" for name, share in mixed.items()
+        )
     table = _one_table(places, tags, read, rows)
     numbers, homes = np.array([row.number for row in rows]), np.array(splits)
     train, validation, test = (select(table, numbers[homes == split]) for split in SPLITS)
@@ -108,9 +115,24 @@ def load_corpus(
         licenses=tuple(dict.fromkeys(licence for one in read for licence in one.licenses)),
         names=tuple(place.name for place in places),
         languages=tags,
-        weights=tuple(one.weight for one in given),
+        weights=_weights(given, places, train),
         fingerprint=digest(content),
         notes=notes,
+    )
+
+
+def _weights(given: Sequence[Source], places: Sequence[Place], train: datasets.Dataset) -> tuple[float, ...]:
+    """How often an epoch holds each training row of a source: of those with a share, as often as makes that up, beside
+    one pass through the others."""
+    seconds: Counter[str] = Counter()
+    if any(one.mix for one in given):
+        for name, length in zip(train["source"][:], train["seconds"][:], strict=True):
+            seconds[name] += length
+    pairs = list(zip(given, places, strict=True))
+    once = sum(one.weight * seconds[place.name] for one, place in pairs if one.mix is None)
+    epoch = once / max(1e-9, 1 - sum(one.mix or 0.0 for one in given))
+    return tuple(
+        one.weight if one.mix is None else one.mix * epoch / max(1e-9, seconds[place.name]) for one, place in pairs
     )
 
 

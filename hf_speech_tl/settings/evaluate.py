@@ -53,6 +53,8 @@ class EvaluateSettings:
         """Check each value; a weight is for training."""
         check_values(self)
         for source in self.data:
+            if isinstance(source, Source) and source.mix is not None:
+                raise SettingsError(f"data: {source} has a mix, which is for training alone; drop it")
             if isinstance(source, Source) and source.weight != 1:
                 raise SettingsError(
                     f"data: {source} has weight {source.weight:g}; weights are for training alone; drop it"

@@ -97,9 +97,13 @@ def _source(settings: TransferSettings) -> dict[str, object]:
 
 
 def _target(settings: TransferSettings) -> dict[str, object]:
+    mixed: tuple[Source, ...] = ()
+    if settings.mix:
+        sources = [source for source in settings.source or () if isinstance(source, Source)]
+        mixed = tuple(replace(source, weight=1.0, mix=settings.mix / len(sources)) for source in sources)
     return {
         "lang": settings.lang,
-        "data": _plain(settings.target, settings.lang),
+        "data": (*_plain(settings.target, settings.lang), *mixed),
         "units": settings.units,
         "learning_rate": settings.learning_rate,
         "head_learning_rate": settings.head_learning_rate,

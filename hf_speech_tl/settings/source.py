@@ -22,6 +22,8 @@ class Source:
 
     weight: how often an epoch holds each of its training rows; a fraction of them is drawn anew for each. text_column
     and tier: as the options of these names, for this source alone. lang: its language, where it is not that of --lang.
+    mix: the share of the training audio that it makes up, in place of a weight; such a source is for training alone, so
+    that its own validation and test splits are left out.
     """
 
     source: str
@@ -29,6 +31,7 @@ class Source:
     text_column: str | None = None
     tier: str | None = None
     lang: str | None = None
+    mix: float | None = None
 
     def __str__(self) -> str:
         return self.source
@@ -81,7 +84,15 @@ def read_source(value: object, name: str) -> str | Source:
         raise SettingsError(
             f"{name}: weight is {value['weight']!r}; allowed: a number above 0, 1000 at most; write {_EXAMPLE}"
         )
-    read = Source(str(value["source"]), weight, value.get("text_column"), value.get("tier"), value.get("lang"))
+    mix = value.get("mix")
+    if mix is not None:
+        mix = _number(mix)
+        if not 0 < mix < 1 or weight != 1:
+            raise SettingsError(
+                f"{name}: mix is {value['mix']!r}; allowed: a number above 0 and below 1, without a weight; write "
+                "{source: fleurs, lang: es, mix: 0.2}"
+            )
+    read = Source(str(value["source"]), weight, value.get("text_column"), value.get("tier"), value.get("lang"), mix)
     return read.source if read == Source(read.source) else read
 
 

@@ -77,6 +77,16 @@ class TransferSettings:
         "the power 1/T; of no account with one",
         why="as XLS-R (Babu et al. 2021)",
     ).default(2.0)
+    mix: float = Option(
+        "Data",
+        "share of the audio of the stage `target` that is of --source, against forgetting; written in the target's "
+        "--units, and for training alone",
+        kind=float,
+        at_least=0,
+        below=1,
+        metavar="SHARE",
+        why="off; what it costs the target was not measured yet",
+    ).default(0.0)
     max_seconds: float = data_rows.MAX_SECONDS.default(20.0)
 
     stages: tuple[Stage, ...] = Option(
@@ -212,6 +222,10 @@ class TransferSettings:
             raise SettingsError(
                 "--source is missing: the stage `source` needs recordings; add --source LANG=SOURCE, or leave it out, "
                 f"with --stages {','.join(name for name in names if name != 'source')}"
+            )
+        if self.mix and not self.source:
+            raise SettingsError(
+                f"--mix {self.mix:g}: there is nothing to mix in; allowed with --source; add it, or drop --mix"
             )
         if self.unlabelled and "pretrain" not in names:
             raise SettingsError(

@@ -67,7 +67,9 @@ def lay_shortcut(settings: TransferSettings, shortcut: Shortcut, whole: Sequence
                 own |= {"learning_rate": "auto", "head_learning_rate": "auto", "head_steps": 0}
             own |= _lengthened(whole, shortcut.left_out)
         stages.append(Stage(stage.name, own))
-    place = replace(settings, output=cast("Path", settings.output) / shortcut.name)
+    # Without the stage `source`, nothing is heard of its recordings.
+    mix = 0.0 if "source" in shortcut.left_out else settings.mix
+    place = replace(settings, mix=mix, output=cast("Path", settings.output) / shortcut.name)
     return lay_route(place, stages, after=shared)
 
 

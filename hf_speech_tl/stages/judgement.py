@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import datasets
@@ -31,11 +32,18 @@ class Judgement:
 
 
 def judge(
-    checkpoint: Checkpoint, vocabulary: Vocabulary, rows: datasets.Dataset, *, split: str, units: str
+    checkpoint: Checkpoint,
+    vocabulary: Vocabulary,
+    rows: datasets.Dataset,
+    *,
+    split: str,
+    units: str,
+    rewrite: Callable[[str, str], str] | None = None,
 ) -> Judgement:
     """Transcribe every row in float32 and score it against its `transcript`, which is in `units`.
 
-    Of a row, four numbers are kept.
+    rewrite: puts what a model writes, given the tag of the row's language too, into these units, where it writes
+    others. Of a row, four numbers are kept.
     """
     edits = np.zeros((len(rows), 4), np.int64)
     tags = rows["lang"][:]
@@ -50,7 +58,8 @@ def judge(
     ):
         if isinstance(heard, BadAudio):
             raise heard
-        edits[index] = utterance_edits(transcripts[index], heard.text, spaced=spaced[tags[index]])
+        text = rewrite(heard.text, tags[index]) if rewrite else heard.text
+        edits[index] = utterance_edits(transcripts[index], text, spaced=spaced[tags[index]])
     everywhere = all(spaced.values())
     scores = score(edits, everywhere, rows["speaker"][:], split=split, languages=tags)
     return Judgement(edits, everywhere, scores)

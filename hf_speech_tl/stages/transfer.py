@@ -10,9 +10,10 @@ from typing import cast
 import torch
 
 from hf_speech_tl.scoring import Comparison
-from hf_speech_tl.settings import AUTO, FinetuneSettings, Leg, TransferSettings, lay_route, read_yaml
+from hf_speech_tl.settings import AUTO, FinetuneSettings, Leg, Stage, TransferSettings, lay_route, read_yaml
 from hf_speech_tl.stages.ablation import compare_routes, find_shortcuts, gains, travel
 from hf_speech_tl.stages.environment import describe_environment
+from hf_speech_tl.stages.forgetting import measure_forgetting
 from hf_speech_tl.stages.ledger import State, claim
 from hf_speech_tl.stages.leg import Corpora, Done, follow, survey
 from hf_speech_tl.stages.plan import clock, show_plan
@@ -55,7 +56,7 @@ def run(settings: TransferSettings) -> dict[str, object]:
     if not processes.is_main_process:
         return {}
     ablation = compare_routes(settings, travelled) if settings.ablate else None
-    results = _gather(settings, done, ablation)
+    results = _gather(settings, done, ablation, _forgetting(settings, done))
     write_results(results, output / "results.json")
     results["output"] = str(output)  # told, not stored: results.json travels
     return results
@@ -89,7 +90,23 @@ def _plan(
     return rows
 
 
-def _gather(settings: TransferSettings, done: Sequence[Done], ablation: dict[str, object] | None) -> dict[str, object]:
+def _forgetting(settings: TransferSettings, done: Sequence[Done]) -> dict[str, object] | None:
+    """What the last model has forgotten of --source since the stage `source`, or since --model where that stage is left
+    out; None where nothing can be said."""
+    if not settings.source:
+        return None
+    trained = [one.leg for one in done if one.leg.name == "source"]
+    before = str(trained[0].directory) if trained else settings.model
+    heard = trained[0] if trained else lay_route(settings, [Stage("source")])[0]
+    return measure_forgetting(before, done[-1].leg.directory, cast("FinetuneSettings", heard.settings))
+
+
+def _gather(
+    settings: TransferSettings,
+    done: Sequence[Done],
+    ablation: dict[str, object] | None,
+    forgetting: dict[str, object] | None,
+) -> dict[str, object]:
     """What results.json holds: of the last stage, and a row for each."""
     last = done[-1].results
     found = gains(ablation, settings.stages) if ablation else {}
@@ -110,6 +127,7 @@ def _gather(settings: TransferSettings, done: Sequence[Done], ablation: dict[str
         "lang": settings.lang,
         "stages": rows,
         **({"ablation": ablation} if ablation else {}),
+        "forgetting": forgetting,
         "environment": describe_environment(),
     }
 

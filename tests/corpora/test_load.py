@@ -141,3 +141,32 @@ def test_sources_have_weights_and_columns_of_their_own(folder_of: FolderOf) -> N
     assert texts == {f"{name} {at}" for name in ("one.csv", "two.csv") for at in range(4)}
     with pytest.raises(SettingsError, match=r"data: tier tx of .*one\.csv: there are no ELAN or Praat files"):
         load_corpus([Source(one, tier="tx"), two], "it")
+
+
+def test_a_source_that_is_mixed_in_is_for_training_alone_and_makes_up_its_share(
+    folder_of: FolderOf, tmp_path: Path
+) -> None:
+    first = _corpus(folder_of(40), 40)
+    (tmp_path / "es").mkdir()
+    shutil.copytree(Path(first).parent, tmp_path / "es", dirs_exist_ok=True)
+    for at, path in enumerate(sorted((tmp_path / "es").glob("*.wav"))):
+        path.write_bytes((Path(first).parent / f"a{at}.wav").read_bytes())
+        path.rename(path.with_name(f"b{path.name}"))
+    second = _corpus_named(tmp_path / "es", "b", 20)
+    alone = load_corpus([first], "it")
+    corpus = load_corpus([first, Source(second, lang="es", mix=0.2)], "it")
+    assert set(corpus.validation["lang"]) == set(corpus.test["lang"]) == {"it"} and "es" in corpus.train["lang"]
+    assert (len(corpus.validation), len(corpus.test)) == (len(alone.validation), len(alone.test))
+    seconds = {tag: 0.0 for tag in ("it", "es")}
+    for tag, length in zip(corpus.train["lang"], corpus.train["seconds"], strict=True):
+        seconds[tag] += length
+    assert corpus.weights[0] == 1.0
+    mixed = corpus.weights[1] * seconds["es"]
+    assert mixed / (mixed + seconds["it"]) == pytest.approx(0.2)
+    assert any("makes up 20% of the training" in note for note in corpus.notes)
+
+
+def _corpus_named(folder: Path, prefix: str, count: int) -> str:
+    lines = [f"{prefix}a{number}.wav,otro {number}" for number in range(count)]
+    (folder / "m.csv").write_text("\n".join(["path,text", *lines]))
+    return str(folder / "m.csv")

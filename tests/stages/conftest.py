@@ -123,25 +123,33 @@ MakeTransfer = Callable[..., TransferSettings]
 _SHORT = {"precision": "float32", "batch_seconds": 3.0, "quiet": True, "max_steps": 3}
 
 
-def transfer_settings(corpus: Path, model: Path, output: Path) -> MakeTransfer:
-    """Makes settings of a short quiet transfer; what differs is given by name."""
+TransfersIn = Callable[[Path], MakeTransfer]
 
-    def make(**changes: object) -> TransferSettings:
-        plain: dict[str, object] = dict(
-            source=(Source(str(corpus), lang="es"), Source(str(corpus), lang="pt")),
-            target=(Source(str(corpus), lang="it"),),
-            model=str(model),
-            output=output,
-            **_SHORT,
-        )
-        return TransferSettings(**(plain | changes))
 
-    return make
+@pytest.fixture(scope="session")
+def transfers_in(corpus: Path, tiny_checkpoint: Path) -> TransfersIn:
+    """Makes settings of short quiet transfers in a directory; what differs is given by name."""
+
+    def transfers(output: Path) -> MakeTransfer:
+        def make(**changes: object) -> TransferSettings:
+            plain: dict[str, object] = dict(
+                source=(Source(str(corpus), lang="es"), Source(str(corpus), lang="pt")),
+                target=(Source(str(corpus), lang="it"),),
+                model=str(tiny_checkpoint),
+                output=output,
+                **_SHORT,
+            )
+            return TransferSettings(**(plain | changes))
+
+        return make
+
+    return transfers
 
 
 @pytest.fixture
-def asked(corpus: Path, tiny_checkpoint: Path, tmp_path: Path) -> MakeTransfer:
-    return transfer_settings(corpus, tiny_checkpoint, tmp_path / "whole")
+def asked(transfers_in: TransfersIn, tmp_path: Path) -> MakeTransfer:
+    """Settings of a transfer in `whole`."""
+    return transfers_in(tmp_path / "whole")
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import transfer_settings
 
 from hf_speech_tl.settings import FinetuneSettings, Source, Stage, TransferSettings, lay_route
 from hf_speech_tl.stages import transfer
@@ -73,10 +72,9 @@ def test_the_direct_route_from_random_weights_is_as_finetune_has_it(asked: Make)
 
 @pytest.mark.slow
 def test_a_transfer_with_two_seeds_says_what_its_source_was_worth_and_repeats_nothing(
-    corpus: Path, tiny_checkpoint: Path, tmp_path: Path, trained: list[str]
+    corpus: Path, asked: Make, tmp_path: Path, trained: list[str]
 ) -> None:
-    make = transfer_settings(corpus, tiny_checkpoint, tmp_path / "whole")
-    settings = make(source=(Source(str(corpus), lang="es"),), units="romanized", ablate=True, seeds=2)
+    settings = asked(source=(Source(str(corpus), lang="es"),), units="romanized", ablate=True, seeds=2)
     first = transfer.run(settings)
     assert trained == ["1-source", "2-target", "1-target"] * 2
     again = transfer.run(settings)

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import datasets
 import pytest
-from conftest import transfer_settings
 from transformers import AutoModelForCTC, pipeline
 
 from hf_speech_tl.errors import SettingsError
@@ -21,9 +21,9 @@ Make = Callable[..., TransferSettings]
 
 
 @pytest.fixture(scope="session")
-def _whole(corpus: Path, tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def _whole(transfers_in: Callable[[Path], Make], tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("transfer") / "whole"
-    transfer.run(transfer_settings(corpus, tiny_checkpoint, directory)())
+    transfer.run(transfers_in(directory)())
     return directory
 
 
@@ -129,12 +129,41 @@ _THREE = tuple(map(Stage, ("pretrain", "source", "target")))
 
 
 @pytest.fixture(scope="session")
-def _three(corpus: Path, tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def _three(transfers_in: Callable[[Path], Make], tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("three") / "whole"
-    transfer.run(transfer_settings(corpus, tiny_checkpoint, directory)(stages=_THREE, max_steps=16))
+    transfer.run(transfers_in(directory)(stages=_THREE, max_steps=16))
     return directory
 
 
 def test_run_yaml_repeats_it(whole: Path, asked: Make) -> None:
     assert read_yaml(TransferSettings, whole / "run.yaml") == asked()
     assert [leg.directory for leg in lay_route(asked())] == [whole / "1-source", whole / "2-target"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("units", ["char", "romanized"])
+def test_what_is_mixed_in_trains_alone_and_forgetting_is_a_number(
+    units: str, asked: Make, elsewhere: Path, tmp_path: Path
+) -> None:
+    settings = asked(source=(Source(str(elsewhere), lang="es"),), units=units, mix=0.25, output=tmp_path / "mixed")
+    results = transfer.run(settings)
+    data = json.loads((tmp_path / "mixed" / "2-target" / "results.json").read_text())["data"]
+    assert data["rows"] == {"train": 16, "validation": 8, "test": 8}
+    assert data["languages"]["es"]["share"] == pytest.approx(0.25, abs=0.01)
+    forgetting = results["forgetting"]
+    assert forgetting["units"] == "romanized" and forgetting["before"]["utterances"] == 8
+    source = json.loads((tmp_path / "mixed" / "1-source" / "results.json").read_text())
+    assert forgetting["before"]["cer"] == source["after"]["cer"]
+    lost = forgetting["after"]["cer"]["value"] - forgetting["before"]["cer"]["value"]
+    assert forgetting["forgotten"]["cer"]["gain"] == pytest.approx(lost)
+
+
+@pytest.fixture
+def elsewhere(corpus: Path, tmp_path: Path) -> Path:
+    """The same clips by other names, so that they are no duplicates."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    for path in corpus.glob("*.parquet"):
+        rows = datasets.Dataset.from_parquet(str(path), cache_dir=str(tmp_path / "cache"))
+        rows.map(lambda row: {"id": f"other-{row['id']}"}).to_parquet(str(folder / path.name))
+    return folder

@@ -1,0 +1,50 @@
+"""What a transfer says in the end: whether the detour pays, what each stage was worth, and what was forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hf_speech_tl.scoring import Comparison
+
+
+def worth_lines(ablation: Mapping[str, Any], stages: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Whether the detour pays, and then the gain of each stage."""
+    whole, direct = ablation["whole"], ablation["direct"]
+    low, high = direct["gain"]["cer"]["low"], direct["gain"]["cer"]["high"]
+    pays = "pays" if low > 0 else "does not pay" if high < 0 else "does not clearly pay"
+    lines = [
+        f"the detour {pays}: CER {100 * whole['cer']:.1f} %, {100 * direct['cer']:.1f} % on the direct route, in "
+        f"{whole['seconds']:.0f} s and {direct['seconds']:.0f} s of training; {_gain_words(direct['gain'])}"
+    ]
+    alone = len(stages) == 2  # what is left without the other stage is the direct route
+    for stage in stages:
+        name = stage["name"]
+        found = ablation.get(f"without-{name}") or (direct if alone and name != "target" else None)
+        what = "over the model before it" if name == "target" else "over the rest, trained as long without it"
+        told = (
+            f"{_gain_words(found['gain'])}, {what}" if found else "cannot be told: the model before it writes otherwise"
+        )
+        lines.append(f"  {name:8}  {told}")
+    return lines
+
+
+def forgotten_line(forgetting: Mapping[str, Any]) -> str:
+    """The error on the source languages before and after, and how sure the difference is."""
+    before, after = (100 * forgetting[key]["cer"]["value"] for key in ("before", "after"))
+    romanised = " (romanised)" if forgetting["units"] == "romanized" else ""
+    return (
+        f"forgotten of the source{romanised}: CER {before:.1f} % before the stage target, {after:.1f} % after; "
+        f"{_gain_words(forgetting['forgotten'])}"
+    )
+
+
+def _gain_words(comparison: Comparison) -> str:
+    """A paired gain in points of CER, with its interval, p-value, and what these are over."""
+    cer = comparison["cer"]
+    gain, low, high = (100 * value for value in (cer["gain"], cer["low"], cer["high"]))
+    seeds = f" and {comparison['seeds']} seeds" if "seeds" in comparison else ""
+    return (
+        f"{gain:+.1f} points of CER ({low:+.1f} to {high:+.1f}, p = {cer['p_value']:.3f}; 95 % interval, paired, over "
+        f"{comparison['interval']}{seeds})"
+    )
