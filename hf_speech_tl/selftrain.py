@@ -8,8 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from hf_speech_tl.corpora import find_spoken, refuse_temperature
-from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.corpora import find_spoken, refuse_temperature, refuse_unlabelled
 from hf_speech_tl.settings import SelftrainSettings, check_reporters
 from hf_speech_tl.terminal import conclude, score_line
 
@@ -24,10 +23,7 @@ def selftrain(settings: SelftrainSettings) -> dict[str, object]:
         SpeechError: see hf_speech_tl.errors. A source that is not there is refused before torch is loaded.
     """
     spoken = find_spoken(settings.data, settings.lang)
-    try:
-        find_spoken(settings.unlabelled, settings.lang)
-    except SettingsError as error:
-        raise SettingsError(str(error).replace("--data", "--unlabelled")) from None
+    refuse_unlabelled(settings)
     refuse_temperature(settings.temperature, spoken)
     check_reporters(settings.report_to)
     if settings.push_to_hub is not None:

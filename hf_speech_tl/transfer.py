@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from hf_speech_tl.corpora import find_spoken, refuse_for_languages
-from hf_speech_tl.settings import FinetuneSettings, TransferSettings, lay_route
+from hf_speech_tl.corpora import find_spoken, refuse_for_languages, refuse_unlabelled
+from hf_speech_tl.settings import FinetuneSettings, SelftrainSettings, TransferSettings, lay_route
 from hf_speech_tl.terminal import conclude, score_line
 
 
@@ -22,6 +22,8 @@ def transfer(settings: TransferSettings) -> dict[str, object]:
     """
     for leg in lay_route(settings):
         spoken = find_spoken(leg.settings.data, leg.settings.lang)
+        if isinstance(leg.settings, SelftrainSettings):
+            refuse_unlabelled(leg.settings)
         if isinstance(leg.settings, FinetuneSettings):
             refuse_for_languages(leg.settings, spoken)
     from hf_speech_tl.stages.transfer import run

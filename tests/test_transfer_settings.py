@@ -10,6 +10,7 @@ from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings import (
     FinetuneSettings,
     PretrainSettings,
+    SelftrainSettings,
     Source,
     Stage,
     TransferSettings,
@@ -44,6 +45,20 @@ def test_stages_hand_their_models_on() -> None:
     assert source.data == (Source("a", lang="es"), Source("b", lang="it")) and source.model == str(pretrain.output)
     assert (target.lang, target.units, target.temperature, target.data) == ("pl", "char", 1.0, ("c",))
     assert target.model == str(source.output) == "runs/es-it-to-pl-auto/2-source"
+
+
+def test_selftraining_takes_the_target_as_the_stage_before_it_took_it() -> None:
+    settings = TransferSettings(
+        target=(Source("c", lang="pl"),),
+        unlabelled=("d", Source("e", lang="cs")),
+        stages=(Stage("target", {"units": "romanized", "max_steps": 5}), Stage("selftrain", {"rounds": 1})),
+        max_minutes=3,
+    )
+    target, selftrain = (leg.settings for leg in lay_route(settings))
+    assert isinstance(selftrain, SelftrainSettings)
+    assert (selftrain.lang, selftrain.data, selftrain.unlabelled) == ("pl", ("c",), ("d", Source("e", lang="cs")))
+    assert (selftrain.units, selftrain.rounds, selftrain.max_minutes) == ("romanized", 1, 3.0)
+    assert (selftrain.max_steps, selftrain.model) == (None, str(target.output))
 
 
 def test_one_source_language_is_a_model_of_that_language() -> None:
@@ -101,6 +116,8 @@ def test_a_stage_has_settings_of_its_own_in_a_file_and_keeps_them_beside_the_com
         ([*_PLAIN, "--stages", "none"], "--stages none: allowed: target"),
         ([*_PLAIN, "--stages", "tagret"], "'tagret' is no stage; .*did you mean target?"),
         ([*_PLAIN, "--unlabelled", "d"], "--unlabelled d: no stage hears it.*--stages pretrain,source,target"),
+        ([*_PLAIN, "--stages", "target,selftrain"], "--unlabelled is missing: the stage `selftrain`.*--stages target"),
+        ([*_PLAIN, "--stages", "selftrain,target"], "after it selftrain, .*write --stages target,selftrain"),
         (["--target", "pl=c", "--stages", "target", "--ablate"], "--ablate: there is but one stage"),
         (["--target", "pl=c", "--stages", "target", "--mix", "0.1"], "--mix 0.1: there is nothing to mix in"),
         ([*_PLAIN, "--seeds", "2"], "--seeds 2: .* allowed with it"),

@@ -11,6 +11,7 @@ from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings.finetune import FinetuneSettings
 from hf_speech_tl.settings.option import build, convert, nearest, options
 from hf_speech_tl.settings.pretrain import PretrainSettings
+from hf_speech_tl.settings.selftrain import SelftrainSettings
 from hf_speech_tl.settings.source import Source
 from hf_speech_tl.settings.stage import Stage
 from hf_speech_tl.settings.transfer import TransferSettings
@@ -19,8 +20,12 @@ _MANY = "mul"  # ISO 639-2: multiple languages
 # What the pipeline says itself, so that a stage has no say of its own in it.
 _DECIDED = (
     *("lang", "data", "model", "config", "preset", "from_scratch", "output", "overwrite", "resume"),
-    *("json", "quiet", "push_to_hub", "private"),
+    *("json", "quiet", "push_to_hub", "private", "unlabelled"),
 )
+# What a model that goes on with the target's must take as it did.
+_AS_TARGET = ("units", "simplify", "text_column", "tier", "max_seconds")
+
+Command = type[FinetuneSettings] | type[PretrainSettings] | type[SelftrainSettings]
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class Leg:
     """A stage that knows what it reads and where it writes: `settings.output` is its directory."""
 
     name: str
-    settings: FinetuneSettings | PretrainSettings
+    settings: FinetuneSettings | PretrainSettings | SelftrainSettings
 
     @property
     def directory(self) -> Path:
@@ -69,7 +74,7 @@ def lay_route(
     return tuple(legs)
 
 
-def _model(settings: TransferSettings, command: type[FinetuneSettings] | type[PretrainSettings]) -> dict[str, object]:
+def _model(settings: TransferSettings, command: Command) -> dict[str, object]:
     """What the first stage begins with; pretraining has another option for a shape without weights."""
     if command is PretrainSettings:
         return {"config" if settings.from_scratch else "model": settings.model}
@@ -111,13 +116,26 @@ def _target(settings: TransferSettings) -> dict[str, object]:
     }
 
 
+def _selftrain(settings: TransferSettings) -> dict[str, object]:
+    """On the target's recordings as the stage `target` takes them, whatever a file says of it alone."""
+    target = next(stage.own for stage in settings.stages if stage.name == "target")
+    taken = {name: target[name] for name in _AS_TARGET if name in target}
+    return {
+        "lang": settings.lang,
+        "data": _plain(settings.target, settings.lang),
+        "unlabelled": _plain(settings.unlabelled or (), settings.lang),
+        "units": settings.units,
+        "learning_rate": settings.learning_rate,
+        **taken,
+    }
+
+
 # The command that each stage is, and what it is asked for.
-_KINDS: Mapping[
-    str, tuple[type[FinetuneSettings] | type[PretrainSettings], Callable[[TransferSettings], dict[str, object]]]
-] = {
+_KINDS: Mapping[str, tuple[Command, Callable[[TransferSettings], dict[str, object]]]] = {
     "pretrain": (PretrainSettings, _pretrain),
     "source": (FinetuneSettings, _source),
     "target": (FinetuneSettings, _target),
+    "selftrain": (SelftrainSettings, _selftrain),
 }
 
 
@@ -129,7 +147,7 @@ def _plain(sources: tuple[str | Source, ...], lang: str) -> tuple[str | Source, 
     )
 
 
-def _own(stage: Stage, command: type[FinetuneSettings] | type[PretrainSettings]) -> dict[str, object]:
+def _own(stage: Stage, command: Command) -> dict[str, object]:
     table = {key: option for key, option in options(command).items() if key not in _DECIDED}
     for key in stage.own:
         if key not in table:

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from hf_speech_tl.errors import SettingsError
 
 # In the order in which they follow each other; settings/route.py says what each is.
-STAGES = ("pretrain", "source", "target")
+STAGES = ("pretrain", "source", "target", "selftrain")
 _EXAMPLE = "{source: {max_minutes: 20}, target: {head_steps: 50}}"
 
 
@@ -64,7 +64,7 @@ def refuse_order(stages: Sequence[Stage]) -> None:
     names = [stage.name for stage in stages]
     if names != sorted(set(names), key=STAGES.index) or "target" not in names:
         raise SettingsError(
-            f"--stages {','.join(names) or 'none'}: allowed: target, and before it any of "
-            f"{', '.join(STAGES[: STAGES.index('target')])}, each once and in this order; write "
+            f"--stages {','.join(names) or 'none'}: allowed: target, before it any of "
+            f"{', '.join(STAGES[: STAGES.index('target')])}, after it selftrain, each once and in this order; write "
             f"--stages {','.join(name for name in STAGES if name in names or name == 'target')}"
         )

@@ -14,7 +14,7 @@ from hf_speech_tl.settings.option import Option, check_values, flag
 from hf_speech_tl.settings.preset import AUTO
 from hf_speech_tl.settings.run import find_resumed
 from hf_speech_tl.settings.source import Source
-from hf_speech_tl.settings.stage import Stage, refuse_order
+from hf_speech_tl.settings.stage import STAGES, Stage, refuse_order
 
 _UNITS = ("char", "romanized", "ipa")
 
@@ -51,13 +51,13 @@ class TransferSettings:
     ).required()
     unlabelled: tuple[str | Source, ...] | None = Option(
         "Data",
-        "more recordings to pretrain on, whose transcripts may be missing; repeatable, in the target's language unless "
-        "LANG= says otherwise",
+        "more recordings to pretrain on and to self-train on, whose transcripts may be missing; repeatable, in the "
+        "target's language unless LANG= says otherwise",
         kind=Source,
         many=True,
         metavar="SOURCE",
         unset="none",
-        why="the stage `pretrain` hears the target's recordings in any case",
+        why="the stage `selftrain` needs some; `pretrain` hears the target's recordings in any case",
     ).default(None)
     source_units: str = Option(
         "Data",
@@ -92,10 +92,11 @@ class TransferSettings:
     stages: tuple[Stage, ...] = Option(
         "Stages",
         "what is done, with commas: pretrain (masked prediction, on the target's recordings), source (fine-tune on "
-        "--source), target (fine-tune on --target); in YAML also with settings of their commands, such as "
-        "{source: {max_minutes: 20}, target: {head: fresh}} (docs/transfer.md)",
+        "--source), target (fine-tune on --target), selftrain (on --unlabelled, by what the model writes of it); in "
+        "YAML also with settings of their commands, such as {source: {max_minutes: 20}, target: {head: fresh}} "
+        "(docs/transfer.md)",
         kind=Stage,
-        choices=("pretrain", "source", "target"),
+        choices=STAGES,
         many=True,
         metavar="LIST",
         shown="source,target",
@@ -227,10 +228,16 @@ class TransferSettings:
             raise SettingsError(
                 f"--mix {self.mix:g}: there is nothing to mix in; allowed with --source; add it, or drop --mix"
             )
-        if self.unlabelled and "pretrain" not in names:
+        if self.unlabelled and not {"pretrain", "selftrain"} & {*names}:
             raise SettingsError(
-                f"--unlabelled {self.unlabelled[0]}: no stage hears it; allowed with the stage pretrain; write "
-                f"--stages {','.join(['pretrain', *names])}"
+                f"--unlabelled {self.unlabelled[0]}: no stage hears it; allowed with the stages pretrain and "
+                f"selftrain; write --stages {','.join(['pretrain', *names])} or --stages "
+                f"{','.join([*names, 'selftrain'])}"
+            )
+        if "selftrain" in names and not self.unlabelled:
+            raise SettingsError(
+                "--unlabelled is missing: the stage `selftrain` writes it down and learns from that; add --unlabelled "
+                f"SOURCE, or leave it out, with --stages {','.join(name for name in names if name != 'selftrain')}"
             )
 
     def _refuse_ablation(self) -> None:

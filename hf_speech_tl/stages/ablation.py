@@ -13,7 +13,7 @@ import numpy as np
 from hf_speech_tl.languages import find_model_language
 from hf_speech_tl.models import read_config, read_writing
 from hf_speech_tl.scoring import Comparison, compare_seeds, rate
-from hf_speech_tl.settings import FinetuneSettings, Leg, Stage, TransferSettings, lay_route
+from hf_speech_tl.settings import FinetuneSettings, Leg, SelftrainSettings, Stage, TransferSettings, lay_route
 from hf_speech_tl.stages.judgement import Judgement, judge, load_recogniser
 from hf_speech_tl.stages.leg import Done
 from hf_speech_tl.stages.reading import hear_split, read_corpus
@@ -55,7 +55,8 @@ def lay_shortcut(settings: TransferSettings, shortcut: Shortcut, whole: Sequence
     Stages before the first that is left out are those of the whole route. Raises SettingsError as lay_route.
     """
     names = [one.leg.name for one in whole]
-    shared = [one.leg for one in whole[: min(map(names.index, shortcut.left_out))]]
+    # The target has a length of its own on each route.
+    shared = [one.leg for one in whole[: min(map(names.index, (*shortcut.left_out, "target")))]]
     stages: list[Stage] = []
     for stage in settings.stages[len(shared) :]:
         if stage.name in shortcut.left_out:
@@ -91,12 +92,12 @@ def compare_routes(settings: TransferSettings, travelled: Sequence[Routes]) -> d
     the seeds, and the paired `gain` of the whole over each; likewise over the model that the target stage begins with,
     where that writes the same units.
     """
-    last = cast("FinetuneSettings", travelled[0].whole[-1].leg.settings)
+    last = cast("FinetuneSettings | SelftrainSettings", travelled[0].whole[-1].leg.settings)
     rows = _test_rows(last)
     speakers = rows["speaker"][:]
 
     def judged(places: Sequence[Path]) -> list[Judgement]:
-        return [_judge(place, rows, last.units) for place in places]
+        return [_judge(place, rows, last.units or settings.units) for place in places]
 
     ours = judged([one.whole[-1].leg.directory for one in travelled])
     told: dict[str, object] = {
@@ -131,8 +132,9 @@ def gains(ablation: Mapping[str, object], stages: Sequence[Stage]) -> dict[str, 
 
 
 def _by_minutes(whole: Sequence[Done], names: Sequence[str]) -> bool:
-    """Whether minutes decided how long these stages were, so that minutes can be added up."""
-    return all(
+    """Whether minutes decided how long these stages were, so that minutes can be added up; those of self-training are
+    for each of its rounds, of which nobody knows how many there will be."""
+    return "selftrain" not in names and all(
         one.leg.settings.max_minutes is not None and one.training["stopped_by"] == "max_minutes"
         for one in whole
         if one.leg.name in names
@@ -152,11 +154,14 @@ def _lengthened(whole: Sequence[Done], left_out: Sequence[str]) -> dict[str, obj
     return lengths | {"max_steps": round(target.steps * (1 + spared / max(target.seconds, 1e-9)))}
 
 
-def _before_target(travelled: Sequence[Routes], target: FinetuneSettings) -> list[Path]:
-    """The models that the target stages begin with; none where they do not write what the target is written in."""
+def _before_target(travelled: Sequence[Routes], target: FinetuneSettings | SelftrainSettings) -> list[Path]:
+    """The models that the target stages begin with; none where they do not write what the target is written in,
+    or where the target is not the last stage."""
     places = []
     for one in travelled:
         names = [stage.leg.name for stage in one.whole]
+        if names[-1] != "target":  # then what came of the whole is not the target's doing alone
+            return []
         before = one.whole[: names.index("target")]
         if not before or before[-1].scores is None:
             return []
@@ -165,12 +170,12 @@ def _before_target(travelled: Sequence[Routes], target: FinetuneSettings) -> lis
     return places if writing and (writing.units, writing.simplify) == (target.units, target.simplify) else []
 
 
-def _test_rows(settings: FinetuneSettings) -> datasets.Dataset:
+def _test_rows(settings: FinetuneSettings | SelftrainSettings) -> datasets.Dataset:
     corpus = read_corpus(
         settings.data,
         find_model_language(settings.lang),
         read_config(str(settings.output)),
-        units=settings.units,
+        units=settings.units or "char",
         simplify=settings.simplify,
         max_seconds=settings.max_seconds,
         text_column=settings.text_column,

@@ -20,7 +20,7 @@ from hf_speech_tl.stages.output import is_run, run_command, unfinished
 
 # complete: with the same inputs, so it is not run. resume: it goes on from a checkpoint. anew: from its beginning.
 State = Literal["complete", "resume", "anew"]
-_BESIDE = ("model", "config", "data", "from_scratch")  # settings that name what is known by its content
+_BESIDE = ("model", "config", "data", "unlabelled", "from_scratch")  # settings that name what is known by its content
 _FILES = ("*.safetensors", "*.bin", "*.json")  # of a model
 _UNTOLD = ("results.json",)  # which holds times; of what it says, the units and the language decide
 
@@ -155,7 +155,8 @@ def claim(settings: TransferSettings) -> None:
 
 def _sources(leg: Leg) -> list[object]:
     """What is said of the sources beside where they are."""
-    plain = [{} if isinstance(source, str) else asdict(source) for source in leg.settings.data]
+    sources = (*leg.settings.data, *getattr(leg.settings, "unlabelled", ()))
+    plain = [{} if isinstance(source, str) else asdict(source) for source in sources]
     return [{key: value for key, value in source.items() if key != "source"} for source in plain]
 
 

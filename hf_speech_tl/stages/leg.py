@@ -10,11 +10,11 @@ from typing import cast
 
 from accelerate import PartialState
 
-from hf_speech_tl.corpora import Corpus, load_corpus
+from hf_speech_tl.corpora import Corpus, digest, load_corpus
 from hf_speech_tl.errors import RunError
 from hf_speech_tl.scoring import Scores
-from hf_speech_tl.settings import FinetuneSettings, Leg, PretrainSettings, write_yaml
-from hf_speech_tl.stages import finetune, pretrain
+from hf_speech_tl.settings import Leg, PretrainSettings, SelftrainSettings, write_yaml
+from hf_speech_tl.stages import finetune, pretrain, selftrain
 from hf_speech_tl.stages.ledger import Ledger, State, begins_with, describe
 from hf_speech_tl.stages.processes import agree
 from hf_speech_tl.stages.reading import progress_of
@@ -59,7 +59,7 @@ class Corpora:
     def of(self, leg: Leg) -> Corpus:
         """As it is before screening. Raises SettingsError and DataError as load_corpus."""
         asked = leg.settings
-        labelled = isinstance(asked, FinetuneSettings)
+        labelled = not isinstance(asked, PretrainSettings)
         key = repr((asked.data, asked.lang, asked.text_column, asked.tier, labelled))
         if key not in self._known:
             with progress_of(f"looking at every recording of {leg.name}", quiet=self._quiet) as progress:
@@ -73,6 +73,24 @@ class Corpora:
                 )
         return self._known[key]
 
+    def unlabelled(self, leg: Leg) -> Corpus | None:
+        """What a stage learns from beside it, without transcripts; None where it is of the same corpus or of none."""
+        if not isinstance(leg.settings, SelftrainSettings):
+            return None
+        key = repr((leg.settings.unlabelled, leg.settings.lang))
+        if key not in self._known:
+            with progress_of("looking at every recording of --unlabelled", quiet=self._quiet) as progress:
+                self._known[key] = load_corpus(
+                    leg.settings.unlabelled, leg.settings.lang, labelled=False, divided=False, progress=progress
+                )
+        return self._known[key]
+
+    def fingerprint(self, leg: Leg) -> str:
+        """A hash of the content of all that a stage hears."""
+        beside = self.unlabelled(leg)
+        heard = self.of(leg).fingerprint
+        return digest([(heard, beside.fingerprint)]) if beside else heard
+
 
 def survey(legs: Sequence[Leg], read: Corpora, within: Path, *, overwrite: bool) -> list[State]:
     """How each stage stands, before anything is done. within: the directory whose ledger knows them.
@@ -84,7 +102,7 @@ def survey(legs: Sequence[Leg], read: Corpora, within: Path, *, overwrite: bool)
     for leg in legs:
         # Behind a stage that is to be done, the model is not known yet.
         model = begins_with(leg) if all(state == "complete" for state in states) else None
-        states.append(ledger.standing(leg, describe(leg, read.of(leg).fingerprint, model), overwrite=overwrite))
+        states.append(ledger.standing(leg, describe(leg, read.fingerprint(leg), model), overwrite=overwrite))
     return states
 
 
@@ -99,6 +117,8 @@ def follow(leg: Leg, read: Corpora, processes: PartialState, within: Path, *, ov
     if state != "complete":
         if isinstance(settings, PretrainSettings):
             pretrain.run(settings)
+        elif isinstance(settings, SelftrainSettings):
+            selftrain.run(settings)
         else:
             finetune.run(settings)
         processes.wait_for_everyone()
@@ -110,7 +130,7 @@ def follow(leg: Leg, read: Corpora, processes: PartialState, within: Path, *, ov
 
 def _begin(leg: Leg, read: Corpora, within: Path, overwrite: bool) -> State:
     ledger = Ledger(within)
-    inputs = describe(leg, read.of(leg).fingerprint, begins_with(leg))
+    inputs = describe(leg, read.fingerprint(leg), begins_with(leg))
     state = ledger.standing(leg, inputs, overwrite=overwrite)
     if state == "anew":
         ledger.begin(leg, inputs)

@@ -57,31 +57,31 @@ def run(settings: SelftrainSettings) -> dict[str, object]:
     Raises SettingsError, DataError or RunError, and KeyboardInterrupt after Ctrl-C, when a checkpoint has been saved.
     """
     processes = join_processes()
-    settings, output = agree(processes, lambda: _decide(settings))
+    output = agree(processes, lambda: find_output(settings))
+    decided = agree(processes, lambda: _decide(settings))
     with told_once(processes, lambda: str(output.directory) if unfinished(output.directory) else ""):
-        return _run(settings, output, processes)
+        pool, teacher = _begin(decided, output, processes, asked=settings)
+        give_back()
+        if processes.is_main_process and not settings.quiet:
+            show_plan(_plan(pool, decided, teacher, output.directory))
+        rounds = _follow(teacher, pool, decided, output, processes)
+        return _conclude(rounds, pool, decided, output) if processes.is_main_process else {}
 
 
-def _decide(settings: SelftrainSettings) -> tuple[SelftrainSettings, Output]:
+def _decide(settings: SelftrainSettings) -> SelftrainSettings:
+    """The settings with the units that the teacher writes."""
     known = read_writing(settings.model) or Writing(settings.lang)
     units = settings.units or known.units
     for spoken in find_spoken(settings.data, settings.lang):
         check_units(units, spoken)
-    settings = replace(settings, units=units, simplify=settings.simplify or known.simplify)
-    return settings, find_output(settings)
+    return replace(settings, units=units, simplify=settings.simplify or known.simplify)
 
 
-def _run(settings: SelftrainSettings, output: Output, processes: PartialState) -> dict[str, object]:
-    pool, teacher = _begin(settings, output, processes)
-    give_back()
-    if processes.is_main_process and not settings.quiet:
-        show_plan(_plan(pool, settings, teacher, output.directory))
-    rounds = _follow(teacher, pool, settings, output, processes)
-    return _conclude(rounds, pool, settings, output) if processes.is_main_process else {}
-
-
-def _begin(settings: SelftrainSettings, output: Output, processes: PartialState) -> tuple[Pool, Scores]:
-    """What is learnt from, and the first teacher's validation scores; the directory is claimed."""
+def _begin(
+    settings: SelftrainSettings, output: Output, processes: PartialState, *, asked: SelftrainSettings
+) -> tuple[Pool, Scores]:
+    """What is learnt from, and the first teacher's validation scores; the directory is claimed with the settings that
+    were asked for, which those of a run that goes on are compared with."""
     teacher, vocabulary = load_recogniser(settings.model)
     config = read_config(student_config_name(settings, settings.model))
     pool = first_then_others(processes, lambda: read_pool(settings, config, vocabulary, told=processes.is_main_process))
@@ -91,7 +91,7 @@ def _begin(settings: SelftrainSettings, output: Output, processes: PartialState)
         return judge(teacher, vocabulary, rows, split="validation", units=str(settings.units)).scores
 
     def claim() -> Scores:
-        claim_output(output, settings)
+        claim_output(output, asked)
         return _first_scores(output.rounds / "begun.json", pool.fingerprint, score)
 
     return pool, agree(processes, claim)

@@ -82,7 +82,9 @@ def _plan(
         corpus = read.of(leg)
         names = ", ".join(corpus.names)
         much = clock(sum(corpus.train["seconds"][:]))
-        rows.append((leg.directory.name, f"{much} of training recordings ({names}); {_STATES[state]}"))
+        beside = read.unlabelled(leg)
+        more = f" and {clock(sum(beside.train['seconds'][:]))} without transcripts" if beside else ""
+        rows.append((leg.directory.name, f"{much} of training recordings ({names}){more}; {_STATES[state]}"))
     if settings.ablate:
         names = ", ".join(way.name.replace("-", " ") for way in find_shortcuts(settings.stages))
         seeds = f", all with {settings.seeds} seeds" if settings.seeds > 1 else ""

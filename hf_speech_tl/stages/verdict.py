@@ -18,14 +18,15 @@ def worth_lines(ablation: Mapping[str, Any], stages: Sequence[Mapping[str, Any]]
         f"{whole['seconds']:.0f} s and {direct['seconds']:.0f} s of training; {_gain_words(direct['gain'])}"
     ]
     alone = len(stages) == 2  # what is left without the other stage is the direct route
+    last = stages[-1]["name"]
+    why = "the model before it writes otherwise" if last == "target" else f"{last} goes on from what it leaves"
+    width = max(8, *(len(stage["name"]) for stage in stages))
     for stage in stages:
         name = stage["name"]
         found = ablation.get(f"without-{name}") or (direct if alone and name != "target" else None)
         what = "over the model before it" if name == "target" else "over the rest, trained as long without it"
-        told = (
-            f"{_gain_words(found['gain'])}, {what}" if found else "cannot be told: the model before it writes otherwise"
-        )
-        lines.append(f"  {name:8}  {told}")
+        told = f"{_gain_words(found['gain'])}, {what}" if found else f"cannot be told: {why}"
+        lines.append(f"  {name:{width}}  {told}")
     return lines
 
 

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import datasets
 import pytest
 from tiny import save_tiny, tiny_rows
 
@@ -34,6 +35,20 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rows = rows.map(lambda row, split=split: {"id": f"{split}-{row['id']}"})
         rows.to_parquet(str(folder / f"{split}.parquet"))
     return folder
+
+
+_SPOKEN = ("ab", "cab", "abc d", "bad", "d", "ada")
+
+
+@pytest.fixture(scope="session")
+def pool(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Path:
+    """A Parquet file of noise with transcripts, which also holds a test clip of the labelled corpus, renamed."""
+    folder = tmp_path_factory.mktemp("pool")
+    rows = tiny_rows(tuple(0.7 + 0.1 * at for at in range(len(_SPOKEN))), _SPOKEN, seed=9)
+    rows = rows.remove_columns(["transcript", "source", "lang"])
+    tested = datasets.Dataset.from_parquet(str(corpus / "test.parquet"))[2]
+    datasets.Dataset.from_list([*rows, tested | {"id": "another name"}]).to_parquet(str(folder / "pool.parquet"))
+    return folder / "pool.parquet"
 
 
 @pytest.fixture(scope="session")

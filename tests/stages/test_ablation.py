@@ -40,6 +40,18 @@ def test_steps_are_added_by_the_seconds_that_are_spared(asked: Make, left_out: t
     assert target.settings.max_steps == steps and target.settings.max_minutes is None
 
 
+def test_without_selftraining_the_target_is_trained_as_long_by_seconds(asked: Make) -> None:
+    stages = (_THREE[1], Stage("target", {"max_minutes": 7}), Stage("selftrain"))
+    settings = asked(stages=stages, unlabelled=("d",), max_minutes=5, max_steps=None)
+    whole = _done(settings, "max_minutes")
+    assert [way.name for way in find_shortcuts(stages)] == ["without-source", "without-selftrain", "direct"]
+    source, target = lay_shortcut(settings, Shortcut("without-selftrain", ("selftrain",)), whole)
+    assert source == whole[0].leg and target.directory != whole[1].leg.directory
+    assert (target.settings.max_minutes, target.settings.max_steps) == (None, 250)  # 30 s more than its 20
+    target, selftrain = lay_shortcut(settings, Shortcut("without-source", ("source",)), whole)
+    assert (target.settings.max_minutes, selftrain.settings.model) == (12.0, str(target.directory))
+
+
 def test_minutes_are_added_up(asked: Make) -> None:
     settings = asked(stages=(_THREE[0], _THREE[1], Stage("target", {"max_minutes": 7})), max_minutes=5, max_steps=None)
     *_, target = lay_shortcut(settings, Shortcut("way", ("pretrain", "source")), _done(settings, "max_minutes"))

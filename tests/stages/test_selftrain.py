@@ -13,7 +13,7 @@ import datasets
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny import in_pair, save_tiny, tiny_rows
+from tiny import in_pair, save_tiny
 
 from hf_speech_tl.errors import DataError, SettingsError
 from hf_speech_tl.publishing.hub import _contents
@@ -23,20 +23,9 @@ from hf_speech_tl.stages.judgement import Judgement
 from hf_speech_tl.stages.selftrain import run
 from hf_speech_tl.training import SpeechTrainer
 
-_SPOKEN = ("ab", "cab", "abc d", "bad", "d", "ada")
+_POOL = 6  # recordings
 
 Settings = Callable[..., SelftrainSettings]
-
-
-@pytest.fixture(scope="session")
-def pool(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Path:
-    """A Parquet file of noise with transcripts, which also holds a test clip of the labelled corpus, renamed."""
-    folder = tmp_path_factory.mktemp("pool")
-    rows = tiny_rows(tuple(0.7 + 0.1 * at for at in range(len(_SPOKEN))), _SPOKEN, seed=9)
-    rows = rows.remove_columns(["transcript", "source", "lang"])
-    tested = datasets.Dataset.from_parquet(str(corpus / "test.parquet"))[2]
-    datasets.Dataset.from_list([*rows, tested | {"id": "another name"}]).to_parquet(str(folder / "pool.parquet"))
-    return folder / "pool.parquet"
 
 
 @pytest.fixture
@@ -92,8 +81,8 @@ def test_the_directory_stands_alone_and_says_what_each_round_did(asked, _always_
     results = run(asked())
     told = results["selftraining"]
     assert told["best_round"] == 2 and [one["number"] for one in told["rounds"]] == [1, 2]
-    assert told["rounds"][0]["rows_kept"] == len(_SPOKEN) and told["rounds"][0]["share_kept"] == 1
-    assert results["data"]["rows"]["train"] == 8 + len(_SPOKEN)
+    assert told["rounds"][0]["rows_kept"] == _POOL and told["rounds"][0]["share_kept"] == 1
+    assert results["data"]["rows"]["train"] == 8 + _POOL
     assert results["before"]["utterances"] == results["after"]["utterances"] == 8
     assert results["training"]["seconds"] == round(sum(one["seconds"] for one in told["rounds"]), 1)
     directory = tmp_path / "self"
@@ -112,7 +101,7 @@ def test_the_directory_stands_alone_and_says_what_each_round_did(asked, _always_
 
 def test_a_labelled_recording_in_the_pool_is_left_out_under_any_name(asked, tmp_path) -> None:
     run(asked(rounds=1))
-    assert [row["id"] for row in _table(tmp_path / "self", 1)] == [f"clip{at}" for at in range(len(_SPOKEN))]
+    assert [row["id"] for row in _table(tmp_path / "self", 1)] == [f"clip{at}" for at in range(_POOL)]
     assert "another name,unlabelled,pool0/pool.parquet,in the labelled data too" in (
         tmp_path / "self" / "skipped.csv"
     ).read_text("utf-8")
@@ -227,7 +216,7 @@ def test_a_run_killed_while_writing_down_goes_on_but_not_with_other_data(asked, 
     with pytest.raises(SettingsError, match="not those that the run began with"):
         run(going_on)
     shutil.copy(pool, own)
-    assert run(going_on)["selftraining"]["rounds"][0]["rows_kept"] == len(_SPOKEN)
+    assert run(going_on)["selftraining"]["rounds"][0]["rows_kept"] == _POOL
     with pytest.raises(SettingsError, match="that run is complete"):
         run(going_on)
 

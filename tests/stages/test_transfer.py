@@ -14,7 +14,7 @@ from transformers import AutoModelForCTC, pipeline
 
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings import Source, Stage, TransferSettings, lay_route, read_yaml
-from hf_speech_tl.stages import transfer
+from hf_speech_tl.stages import student, transfer
 from hf_speech_tl.training import SpeechTrainer
 
 Make = Callable[..., TransferSettings]
@@ -156,6 +156,40 @@ def test_what_is_mixed_in_trains_alone_and_forgetting_is_a_number(
     assert forgetting["before"]["cer"] == source["after"]["cer"]
     lost = forgetting["after"]["cer"]["value"] - forgetting["before"]["cer"]["value"]
     assert forgetting["forgotten"]["cer"]["gain"] == pytest.approx(lost)
+
+
+@pytest.mark.slow
+def test_selftraining_goes_on_from_the_target_after_a_kill_too(
+    asked: Make, pool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = {"length_ratio": 1e5, "keep": 1, "rounds": 1}
+    settings = asked(
+        source=None,
+        unlabelled=(str(pool),),
+        units="romanized",
+        stages=(Stage("target", {"head": "fresh"}), Stage("selftrain", own)),
+    )
+    written = student.write_labels
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(student, "write_labels", killed)
+    with pytest.raises(KeyboardInterrupt, match="whole"):
+        transfer.run(settings)
+    monkeypatch.setattr(student, "write_labels", written)
+    results = transfer.run(settings)
+    assert [stage["name"] for stage in results["stages"]] == ["target", "selftrain"]
+    last = json.loads((tmp_path / "whole" / "2-selftrain" / "results.json").read_text("utf-8"))
+    assert results["after"] == last["after"] and last["selftraining"]["rounds"][0]["rows_kept"] == 6
+    target = json.loads((tmp_path / "whole" / "1-target" / "results.json").read_text("utf-8"))
+    assert last["before"] == target["after"] and last["language"]["units"] == "romanized"
+    monkeypatch.setattr(student, "train_student", killed)
+    assert transfer.run(settings)["stages"] == results["stages"]
+    fewer = datasets.Dataset.from_parquet(str(pool), cache_dir=str(tmp_path / "cache")).select(range(4))
+    fewer.to_parquet(str(tmp_path / "pool.parquet"))
+    with pytest.raises(SettingsError, match=r"2-selftrain: .*other recordings"):
+        transfer.run(replace(settings, unlabelled=(str(tmp_path / "pool.parquet"),)))
 
 
 @pytest.fixture
