@@ -22,7 +22,7 @@ from hf_speech_tl.stages import finetune
 from hf_speech_tl.stages.candidate import Candidate
 from hf_speech_tl.stages.output import is_run
 from hf_speech_tl.stages.probing import make_probe
-from hf_speech_tl.training import Clips, quick_dtype
+from hf_speech_tl.training import Clips
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,10 @@ class Trial:
 
 
 def try_checkpoint(name: str, writes: Language | None, learnt: datasets.Dataset, judged: datasets.Dataset) -> Trial:
-    """Measure a model on rows of the target with romanised transcripts; nothing of it is trained or written.
+    """Measure a model in float32 on rows of the target with romanised transcripts; nothing of it is trained or written.
+
+    What is quick is found out by a clock, which on a busy machine says one thing of one candidate and another of the
+    next: their figures would not compare, nor be the same again.
 
     writes: the language of its head, None where its own files say so, or nobody does. Raises SettingsError for a model
     that cannot be loaded.
@@ -46,19 +49,18 @@ def try_checkpoint(name: str, writes: Language | None, learnt: datasets.Dataset,
         checkpoint = load_checkpoint(name, read_config(name))
     if torch.cuda.is_available():
         checkpoint.model.to(torch.device("cuda"))  # type: ignore[arg-type]
-    dtype = quick_dtype(checkpoint.model.device)
     notes = []
     probe = make_probe(learnt, judged, checkpoint.feature_extractor)
     if probe is None:
         notes.append("not probed: too few clips with transcripts in the target's training or validation split")
-    edits = probe.edits(encoder_of(checkpoint.model), dtype) if probe else None
+    edits = probe.edits(encoder_of(checkpoint.model), torch.float32) if probe else None
     heard = None
     if checkpoint.fresh:
         notes.append("its weights are random: what a probe tells of them is what the probe learns by itself")
     elif checkpoint.vocabulary is None:
         notes.append("it writes nothing: no head with symbols")
     else:
-        heard = _heard(checkpoint, writes, learnt, dtype)
+        heard = _heard(checkpoint, writes, learnt)
     return Trial(edits, heard, tuple(notes))
 
 
@@ -94,7 +96,7 @@ def train_briefly(candidate: Candidate, model: str, steps: int, output: Path, se
     return directory
 
 
-def _heard(checkpoint: Checkpoint, writes: Language | None, rows: datasets.Dataset, dtype: torch.dtype) -> np.ndarray:
+def _heard(checkpoint: Checkpoint, writes: Language | None, rows: datasets.Dataset) -> np.ndarray:
     """Edits of what the model writes, letters alone: where a word ends and which tone it has is another language's
     business."""
     assert checkpoint.vocabulary is not None
@@ -105,7 +107,6 @@ def _heard(checkpoint: Checkpoint, writes: Language | None, rows: datasets.Datas
         checkpoint.vocabulary,
         clips.load,
         clips.seconds.tolist(),
-        dtype=dtype,
     )
     said = [_letters(text) for text in rows["transcript"][:]]
     return character_edits(said, _latin([one.text for one in found], checkpoint.name, writes), spaced=False)

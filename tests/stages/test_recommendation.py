@@ -14,6 +14,7 @@ from hf_speech_tl.languages import find_language
 from hf_speech_tl.models import Writing
 from hf_speech_tl.stages import recommendation, trial
 from hf_speech_tl.stages.recommendation import recommend
+from hf_speech_tl.training import pace
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "recommend_source"
 
@@ -52,6 +53,7 @@ def test_models_are_probed_and_heard_and_the_test_split_is_not(
         return trial.try_checkpoint(name, writes, learnt, judged)
 
     monkeypatch.setattr(recommendation, "try_checkpoint", measure)
+    monkeypatch.setattr(pace, "_is_bfloat16_emulated", lambda: True)
     found = recommend(f"it={corpus}", [str(tiny_checkpoint), str(headless)], quiet=True)
     ours, other = found.evidence
     assert set(ours.figures) == {"probe", "zero_shot"} and set(other.figures) == {"probe"}
@@ -60,6 +62,8 @@ def test_models_are_probed_and_heard_and_the_test_split_is_not(
     for figure in ours.figures.values():
         assert figure.low is not None and figure.high is not None and figure.low <= figure.value <= figure.high
     assert any("writes nothing" in note for note in other.notes)
+    # What a clock says of the machine must not change a figure.
+    monkeypatch.setattr(pace, "_is_bfloat16_emulated", lambda: False)
     assert recommend(f"it={corpus}", [str(tiny_checkpoint), str(headless)], quiet=True) == found
 
 
