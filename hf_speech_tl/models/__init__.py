@@ -16,6 +16,7 @@ from hf_speech_tl.models.frames import (
     logits_of,
     states_of,
 )
+from hf_speech_tl.models.fresh import empty_model
 from hf_speech_tl.models.frontends import FeatureExtractor, encoder_config
 from hf_speech_tl.models.frozen import Frozen, frozen_part, is_random
 from hf_speech_tl.models.head import encoder_of, head_of, is_of_head, replace_head
@@ -59,6 +60,7 @@ __all__ = [
     "check_quantisable",
     "clustered_layer",
     "cost_of",
+    "empty_model",
     "encoder_config",
     "encoder_of",
     "for_inference",

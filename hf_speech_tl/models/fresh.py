@@ -6,11 +6,18 @@ import math
 
 import torch
 from torch import nn
-from transformers import PreTrainedModel
+from transformers import AutoModelForCTC, PreTrainedConfig, PreTrainedModel
 
 from hf_speech_tl.audio import RATE
 
 _SHORTEST_FILTER = 128  # taps, 8 ms: a pitch period; in much less a filter has no frequency of its own
+
+
+def empty_model(config: PreTrainedConfig) -> PreTrainedModel:
+    """A model of this shape whose weights were never written, for a rehearsal: of any size it takes no memory."""
+    with torch.device("meta"):
+        model: PreTrainedModel = AutoModelForCTC.from_config(config)
+    return model.to_empty(device="cpu")
 
 
 def place_filterbank(model: PreTrainedModel) -> None:

@@ -49,6 +49,12 @@ def find_shortcuts(stages: Sequence[Stage]) -> tuple[Shortcut, ...]:
     return (*single, Shortcut(DIRECT, tuple(names)))
 
 
+def count_runs(settings: TransferSettings) -> int:
+    """How many stages are gone through on all routes with all seeds, those that routes share counted for each."""
+    each = [len(settings.stages) - len(way.left_out) for way in find_shortcuts(settings.stages)]
+    return settings.seeds * (len(settings.stages) + sum(each))
+
+
 def lay_shortcut(settings: TransferSettings, shortcut: Shortcut, whole: Sequence[Done]) -> tuple[Leg, ...]:
     """The stages that are left, where the target has the training time of those that are left out.
 

@@ -73,7 +73,7 @@ def train_student(this: Round, pool: Pool, settings: SelftrainSettings, processe
             f"round {this.number}: nothing that the teacher wrote is to be learnt from ({reasons}). Raise --keep or "
             "--length-ratio, lower --min-confidence, or begin with a better teacher."
         )
-    lesson = _lesson(this, settings)
+    lesson = lesson_of(this, settings)
     output = agree(processes, lambda: _begin(this, processes))
     prepared = prepare(lesson, processes, mix(pool, labels))
     agree(processes, lambda: check_space(output, prepared.cost.disk))
@@ -120,7 +120,7 @@ def _label(this: Round, pool: Pool, settings: SelftrainSettings) -> None:
     give_back()
 
 
-def _lesson(this: Round, settings: SelftrainSettings) -> FinetuneSettings:
+def lesson_of(this: Round, settings: SelftrainSettings) -> FinetuneSettings:
     """The settings of a fine-tuning run that a round is, but for its data."""
     shared = {field.name for field in fields(FinetuneSettings)} & {field.name for field in fields(SelftrainSettings)}
     shared -= {"model", "output", "overwrite", "resume", "push_to_hub", "private", "json"}

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 import torch
+from accelerate import PartialState
 
+from hf_speech_tl.models import read_config
 from hf_speech_tl.scoring import Comparison
 from hf_speech_tl.settings import AUTO, FinetuneSettings, Leg, Stage, TransferSettings, lay_route, read_yaml
-from hf_speech_tl.stages.ablation import compare_routes, find_shortcuts, gains, travel
+from hf_speech_tl.stages.ablation import compare_routes, count_runs, find_shortcuts, gains, travel
 from hf_speech_tl.stages.environment import describe_environment
 from hf_speech_tl.stages.forgetting import measure_forgetting
 from hf_speech_tl.stages.ledger import State, claim
 from hf_speech_tl.stages.leg import Corpora, Done, follow, survey
-from hf_speech_tl.stages.plan import clock, show_plan
+from hf_speech_tl.stages.outlook import Outlook, disk_of_all, foresee
+from hf_speech_tl.stages.plan import show_plan, size
 from hf_speech_tl.stages.preset import choose_preset
 from hf_speech_tl.stages.processes import agree, join_processes
 from hf_speech_tl.stages.results import write_results
+from hf_speech_tl.training import Part, as_part
 
-_STATES = {"complete": "complete", "resume": "goes on from its checkpoint", "anew": "to be done"}
+_STATES = {"complete": "; it is complete", "resume": "; it goes on from its checkpoint", "anew": ""}
 
 
 def run(settings: TransferSettings) -> dict[str, object]:
@@ -39,10 +44,18 @@ def run(settings: TransferSettings) -> dict[str, object]:
     states = agree(processes, lambda: survey(legs, read, output, overwrite=settings.overwrite))
     agree(processes, lambda: claim(settings))
     if processes.is_main_process and not settings.quiet:
-        show_plan([*told, *_plan(settings, legs, states, read)])
+        show_plan([*told, *_plan(settings, legs, states, read, processes)])
+
+    runs, begun = count_runs(settings) if settings.ablate else len(legs), itertools.count()
 
     def go(route: Sequence[Leg]) -> list[Done]:
-        return [follow(leg, read, processes, output, overwrite=settings.overwrite) for leg in route]
+        done = []
+        for leg in route:
+            number = next(begun)
+            name = f"stage {number + 1} of {runs} ({leg.directory.relative_to(output).as_posix()})"
+            with as_part(Part(name, number / runs, (number + 1) / runs)):
+                done.append(follow(leg, read, processes, output, overwrite=settings.overwrite))
+        return done
 
     try:
         if settings.ablate:
@@ -75,20 +88,25 @@ def _decide(settings: TransferSettings) -> tuple[TransferSettings, list[tuple[st
 
 
 def _plan(
-    settings: TransferSettings, legs: Sequence[Leg], states: Sequence[State], read: Corpora
+    settings: TransferSettings, legs: Sequence[Leg], states: Sequence[State], read: Corpora, processes: PartialState
 ) -> list[tuple[str, str]]:
     rows = [("stages", f"{len(legs)} in {settings.output}, begun with {settings.model}")]
+    config = read_config(settings.model)
+    outlooks: list[Outlook] = []
     for leg, state in zip(legs, states, strict=True):
         corpus = read.of(leg)
+        fresh = settings.from_scratch and not outlooks
+        outlooks.append(foresee(leg, corpus, read.unlabelled(leg), config, processes, fresh=fresh))
         names = ", ".join(corpus.names)
-        much = clock(sum(corpus.train["seconds"][:]))
-        beside = read.unlabelled(leg)
-        more = f" and {clock(sum(beside.train['seconds'][:]))} without transcripts" if beside else ""
-        rows.append((leg.directory.name, f"{much} of training recordings ({names}){more}; {_STATES[state]}"))
+        rows.append((leg.directory.name, f"{names}: {outlooks[-1]}{_STATES[state]}"))
+    rows.append(("disk", f"{size(disk_of_all(outlooks))} for all stages at their fullest"))
     if settings.ablate:
-        names = ", ".join(way.name.replace("-", " ") for way in find_shortcuts(settings.stages))
-        seeds = f", all with {settings.seeds} seeds" if settings.seeds > 1 else ""
-        rows.append(("--ablate", f"then {names}: each with the same training time as all stages together{seeds}"))
+        ways = find_shortcuts(settings.stages)
+        names = ", ".join(way.name.replace("-", " ") for way in ways)
+        seeds = f", and all of it with {settings.seeds} seeds" if settings.seeds > 1 else ""
+        times = settings.seeds * (1 + len(ways))
+        rows.append(("ablation", f"then {names}: each trains as long as all stages together{seeds}"))
+        rows.append(("", f"{times} times the training and the disk of the stages above at most"))
     return rows
 
 

@@ -27,7 +27,7 @@ from hf_speech_tl.training.optimiser import Rates, build_optimiser, build_schedu
 from hf_speech_tl.training.pace import Pace, choose_precision, first_batches, measure_steps, quick_dtype
 from hf_speech_tl.training.pretraining import Draw, Objective, Pretraining, probe_steps
 from hf_speech_tl.training.probe import Probe
-from hf_speech_tl.training.progress import Report
+from hf_speech_tl.training.progress import Part, Report, as_part
 from hf_speech_tl.training.reporters import reporting
 from hf_speech_tl.training.store import Store
 from hf_speech_tl.training.targets import TargetStates
@@ -59,6 +59,7 @@ __all__ = [
     "Moment",
     "Objective",
     "Pace",
+    "Part",
     "Passes",
     "Pretraining",
     "Probe",
@@ -72,6 +73,7 @@ __all__ = [
     "Targets",
     "Task",
     "Transcription",
+    "as_part",
     "build_optimiser",
     "build_schedule",
     "choose_precision",

@@ -6,7 +6,10 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +20,32 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 _LINE_SECONDS = 30.0
 
 
+@dataclass(frozen=True)
+class Part:
+    """What one training is of a longer work. name: of the work, with the part's place in it; begins, ends: where the
+    part stands in the whole, as shares of it."""
+
+    name: str
+    begins: float
+    ends: float
+
+
+_PART: ContextVar[Part | None] = ContextVar("part", default=None)
+
+
+@contextmanager
+def as_part(part: Part) -> Iterator[None]:
+    """Inside, trainings show the whole that they are part of beside themselves."""
+    token = _PART.set(part)
+    try:
+        yield
+    finally:
+        _PART.reset(token)
+
+
 class Report(TrainerCallback):
-    """A bar with loss, validation figures, rate and time left, or without a terminal a line every 30 s; log.jsonl
-    either way."""
+    """A bar with loss, validation figures, rate and time left, below one of the whole where the training is part of
+    more, or without a terminal a line every 30 s; log.jsonl either way."""
 
     def __init__(self, log: Path, audio_seconds: Callable[[], float], *, shown: Mapping[str, str], quiet: bool) -> None:
         """audio_seconds: gives the seconds of audio trained on so far. shown: figures of the validation by their names
@@ -28,6 +54,7 @@ class Report(TrainerCallback):
         self._audio_seconds = audio_seconds
         self._quiet = quiet
         self._bar: Progress | None = None
+        self._part = _PART.get()
         self._loss = "..."
         self._shown = shown
         self._figures = dict.fromkeys(shown, "...")
@@ -40,6 +67,7 @@ class Report(TrainerCallback):
         if not self._quiet and sys.stderr.isatty():
             columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
             self._bar = Progress(*columns, console=Console(stderr=True))
+            self._whole = self._bar.add_task(self._part.name, total=1.0) if self._part else None
             self._task = self._bar.add_task("training", total=state.max_steps, completed=state.global_step)
             self._bar.start()
 
@@ -50,10 +78,14 @@ class Report(TrainerCallback):
         line += f"{(self._audio_seconds() - self._begin_audio) / max(elapsed, 1e-9):.0f} x real time"
         if self._bar:
             self._bar.update(self._task, completed=state.global_step, description=line)
+            if self._whole is not None:
+                self._bar.update(self._whole, completed=self._done(state))
         elif not self._quiet and elapsed - self._last >= _LINE_SECONDS:
             self._last = elapsed
             pace = elapsed / max(1, state.global_step - self._begin_step)
             left = round(pace * (state.max_steps - state.global_step))
+            if self._part:
+                line = f"{self._part.name}, {self._done(state):.0%} of all: {line}"
             print(f"{line}  {left // 60}:{left % 60:02d} left", file=sys.stderr, flush=True)
 
     def on_log(
@@ -74,6 +106,11 @@ class Report(TrainerCallback):
             entry = {"step": state.global_step, "seconds": round(seconds, 2), **logs}
             with self._log.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(entry) + "\n")
+
+    def _done(self, state: TrainerState) -> float:
+        """The share of the whole that is behind us."""
+        assert self._part is not None
+        return self._part.begins + (self._part.ends - self._part.begins) * state.global_step / max(1, state.max_steps)
 
     def _cut_back(self, step: int) -> None:
         """Leave in the log what a run had written up to its checkpoint of `step`; the rest comes once more."""

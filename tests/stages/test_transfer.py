@@ -10,11 +10,15 @@ from pathlib import Path
 
 import datasets
 import pytest
+from accelerate import PartialState
 from transformers import AutoModelForCTC, pipeline
 
 from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.models import read_config
 from hf_speech_tl.settings import Source, Stage, TransferSettings, lay_route, read_yaml
 from hf_speech_tl.stages import student, transfer
+from hf_speech_tl.stages.leg import Corpora
+from hf_speech_tl.stages.outlook import foresee
 from hf_speech_tl.training import SpeechTrainer
 
 Make = Callable[..., TransferSettings]
@@ -201,3 +205,35 @@ def elsewhere(corpus: Path, tmp_path: Path) -> Path:
         rows = datasets.Dataset.from_parquet(str(path), cache_dir=str(tmp_path / "cache"))
         rows.map(lambda row: {"id": f"other-{row['id']}"}).to_parquet(str(folder / path.name))
     return folder
+
+
+def test_the_plan_says_what_each_stage_takes_before_any_is_begun(
+    asked: Make, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(transfer, "follow", stop)
+    own = Stage("target", {"tuning": "lora", "max_minutes": 5, "max_steps": "none"})
+    with pytest.raises(KeyboardInterrupt):
+        transfer.run(asked(stages=(*_THREE[:2], own), quiet=False, ablate=True, seeds=2))
+    said = " ".join(capfd.readouterr().err.split())
+    assert "1-pretrain corpus0: 7 s of training recordings; 3 steps of 3 s, of which the time" in said
+    assert "3-target corpus0: 7 s of training recordings; 5 min of training; about" in said
+    assert "of memory at most" in said and "of disk while it trains" in said
+    assert "ablation then without pretrain, without source, direct: each trains as long as all stages together" in said
+    assert "8 times the training" in said
+
+
+@pytest.mark.slow
+def test_what_was_foreseen_of_memory_and_disk_is_what_the_stage_itself_plans(
+    asked: Make, corpus: Path, tiny_checkpoint: Path
+) -> None:
+    settings = asked(stages=_THREE[2:])
+    (leg,) = lay_route(settings)
+    corpus, config = Corpora(quiet=True).of(leg), read_config(str(tiny_checkpoint))
+    told = foresee(leg, corpus, None, config, PartialState(), fresh=False)
+    transfer.run(settings)
+    results = json.loads((leg.directory / "results.json").read_text())
+    assert told.kept == pytest.approx(4 * results["model"]["parameters"], rel=0.01)
+    assert told.memory == pytest.approx(1e6 * results["training"]["peak_memory_mb_estimated"], rel=0.5)
