@@ -7,25 +7,37 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from hf_speech_tl.corpora import find_spoken, refuse_for_languages, refuse_unlabelled
 from hf_speech_tl.settings import FinetuneSettings, SelftrainSettings, TransferSettings, lay_route
 from hf_speech_tl.terminal import conclude, score_line
 
+if TYPE_CHECKING:
+    from hf_speech_tl.stages.ranking import Recommendation
+
 
 def transfer(settings: TransferSettings) -> dict[str, object]:
-    """Train stage by stage; returns what results.json holds.
+    """Train stage by stage; returns what results.json holds, with `--recommend` the ranking of the sources instead.
 
     Raises:
         SpeechError: see hf_speech_tl.errors. What a stage cannot be asked for is refused before torch is loaded.
     """
+    found = _work(settings)
+    return found if isinstance(found, dict) else found.as_json()
+
+
+def _work(settings: TransferSettings) -> dict[str, object] | Recommendation:
     for leg in lay_route(settings):
         spoken = find_spoken(leg.settings.data, leg.settings.lang)
         if isinstance(leg.settings, SelftrainSettings):
             refuse_unlabelled(leg.settings)
         if isinstance(leg.settings, FinetuneSettings):
             refuse_for_languages(leg.settings, spoken)
+    if settings.recommend:
+        from hf_speech_tl.stages.recommendation import recommend
+
+        return recommend(settings.target[0], settings.source or (), seed=settings.seed, quiet=settings.quiet)
     from hf_speech_tl.stages.transfer import run
 
     return run(settings)
@@ -37,7 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _transfer(settings: TransferSettings) -> None:
-    results = transfer(settings)
+    results = _work(settings)
+    if not isinstance(results, dict):
+        print(json.dumps(results.as_json(), ensure_ascii=False) if settings.json else results)
+        return
     if not results:
         return  # of several processes the first one speaks
     if settings.json:

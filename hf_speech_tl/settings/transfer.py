@@ -28,6 +28,7 @@ class TransferSettings:
         "--source es=espanol/ --source it=italiano/ --target pl=polski/ --max-minutes 20",
         "--source ru=russkij/ --target it=italiano/ --unlabelled untranscribed/ --stages pretrain,source,target",
         "--source de=deutsch/ --target nl=nederlands/ --max-minutes 10 --ablate --seeds 3",
+        "--source de=deutsch/ --source es=espanol/ --target pl=polski/ --recommend",
         "--model runs/first --target quw=fieldwork/ --stages target",
         "runs/es-it-to-pl-starter/run.yaml --resume runs/es-it-to-pl-starter",
     )
@@ -110,6 +111,13 @@ class TransferSettings:
         kind=bool,
         why="it takes as long again for each stage that is left out",
     ).default(False)
+    recommend: bool = Option(
+        "Stages",
+        "train nothing; tell which --source promises most for --target by what their transcripts say, and end "
+        "(docs/recommend.md)",
+        kind=bool,
+        why="it is a guess",
+    ).default(False)
     seeds: int = Option(
         "Stages",
         "with --ablate, do all of it with so many seeds, from --seed on: gains and intervals are then over seeds too",
@@ -182,6 +190,7 @@ class TransferSettings:
         refuse_order(self.stages)
         self._refuse_sources()
         self._refuse_ablation()
+        self._refuse_recommendation()
         if self.resume is not None:
             find_resumed(self, self.resume)
         if self.output is None:
@@ -249,6 +258,17 @@ class TransferSettings:
             raise SettingsError(
                 f"--seeds {self.seeds}: says how sure the gains of --ablate are; allowed with it; add it, or drop "
                 "--seeds"
+            )
+
+    def _refuse_recommendation(self) -> None:
+        if self.recommend and len(self.source or ()) < 2:
+            raise SettingsError(
+                f"--recommend: ranks --source, of which {len(self.source or ())} is given; allowed: two or more; add "
+                "another, or drop --recommend"
+            )
+        if self.recommend and len(self.target) > 1:
+            raise SettingsError(
+                f"--recommend: compares with one --target, and {len(self.target)} are given; name one of them"
             )
 
     def _name(self) -> str:

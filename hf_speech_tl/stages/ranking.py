@@ -96,6 +96,9 @@ class Recommendation:
         places = sorted(signed.values())
         return {name: places.index(value) + (places.count(value) + 1) / 2 for name, value in signed.items()}
 
+    def __str__(self) -> str:
+        return describe(self)
+
     def as_json(self) -> dict[str, object]:
         """For programs."""
         return {

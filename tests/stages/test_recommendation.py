@@ -15,6 +15,7 @@ from hf_speech_tl.models import Writing
 from hf_speech_tl.stages import recommendation, trial
 from hf_speech_tl.stages.recommendation import recommend
 from hf_speech_tl.training import pace
+from hf_speech_tl.transfer import main
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "recommend_source"
 
@@ -82,6 +83,7 @@ def test_what_a_model_writes_is_compared_in_latin_letters(
     assert latin("ab c", writing=Writing("mul", "char")) == "abc"
 
 
+@pytest.mark.slow
 def test_recordings_teach_a_model_first_once(
     corpus: Path, tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,3 +142,20 @@ def test_what_cannot_be_is_said_in_a_line(
 ) -> None:
     assert rank(monkeypatch, *(word.format(corpus) for word in arguments)) == 2
     assert said in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_transfer_ranks_its_sources_and_trains_nothing(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked = ["--source", f"de={corpus}", "--target", f"it={corpus}", "--recommend", "--quiet"]
+    assert main(asked) == 2
+    assert "--recommend: ranks --source, of which 1 is given" in capsys.readouterr().err
+    asked += ["--source", f"es={corpus}"]
+    assert main(asked) == 0
+    assert "No single criterion wins" in capsys.readouterr().out
+    assert main([*asked, "--json"]) == 0
+    assert sorted(json.loads(capsys.readouterr().out)["order"]) == [f"de={corpus.name}", f"es={corpus.name}"]
+    assert main([*asked, "--target", f"it={tmp_path}"]) == 2
+    assert "compares with one --target" in capsys.readouterr().err
+    assert not any(tmp_path.iterdir())
