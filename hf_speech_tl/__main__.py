@@ -7,29 +7,10 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from hf_speech_tl import __version__
-from hf_speech_tl.settings import (
-    EvaluateSettings,
-    FinetuneSettings,
-    PretrainSettings,
-    PushSettings,
-    SelftrainSettings,
-    TranscribeSettings,
-    TransferSettings,
-)
+from hf_speech_tl.settings import COMMANDS
 from hf_speech_tl.settings.option import nearest
 
-_COMMANDS = {
-    cls.command: cls
-    for cls in (
-        FinetuneSettings,
-        PretrainSettings,
-        SelftrainSettings,
-        TransferSettings,
-        EvaluateSettings,
-        TranscribeSettings,
-        PushSettings,
-    )
-}
+_COMMANDS = {cls.command: cls for cls in COMMANDS}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 INTERRUPTED = 130  # as shells have it: 128 + SIGINT
 
 
@@ -33,3 +36,12 @@ class ToldElsewhere(SpeechError):
     def __init__(self, exit_code: int) -> None:
         super().__init__("another process says why")
         self.exit_code = exit_code
+
+
+@contextlib.contextmanager
+def named_by(option: str, instead_of: str = "--model") -> Iterator[None]:
+    """Inside, a SettingsError about what one option names tells of another one that named it."""
+    try:
+        yield
+    except SettingsError as error:
+        raise SettingsError(str(error).replace(instead_of, option)) from error

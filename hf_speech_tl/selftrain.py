@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from hf_speech_tl.corpora import find_spoken, refuse_temperature, refuse_unlabelled
+from hf_speech_tl.corpora import find_spoken, refuse_temperature
+from hf_speech_tl.errors import named_by
 from hf_speech_tl.settings import SelftrainSettings, check_reporters
 from hf_speech_tl.terminal import conclude, score_line
 
@@ -23,7 +24,8 @@ def selftrain(settings: SelftrainSettings) -> dict[str, object]:
         SpeechError: see hf_speech_tl.errors. A source that is not there is refused before torch is loaded.
     """
     spoken = find_spoken(settings.data, settings.lang)
-    refuse_unlabelled(settings)
+    with named_by("--unlabelled", "--data"):
+        find_spoken(settings.unlabelled, settings.lang)
     refuse_temperature(settings.temperature, spoken)
     check_reporters(settings.report_to)
     if settings.push_to_hub is not None:
@@ -61,11 +63,9 @@ def _worth(best: int, rounds: int, gain: Comparison) -> str:
     """What self-training was worth, in a line."""
     if not best:
         return "no round made the validation CER fall: the model is the teacher as it was"
-    cer = gain["cer"]
-    return (
-        f"gain: {100 * cer['gain']:.1f} points of CER ({100 * cer['low']:.1f} to {100 * cer['high']:.1f}, paired over "
-        f"{gain['interval']}, p = {cer['p_value']:.3f}), by round {best} of {rounds}"
-    )
+    from hf_speech_tl.stages.verdict import gain_words
+
+    return f"gain: {gain_words(gain)}, by round {best} of {rounds}"
 
 
 if __name__ == "__main__":

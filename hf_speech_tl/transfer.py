@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from hf_speech_tl.corpora import find_spoken, refuse_for_languages, refuse_unlabelled
-from hf_speech_tl.settings import FinetuneSettings, SelftrainSettings, TransferSettings, lay_route
+from hf_speech_tl.corpora import find_spoken, refuse_for_languages
+from hf_speech_tl.errors import named_by
+from hf_speech_tl.settings import FinetuneSettings, TransferSettings, lay_route
 from hf_speech_tl.terminal import conclude, score_line
 
 if TYPE_CHECKING:
@@ -28,12 +29,13 @@ def transfer(settings: TransferSettings) -> dict[str, object]:
 
 
 def _work(settings: TransferSettings) -> dict[str, object] | Recommendation:
-    for leg in lay_route(settings):
-        spoken = find_spoken(leg.settings.data, leg.settings.lang)
-        if isinstance(leg.settings, SelftrainSettings):
-            refuse_unlabelled(leg.settings)
+    route = lay_route(settings)
+    for option in ("target", "source", "unlabelled"):
+        with named_by(f"--{option}", "--data"):
+            find_spoken(getattr(settings, option) or (), settings.lang)
+    for leg in route:
         if isinstance(leg.settings, FinetuneSettings):
-            refuse_for_languages(leg.settings, spoken)
+            refuse_for_languages(leg.settings, find_spoken(leg.settings.data, leg.settings.lang))
     if settings.recommend:
         from hf_speech_tl.stages.recommendation import recommend
 

@@ -4,16 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hf_speech_tl.settings import (
-    EvaluateSettings,
-    FinetuneSettings,
-    PretrainSettings,
-    PushSettings,
-    SelftrainSettings,
-    Settings,
-    TranscribeSettings,
-    TransferSettings,
-)
+from hf_speech_tl.settings import COMMANDS, Settings
 from hf_speech_tl.settings.command_line import default_words
 from hf_speech_tl.settings.option import options, spelling
 
@@ -29,18 +20,7 @@ same words are keys in `snake_case`. The command line wins over the file; `--no-
 
 def page() -> str:
     """The whole page, in Markdown."""
-    return "\n".join([_HEAD, *(_section(cls) for cls in _COMMANDS)])
-
-
-_COMMANDS: tuple[type[Settings], ...] = (
-    FinetuneSettings,
-    PretrainSettings,
-    SelftrainSettings,
-    TransferSettings,
-    EvaluateSettings,
-    TranscribeSettings,
-    PushSettings,
-)
+    return "\n".join([_HEAD, *(_section(cls) for cls in COMMANDS)])
 
 
 def _section(cls: type[Settings]) -> str:

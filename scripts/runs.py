@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+_STARTER = Path(__file__).parents[1] / "hf_speech_tl" / "assets" / "starter"
+
+
+def note_question(directory: Path, question: Mapping[str, object], model: str) -> str | None:
+    """Note what the runs in `directory` are about, with the weights of `model`, so that those of another question are
+    not taken for them; what differs from what was noted before, None where nothing does."""
+    weights = (_STARTER if model == "starter" else Path(model)) / "model.safetensors"
+    known = hashlib.sha256(weights.read_bytes()).hexdigest() if weights.is_file() else None
+    asked = {**question, "weights": known}
+    path = directory / "question.json"
+    if not path.is_file():
+        directory.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asked, ensure_ascii=False, indent=2) + "\n", "utf-8")
+        return None
+    before = json.loads(path.read_text("utf-8"))
+    return next((f"{key} ({before.get(key)})" for key in asked if before.get(key) != asked[key]), None)
 
 
 def complete(command: str, options: Sequence[str], output: Path) -> dict[str, Any]:

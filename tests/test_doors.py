@@ -224,7 +224,11 @@ _GAIN = {"cer": {"gain": 0.021, "low": 0.004, "high": 0.04, "p_value": 0.0123}, 
 @pytest.mark.parametrize(
     ("best", "said"),
     [
-        (2, "gain: 2.1 points of CER (0.4 to 4.0, paired over utterances, p = 0.012), by round 2 of 3"),
+        (
+            2,
+            "gain: +2.1 points of CER (+0.4 to +4.0, p = 0.012; 95 % interval, paired, over utterances), "
+            "by round 2 of 3",
+        ),
         (0, "no round made the validation CER fall: the model is the teacher as it was"),
     ],
 )
@@ -335,7 +339,12 @@ def test_the_first_line_of_an_ablation_says_whether_the_detour_pays(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--target", "it=nowhere"], "--data nowhere: no such file or name"),
+        (["--target", "it=nowhere"], "--target nowhere: no such file or name"),
+        (["--target", "zh=starter", "--source", "it=nowhere"], "--source nowhere: no such file or name"),
+        (
+            ["--target", "zh=starter", "--unlabelled", "nowhere", "--stages", "pretrain,target"],
+            "--unlabelled nowhere: no such file or name",
+        ),
         (["--target", "zh=starter", "--units", "ipa"], "neither espeak-ng nor epitran reads Chinese (zh) rightly"),
         (["--target", "zz-nowhere=starter"], "zz-nowhere"),
         (["--target", "zh=starter", "--source", "zh=starter", "--stages", "target,source"], "in this order"),

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from hf_speech_tl.corpora.screening import frames_needed, hear, inaudible, leave_out, screen
     from hf_speech_tl.corpora.skipped import Skipped, write_skipped
     from hf_speech_tl.corpora.sources import Place, find_source, has_starter_speech
-    from hf_speech_tl.corpora.spoken import find_spoken, refuse_for_languages, refuse_temperature, refuse_unlabelled
-    from hf_speech_tl.corpora.table import SPLITS, Corpus, digest, samples, select, with_columns
+    from hf_speech_tl.corpora.spoken import find_spoken, refuse_for_languages, refuse_temperature
+    from hf_speech_tl.corpora.table import SPLITS, Corpus, digest, pulses, samples, select, with_columns
     from hf_speech_tl.corpora.unlabelled import forget_transcripts, heard_elsewhere
 
 __all__ = [
@@ -30,9 +30,9 @@ __all__ = [
     "inaudible",
     "leave_out",
     "load_corpus",
+    "pulses",
     "refuse_for_languages",
     "refuse_temperature",
-    "refuse_unlabelled",
     "samples",
     "screen",
     "select",
@@ -58,7 +58,7 @@ _HOMES = {
     "load_corpus": "load",
     "refuse_for_languages": "spoken",
     "refuse_temperature": "spoken",
-    "refuse_unlabelled": "spoken",
+    "pulses": "table",
     "samples": "table",
     "screen": "screening",
     "select": "table",

@@ -15,7 +15,7 @@ from hf_speech_tl.languages import (
     find_model_language,
     is_chinese,
 )
-from hf_speech_tl.settings import AUTO, FinetuneSettings, SelftrainSettings, Source
+from hf_speech_tl.settings import AUTO, FinetuneSettings, Source
 
 
 def language_of(source: str | Source, lang: str | None) -> Language:
@@ -71,14 +71,6 @@ def refuse_for_languages(settings: FinetuneSettings, spoken: Sequence[Language])
             "drop --simplify"
         )
     refuse_temperature(settings.temperature, spoken)
-
-
-def refuse_unlabelled(settings: SelftrainSettings) -> None:
-    """Raise SettingsError, as find_spoken does, where recordings without transcripts are not there."""
-    try:
-        find_spoken(settings.unlabelled, settings.lang)
-    except SettingsError as error:
-        raise SettingsError(str(error).replace("--data", "--unlabelled")) from None
 
 
 def refuse_temperature(temperature: float, spoken: Sequence[Language]) -> None:

@@ -10,12 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import datasets
-import numpy as np
 
 from hf_speech_tl.audio import BadAudio
 from hf_speech_tl.corpora.files import Progress
 from hf_speech_tl.corpora.skipped import Skipped
-from hf_speech_tl.corpora.table import Corpus, column, samples, with_columns
+from hf_speech_tl.corpora.table import Corpus, column, pulses, with_columns
 
 _TOGETHER = 64  # recordings held in memory at once
 
@@ -87,7 +86,6 @@ def _prints(rows: datasets.Dataset, places: Sequence[int]) -> Iterable[str]:
 
 def _print_of(audio: dict[str, object]) -> str:
     try:
-        pulses = np.rint(np.clip(samples(audio), -1, 1) * 32767).astype(np.int16)
+        return hashlib.blake2b(pulses(audio).tobytes(), digest_size=16).hexdigest()
     except BadAudio:
         return ""
-    return hashlib.blake2b(pulses.tobytes(), digest_size=16).hexdigest()

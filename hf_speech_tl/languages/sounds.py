@@ -6,16 +6,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib import util
-from typing import TYPE_CHECKING
 
 from hf_speech_tl.languages.ipa import find_reader, is_installed
 from hf_speech_tl.languages.spelling import is_phonetic
+from hf_speech_tl.languages.symbols import can_compare_sounds, panphon
 from hf_speech_tl.languages.tags import Language
-
-if TYPE_CHECKING:
-    from panphon import FeatureTable
 
 _RARE = 5e-4  # of all sounds: less often it is a name from abroad, or a slip of the reader
 
@@ -29,7 +24,7 @@ class Inventory:
     @classmethod
     def of(cls, transcripts: Iterable[str]) -> Inventory:
         """The sounds of transcripts in the IPA, but for rare ones. ImportError without panphon."""
-        count = Counter(sound for transcript in transcripts for sound in _panphon().ipa_segs(transcript))
+        count = Counter(sound for transcript in transcripts for sound in panphon().fm.ipa_segs(transcript))
         total = count.total()
         return cls({sound: found / total for sound, found in sorted(count.items()) if found >= _RARE * total})
 
@@ -65,7 +60,7 @@ def cover(target: Inventory, source: Inventory) -> Coverage:
 
 def why_unread(language: Language) -> str | None:
     """Why the sounds of transcripts in the language cannot be told here; None where they can."""
-    if util.find_spec("panphon") is None:
+    if not can_compare_sounds():
         return "panphon is not installed (pip install 'hf_speech_tl[ipa]')"
     if is_phonetic(language):
         return None
@@ -77,12 +72,5 @@ def why_unread(language: Language) -> str | None:
 
 def _features(sound: str) -> list[int]:
     """-1, 0 or 1 for each of the 24 features of one sound."""
-    features: list[int] = _panphon().word_to_vector_list(sound, numeric=True)[0]
+    features: list[int] = panphon().fm.word_to_vector_list(sound, numeric=True)[0]
     return features
-
-
-@cache
-def _panphon() -> FeatureTable:
-    from panphon import FeatureTable
-
-    return FeatureTable()  # reads its tables for seconds: once a process

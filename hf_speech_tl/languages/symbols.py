@@ -95,14 +95,15 @@ def sound_distance(one: str, other: str) -> float:
     Resource for Mapping IPA Segments to Articulatory Feature Vectors (COLING 2016). ImportError without panphon;
     infinite for what it has no segment in.
     """
-    distance = _panphon()
+    distance = panphon()
     if not all(distance.fm.word_fts(piece) for piece in (one, other)):
         return float("inf")
     return float(distance.feature_edit_distance(one, other))
 
 
 @cache
-def _panphon() -> Distance:
+def panphon() -> Distance:
+    """Distances between sounds, and under `fm` their features. ImportError without panphon."""
     from panphon.distance import Distance
 
     return Distance()  # reads its tables for seconds: once a process

@@ -1,7 +1,7 @@
 """Speech encoders with a CTC head: load them, give them symbols, choose what is trained."""
 
 from hf_speech_tl.models.adapters import check_adapter
-from hf_speech_tl.models.checkpoint import Checkpoint, Masking, can_mask, load_checkpoint, named_by, read_config
+from hf_speech_tl.models.checkpoint import Checkpoint, Masking, can_mask, load_checkpoint, read_config
 from hf_speech_tl.models.convolutions import multiply_convolutions
 from hf_speech_tl.models.cost import Cost, cost_of
 from hf_speech_tl.models.depth import check_depth, keep_lowest
@@ -84,7 +84,6 @@ __all__ = [
     "logits_of",
     "merge",
     "multiply_convolutions",
-    "named_by",
     "pad",
     "place_of",
     "prepare_tuning",

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,15 +56,6 @@ class Checkpoint:
     feature_extractor: FeatureExtractor
     vocabulary: Vocabulary | None
     fresh: bool
-
-
-@contextlib.contextmanager
-def named_by(option: str) -> Iterator[None]:
-    """Inside, an error in what a model was named by tells of `option` instead of --model."""
-    try:
-        yield
-    except SettingsError as error:
-        raise SettingsError(str(error).replace("--model", option, 1)) from error
 
 
 def read_any_config(name: str) -> PreTrainedConfig:

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from hf_speech_tl.audio import RATE
-from hf_speech_tl.errors import SettingsError
-from hf_speech_tl.models.checkpoint import load_checkpoint, named_by, read_any_config, read_config
+from hf_speech_tl.errors import SettingsError, named_by
+from hf_speech_tl.models.checkpoint import load_checkpoint, read_any_config, read_config
 from hf_speech_tl.models.fingerprint import fingerprint
 from hf_speech_tl.models.frames import frame_count, hears_padding, input_name
 from hf_speech_tl.models.frontends import FeatureExtractor, encoder_config

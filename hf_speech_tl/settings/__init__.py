@@ -17,10 +17,21 @@ from hf_speech_tl.settings.transcribe import TranscribeSettings
 from hf_speech_tl.settings.transfer import TransferSettings
 from hf_speech_tl.settings.yaml_file import plain_values, read_yaml, write_yaml
 
+# Of all commands, in the order in which they are told of.
+COMMANDS: tuple[type[Settings], ...] = (
+    FinetuneSettings,
+    PretrainSettings,
+    SelftrainSettings,
+    TransferSettings,
+    EvaluateSettings,
+    TranscribeSettings,
+    PushSettings,
+)
 RunSettings = FinetuneSettings | PretrainSettings | SelftrainSettings
 
 __all__ = [
     "AUTO",
+    "COMMANDS",
     "PRESETS",
     "STARTER",
     "STARTER_LICENCE",

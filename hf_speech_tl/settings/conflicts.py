@@ -12,21 +12,17 @@ from hf_speech_tl.settings.push import check_repository
 
 if TYPE_CHECKING:
     from hf_speech_tl.settings.finetune import FinetuneSettings
+    from hf_speech_tl.settings.selftrain import SelftrainSettings
 
 
 def refuse_conflicts(settings: FinetuneSettings) -> None:
     """Raise SettingsError where two settings cannot both be meant; each value by itself is known to be right."""
     _refuse_choices_of_model(settings)
-    refuse_augmentations(settings.augment or ())
+    refuse_conflicts_of_training(settings)
     if settings.consistency and settings.augment == ():
         raise SettingsError(
             f"--consistency {settings.consistency:g} --augment none: two views of an utterance would be the same; "
             "allowed with it: mask or any other; name one, or drop --consistency"
-        )
-    if settings.optimizer == "muon" and settings.tuning != "full":
-        raise SettingsError(
-            f"--optimizer muon --tuning {settings.tuning}: Muon is for whole matrices, and there are none to train; "
-            "allowed: auto or adamw"
         )
     if settings.lora_rank is not None and settings.tuning != "lora":
         raise SettingsError(
@@ -47,6 +43,16 @@ def refuse_conflicts(settings: FinetuneSettings) -> None:
     if settings.cache not in ("memory", "none") and not os.path.isdir(settings.cache) and os.sep not in settings.cache:
         raise SettingsError(
             f"--cache {settings.cache}: allowed: memory, none, or a directory; write ./{settings.cache} for a new one"
+        )
+
+
+def refuse_conflicts_of_training(settings: FinetuneSettings | SelftrainSettings) -> None:
+    """The same of what both commands have: augmentations, the optimiser, the push."""
+    refuse_augmentations(settings.augment or ())
+    if settings.optimizer == "muon" and settings.tuning != "full":
+        raise SettingsError(
+            f"--optimizer muon --tuning {settings.tuning}: Muon is for whole matrices, and there are none to train; "
+            "allowed: auto or adamw"
         )
     if settings.private and settings.push_to_hub is None:
         raise SettingsError("--private: nothing is uploaded; allowed with --push-to-hub; add it, or drop --private")

@@ -8,11 +8,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
-from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings import data_rows, run_rows, training_rows
-from hf_speech_tl.settings.augmentation import Augmentation, refuse_augmentations
+from hf_speech_tl.settings.augmentation import Augmentation
+from hf_speech_tl.settings.conflicts import refuse_conflicts_of_training
 from hf_speech_tl.settings.option import Option, check_values
-from hf_speech_tl.settings.push import check_repository
 from hf_speech_tl.settings.run import command_line, find_resumed
 from hf_speech_tl.settings.source import Source
 
@@ -165,7 +164,7 @@ class SelftrainSettings:
     def __post_init__(self) -> None:
         """Check each value, then what goes together; name the directory of the run."""
         check_values(self)
-        self._refuse_conflicts()
+        refuse_conflicts_of_training(self)
         if self.resume is not None:
             find_resumed(self, self.resume)
         elif self.output is None:
@@ -175,15 +174,3 @@ class SelftrainSettings:
     def command_line(self) -> str:
         """The command that asks for these settings, defaults left out."""
         return command_line(self)
-
-    def _refuse_conflicts(self) -> None:
-        if self.optimizer == "muon" and self.tuning != "full":
-            raise SettingsError(
-                f"--optimizer muon --tuning {self.tuning}: Muon is for whole matrices, and there are none to train; "
-                "allowed: auto or adamw"
-            )
-        refuse_augmentations(self.augment or ())
-        if self.private and self.push_to_hub is None:
-            raise SettingsError("--private: nothing is uploaded; allowed with --push-to-hub; add it, or drop --private")
-        if self.push_to_hub not in (None, "auto"):
-            check_repository(self.push_to_hub, "--push-to-hub")

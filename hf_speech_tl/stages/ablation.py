@@ -7,16 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
-import datasets
 import numpy as np
 
-from hf_speech_tl.languages import find_model_language
-from hf_speech_tl.models import read_config, read_writing
+from hf_speech_tl.models import read_writing
 from hf_speech_tl.scoring import Comparison, compare_seeds, rate
 from hf_speech_tl.settings import FinetuneSettings, Leg, SelftrainSettings, Stage, TransferSettings, lay_route
-from hf_speech_tl.stages.judgement import Judgement, judge, load_recogniser
+from hf_speech_tl.stages.judgement import Judgement, judge_saved
 from hf_speech_tl.stages.leg import Done
-from hf_speech_tl.stages.reading import hear_split, read_corpus
+from hf_speech_tl.stages.reading import read_test
 
 DIRECT = "direct"
 # What was said of a target stage that goes on with what others have learnt, and is not meant for random weights, of
@@ -99,11 +97,12 @@ def compare_routes(settings: TransferSettings, travelled: Sequence[Routes]) -> d
     where that writes the same units.
     """
     last = cast("FinetuneSettings | SelftrainSettings", travelled[0].whole[-1].leg.settings)
-    rows = _test_rows(last)
+    units = last.units or settings.units
+    rows = read_test(last, str(last.output), units)
     speakers = rows["speaker"][:]
 
     def judged(places: Sequence[Path]) -> list[Judgement]:
-        return [_judge(place, rows, last.units or settings.units) for place in places]
+        return [judge_saved(str(place), rows, split="test", units=units) for place in places]
 
     ours = judged([one.whole[-1].leg.directory for one in travelled])
     told: dict[str, object] = {
@@ -174,27 +173,6 @@ def _before_target(travelled: Sequence[Routes], target: FinetuneSettings | Selft
         places.append(before[-1].leg.directory)
     writing = read_writing(str(places[0]))
     return places if writing and (writing.units, writing.simplify) == (target.units, target.simplify) else []
-
-
-def _test_rows(settings: FinetuneSettings | SelftrainSettings) -> datasets.Dataset:
-    corpus = read_corpus(
-        settings.data,
-        find_model_language(settings.lang),
-        read_config(str(settings.output)),
-        units=settings.units or "char",
-        simplify=settings.simplify,
-        max_seconds=settings.max_seconds,
-        text_column=settings.text_column,
-        tier=settings.tier,
-        quiet=settings.quiet,
-        only="test",
-    )
-    return hear_split(corpus, "test", quiet=settings.quiet).test
-
-
-def _judge(place: Path, rows: datasets.Dataset, units: str) -> Judgement:
-    checkpoint, vocabulary = load_recogniser(str(place))
-    return judge(checkpoint, vocabulary, rows, split="test", units=units)
 
 
 def _described(routes: Sequence[Sequence[Done]], judged: Sequence[Judgement]) -> dict[str, object]:

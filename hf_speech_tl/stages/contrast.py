@@ -7,7 +7,8 @@ from functools import partial
 from accelerate import PartialState
 from transformers import PreTrainedConfig, set_seed
 
-from hf_speech_tl.models import add_quantiser, check_quantisable, frame_rate, named_by
+from hf_speech_tl.errors import named_by
+from hf_speech_tl.models import add_quantiser, check_quantisable, frame_rate
 from hf_speech_tl.objectives import Contrastive
 from hf_speech_tl.settings import PretrainSettings
 from hf_speech_tl.stages.lesson import REMEDY, Lesson

@@ -10,7 +10,7 @@ from hf_speech_tl.languages import check_units, find_model_language
 from hf_speech_tl.models import Writing, read_writing
 from hf_speech_tl.scoring import compare
 from hf_speech_tl.settings import EvaluateSettings
-from hf_speech_tl.stages.judgement import judge, load_recogniser
+from hf_speech_tl.stages.judgement import judge, judge_saved, load_recogniser
 from hf_speech_tl.stages.reading import hear_split, read_corpus
 
 
@@ -61,8 +61,7 @@ def run(settings: EvaluateSettings) -> dict[str, object]:
         "after": ours.scores,
     }
     if settings.against:
-        other_checkpoint, other_vocabulary = load_recogniser(settings.against)
-        theirs = judge(other_checkpoint, other_vocabulary, rows, split=settings.split, units=known.units)
+        theirs = judge_saved(settings.against, rows, split=settings.split, units=known.units)
         results["against"] = {
             "model": settings.against,
             "scores": theirs.scores,

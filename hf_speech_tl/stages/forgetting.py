@@ -7,12 +7,12 @@ from pathlib import Path
 
 import datasets
 
-from hf_speech_tl.languages import MANY, Unspeakable, find_language, find_model_language, transcript
-from hf_speech_tl.models import Writing, read_config, read_writing
+from hf_speech_tl.languages import MANY, Unspeakable, find_language, transcript
+from hf_speech_tl.models import Writing, read_writing
 from hf_speech_tl.scoring import compare
 from hf_speech_tl.settings import FinetuneSettings
-from hf_speech_tl.stages.judgement import Judgement, judge, load_recogniser
-from hf_speech_tl.stages.reading import hear_split, read_corpus
+from hf_speech_tl.stages.judgement import Judgement, judge_saved
+from hf_speech_tl.stages.reading import read_test
 
 
 def measure_forgetting(before: str, after: Path, source: FinetuneSettings) -> dict[str, object] | None:
@@ -27,7 +27,7 @@ def measure_forgetting(before: str, after: Path, source: FinetuneSettings) -> di
     if known is None or now is None or (known.units != now.units and "ipa" in (known.units, now.units)):
         return None
     units = known.units if known.units == now.units else "romanized"
-    rows = _test_rows(source, before, units)
+    rows = read_test(source, before, units)
     if not len(rows):
         return None
     old, new = (_judge(name, writing, rows, units) for name, writing in ((before, known), (str(after), now)))
@@ -39,26 +39,9 @@ def measure_forgetting(before: str, after: Path, source: FinetuneSettings) -> di
     }
 
 
-def _test_rows(source: FinetuneSettings, model: str, units: str) -> datasets.Dataset:
-    corpus = read_corpus(
-        source.data,
-        find_model_language(source.lang),
-        read_config(model),
-        units=units,
-        simplify=source.simplify,
-        max_seconds=source.max_seconds,
-        text_column=source.text_column,
-        tier=source.tier,
-        quiet=source.quiet,
-        only="test",
-    )
-    return hear_split(corpus, "test", quiet=source.quiet).test if len(corpus.test) else corpus.test
-
-
 def _judge(name: str, writing: Writing, rows: datasets.Dataset, units: str) -> Judgement:
-    checkpoint, vocabulary = load_recogniser(name)
     rewrite = None if writing.units == units else _romaniser(writing.lang)
-    return judge(checkpoint, vocabulary, rows, split="test", units=units, rewrite=rewrite)
+    return judge_saved(name, rows, split="test", units=units, rewrite=rewrite)
 
 
 def _romaniser(lang: str) -> Callable[[str, str], str]:

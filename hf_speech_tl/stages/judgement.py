@@ -65,6 +65,13 @@ def judge(
     return Judgement(edits, everywhere, scores)
 
 
+def judge_saved(
+    name: str, rows: datasets.Dataset, *, split: str, units: str, rewrite: Callable[[str, str], str] | None = None
+) -> Judgement:
+    """The same of a model by its directory or Hub id. Raises SettingsError as load_recogniser."""
+    return judge(*load_recogniser(name), rows, split=split, units=units, rewrite=rewrite)
+
+
 def load_recogniser(name: str) -> tuple[Checkpoint, Vocabulary]:
     """A model that has a CTC head and its symbols; SettingsError where it has none."""
     checkpoint = load_checkpoint(name, read_config(name))

@@ -74,7 +74,7 @@ class Corpora:
         return self._known[key]
 
     def unlabelled(self, leg: Leg) -> Corpus | None:
-        """What a stage learns from beside it, without transcripts; None where it is of the same corpus or of none."""
+        """What a stage learns from beside it, without transcripts; None for stages of other commands."""
         if not isinstance(leg.settings, SelftrainSettings):
             return None
         key = repr((leg.settings.unlabelled, leg.settings.lang))

@@ -16,10 +16,8 @@ from hf_speech_tl.settings import TEACHER, FinetuneSettings, Leg, SelftrainSetti
 from hf_speech_tl.stages.length import asked_length
 from hf_speech_tl.stages.memory import fit_memory
 from hf_speech_tl.stages.plan import clock, size
-from hf_speech_tl.stages.recipe import choose_augment, choose_pretraining, choose_recipe
+from hf_speech_tl.stages.recipe import DEFAULT_RANK, choose_augment, choose_pretraining, choose_recipe
 from hf_speech_tl.stages.student import Round, lesson_of
-
-_RANK = 16  # of LoRA where none is named; what it adds is little beside the model
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,7 @@ def foresee(
             augment=choose_augment(settings, maskable=can_mask(config)),
             processes=count,
         )
-        rank = settings.lora_rank or _RANK
+        rank = settings.lora_rank or DEFAULT_RANK
         model = prepare_tuning(whole, settings.tuning, fresh=fresh, rank=rank, freeze_layers=settings.freeze_layers)
     else:
         model = encoder_of(empty_model(config))

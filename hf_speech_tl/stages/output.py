@@ -19,21 +19,8 @@ _MODEL = (
     *("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
 )
 _WRITTEN = (
-    *_MODEL,
-    *(
-        "README.md",
-        "results.json",
-        "results.part",
-        "skipped.csv",
-        "head.csv",
-        "training.svg",
-        "log.jsonl",
-        "log.part",
-        "error.log",
-        "tensorboard",
-        ".saving",
-    ),
-    "rounds",
+    *(*_MODEL, "README.md", "results.json", "results.part", "skipped.csv", "head.csv", "training.svg", "rounds"),
+    *("log.jsonl", "log.part", "error.log", "tensorboard", ".saving"),
 )
 
 

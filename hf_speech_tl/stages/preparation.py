@@ -38,10 +38,8 @@ from hf_speech_tl.stages.memory import Fit, fit_memory
 from hf_speech_tl.stages.origins import trace_origins
 from hf_speech_tl.stages.processes import agree, first_then_others, is_sharded
 from hf_speech_tl.stages.reading import all_spaced, hear_split, read_corpus
-from hf_speech_tl.stages.recipe import Recipe, choose_augment, choose_masking, choose_recipe
+from hf_speech_tl.stages.recipe import DEFAULT_RANK, Recipe, choose_augment, choose_masking, choose_recipe
 from hf_speech_tl.training import shortest_seconds
-
-_DEFAULT_RANK = 16  # of LoRA, as in its paper's larger settings (Hu et al. 2021); not tuned here
 
 
 @dataclass(frozen=True)
@@ -127,7 +125,7 @@ def prepare(settings: FinetuneSettings, processes: PartialState, material: Mater
         corpus = hear_split(corpus, "test", quiet=settings.quiet)
         before = judge(checkpoint, vocabulary, corpus.test, split="test", units=settings.units).scores
         checkpoint.model.cpu()
-    rank = settings.lora_rank or _DEFAULT_RANK
+    rank = settings.lora_rank or DEFAULT_RANK
     model = prepare_tuning(
         checkpoint.model,
         settings.tuning,

@@ -12,7 +12,7 @@ from accelerate.utils import broadcast_object_list
 from transformers import PreTrainedConfig, PreTrainedModel, set_seed
 
 from hf_speech_tl.corpora import Corpus
-from hf_speech_tl.errors import DataError
+from hf_speech_tl.errors import DataError, named_by
 from hf_speech_tl.languages import Language, find_language
 from hf_speech_tl.models import (
     Checkpoint,
@@ -23,7 +23,6 @@ from hf_speech_tl.models import (
     keep_statistics,
     load_checkpoint,
     multiply_convolutions,
-    named_by,
     read_config,
 )
 from hf_speech_tl.settings import PretrainSettings

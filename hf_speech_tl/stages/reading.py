@@ -9,15 +9,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
+import datasets
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from transformers import PreTrainedConfig
 
 from hf_speech_tl.audio import RATE
 from hf_speech_tl.corpora import Corpus, forget_transcripts, hear, load_corpus, screen
-from hf_speech_tl.languages import Language, find_language
-from hf_speech_tl.models import frame_count
-from hf_speech_tl.settings import Source
+from hf_speech_tl.languages import Language, find_language, find_model_language
+from hf_speech_tl.models import frame_count, read_config
+from hf_speech_tl.settings import FinetuneSettings, SelftrainSettings, Source
 
 _EVERY = 30.0  # seconds
 SHORTEST = 0.1  # seconds: a click, not an utterance
@@ -73,6 +74,24 @@ def read_corpus(
             labelled=labelled and not pooled,
             progress=progress,
         )
+
+
+def read_test(settings: FinetuneSettings | SelftrainSettings, model: str, units: str) -> datasets.Dataset:
+    """The test rows of a run, in these units and without what cannot be decoded; `model` hears them. Raises as
+    `read_corpus`."""
+    corpus = read_corpus(
+        settings.data,
+        find_model_language(settings.lang),
+        read_config(model),
+        units=units,
+        simplify=settings.simplify,
+        max_seconds=settings.max_seconds,
+        text_column=settings.text_column,
+        tier=settings.tier,
+        quiet=settings.quiet,
+        only="test",
+    )
+    return hear_split(corpus, "test", quiet=settings.quiet).test if len(corpus.test) else corpus.test
 
 
 def hear_split(corpus: Corpus, split: str, *, quiet: bool) -> Corpus:

@@ -10,6 +10,7 @@ from hf_speech_tl.models import Masking
 from hf_speech_tl.settings import Augmentation, FinetuneSettings, PretrainSettings
 from hf_speech_tl.training import Rates
 
+DEFAULT_RANK = 16  # of LoRA, as in its paper's larger settings (Hu et al. 2021); not tuned here
 _SMALL = 20_000_000  # parameters: the starter model's size and its neighbours
 _AGREEING = 2.5  # times as many frames masked where two views are to agree, as CR-CTC has it (Yao et al. 2024)
 _MICRO_SECONDS = {True: 160.0, False: 40.0}  # padded seconds at once, for small models and for others; not tuned

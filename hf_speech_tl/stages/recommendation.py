@@ -12,9 +12,9 @@ import numpy as np
 
 from hf_speech_tl.audio import RATE
 from hf_speech_tl.corpora import Corpus, load_corpus
-from hf_speech_tl.errors import DataError, SettingsError
+from hf_speech_tl.errors import DataError, SettingsError, named_by
 from hf_speech_tl.languages import Language
-from hf_speech_tl.models import frame_count, named_by, read_config
+from hf_speech_tl.models import frame_count, read_config
 from hf_speech_tl.scoring import choose_units, interval
 from hf_speech_tl.settings import STARTER, Source
 from hf_speech_tl.stages.candidate import Candidate, read_candidate, read_candidates

@@ -27,7 +27,7 @@ from hf_speech_tl.publishing.curves import draw_curves
 from hf_speech_tl.publishing.save import save_model, verify_saved
 from hf_speech_tl.scoring import Scores, compare
 from hf_speech_tl.settings import SelftrainSettings, write_yaml
-from hf_speech_tl.stages.judgement import judge, load_recogniser
+from hf_speech_tl.stages.judgement import judge, judge_saved, load_recogniser
 from hf_speech_tl.stages.material import Pool, read_pool
 from hf_speech_tl.stages.memory import give_back
 from hf_speech_tl.stages.output import Output, claim_output, find_output, remove_model, unfinished
@@ -160,7 +160,7 @@ def _conclude(rounds: _Rounds, pool: Pool, settings: SelftrainSettings, output: 
     after = judge(saved, vocabulary, test, split="test", units=units)
     before = after
     if rounds.best:
-        before = judge(*load_recogniser(settings.model), test, split="test", units=units)
+        before = judge_saved(settings.model, test, split="test", units=units)
     results: dict[str, Any] = {key: value for key, value in first.items() if key != "round"}
     results |= {"command": settings.command_line(), "before": before.scores, "after": after.scores}
     # What it cost, however many rounds; the rest of it is of the round that is kept.

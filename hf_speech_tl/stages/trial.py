@@ -13,9 +13,9 @@ import numpy as np
 import torch
 
 from hf_speech_tl.decoding import recognise
-from hf_speech_tl.errors import SettingsError
-from hf_speech_tl.languages import UNCODED, Language, Unspeakable, find_model_language, transcript
-from hf_speech_tl.models import Checkpoint, encoder_of, load_checkpoint, named_by, read_config, read_writing
+from hf_speech_tl.errors import SettingsError, named_by
+from hf_speech_tl.languages import MANY, UNCODED, Language, Unspeakable, find_model_language, transcript
+from hf_speech_tl.models import Checkpoint, encoder_of, load_checkpoint, read_config, read_writing
 from hf_speech_tl.scoring import character_edits
 from hf_speech_tl.settings import FinetuneSettings, read_yaml
 from hf_speech_tl.stages import finetune
@@ -120,7 +120,7 @@ def _latin(texts: Sequence[str], name: str, writes: Language | None) -> list[str
         return [_letters(text) for text in texts]
     tag = writes.tag if writes else writing.lang if writing and writing.units == "char" else UNCODED
     language = find_model_language(tag)
-    if language.tag == "mul":
+    if language.tag == MANY:
         language = find_model_language(UNCODED)
     latin = []
     for text in texts:

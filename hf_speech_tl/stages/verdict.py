@@ -15,7 +15,7 @@ def worth_lines(ablation: Mapping[str, Any], stages: Sequence[Mapping[str, Any]]
     pays = "pays" if low > 0 else "does not pay" if high < 0 else "does not clearly pay"
     lines = [
         f"the detour {pays}: CER {100 * whole['cer']:.1f} %, {100 * direct['cer']:.1f} % on the direct route, in "
-        f"{whole['seconds']:.0f} s and {direct['seconds']:.0f} s of training; {_gain_words(direct['gain'])}"
+        f"{whole['seconds']:.0f} s and {direct['seconds']:.0f} s of training; {gain_words(direct['gain'])}"
     ]
     alone = len(stages) == 2  # what is left without the other stage is the direct route
     last = stages[-1]["name"]
@@ -25,7 +25,7 @@ def worth_lines(ablation: Mapping[str, Any], stages: Sequence[Mapping[str, Any]]
         name = stage["name"]
         found = ablation.get(f"without-{name}") or (direct if alone and name != "target" else None)
         what = "over the model before it" if name == "target" else "over the rest, trained as long without it"
-        told = f"{_gain_words(found['gain'])}, {what}" if found else f"cannot be told: {why}"
+        told = f"{gain_words(found['gain'])}, {what}" if found else f"cannot be told: {why}"
         lines.append(f"  {name:{width}}  {told}")
     return lines
 
@@ -36,11 +36,11 @@ def forgotten_line(forgetting: Mapping[str, Any]) -> str:
     romanised = " (romanised)" if forgetting["units"] == "romanized" else ""
     return (
         f"forgotten of the source{romanised}: CER {before:.1f} % before the stage target, {after:.1f} % after; "
-        f"{_gain_words(forgetting['forgotten'])}"
+        f"{gain_words(forgetting['forgotten'])}"
     )
 
 
-def _gain_words(comparison: Comparison) -> str:
+def gain_words(comparison: Comparison) -> str:
     """A paired gain in points of CER, with its interval, p-value, and what these are over."""
     cer = comparison["cer"]
     gain, low, high = (100 * value for value in (cer["gain"], cer["low"], cer["high"]))

@@ -14,7 +14,7 @@ import psutil
 import torch
 
 from hf_speech_tl.audio import BadAudio
-from hf_speech_tl.corpora import samples
+from hf_speech_tl.corpora import pulses
 from hf_speech_tl.errors import DataError
 from hf_speech_tl.models import FeatureExtractor, pad
 from hf_speech_tl.training.augmented import Augmenter
@@ -147,7 +147,7 @@ class Clips(torch.utils.data.Dataset):
     def decode(self, index: int) -> np.ndarray:
         """The same without keeping it for later."""
         # Always by way of 16 bits, so that a clip is the same whether it was kept or decoded again.
-        return np.rint(np.clip(samples(self.rows[index]["audio"]), -1, 1) * 32767).astype(np.int16)
+        return pulses(self.rows[index]["audio"])
 
     def _encoded(self, index: int, features: Features) -> np.ndarray:
         pulses = self.decode(index)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -74,5 +75,5 @@ def test_it_tells_how_it_was_made_and_not_where() -> None:
     results = json.loads(text)
     assert results["lang"] == "mul" and results["language"]["units"] == "romanized"
     assert [stage["command"].split()[1] for stage in results["stages"]] == ["pretrain", "finetune"]
-    assert not any(word in text for word in ("/home/", "/tmp/", "/work/", "/root/"))
+    assert not re.search(r"(?<![\w.])/\w", text), "a path of the machine that trained it"
     assert "name_or_path" not in (DIRECTORY / "config.json").read_text("utf-8")
