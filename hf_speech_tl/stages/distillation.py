@@ -18,13 +18,13 @@ from hf_speech_tl.models import Teacher, frame_count, load_teacher, taught_layer
 from hf_speech_tl.objectives import Distillation, Spread
 from hf_speech_tl.settings import PretrainSettings
 from hf_speech_tl.stages.lesson import Lesson
-from hf_speech_tl.stages.making import forward_dtype, kept_in, make_targets
+from hf_speech_tl.stages.making import kept_in, make_targets
 from hf_speech_tl.stages.output import Output
 from hf_speech_tl.stages.plan import show_plan, size
 from hf_speech_tl.stages.processes import first_then_others
 from hf_speech_tl.stages.readiness import Ready, known_as
 from hf_speech_tl.stages.teaching import choose_validation
-from hf_speech_tl.training import Clips, MadeTargets
+from hf_speech_tl.training import Clips, MadeTargets, quick_dtype
 
 _VALUE = 2  # bytes
 _SPREAD_CLIPS = 500  # some ten thousands of frames: the mean of a value is then known to a hundredth of its deviation
@@ -112,7 +112,7 @@ def _halved(made: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
 
 
 def _teacher(settings: PretrainSettings, pupil: PreTrainedConfig, device: torch.device) -> Teacher:
-    return load_teacher(str(settings.teacher), settings.taught_layers, pupil, device, forward_dtype(settings, device))
+    return load_teacher(str(settings.teacher), settings.taught_layers, pupil, device, quick_dtype(device))
 
 
 def _sizes(rows: datasets.Dataset, pupil: PreTrainedConfig, width: int) -> list[int]:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import datasets
 import numpy as np
-import torch
 from accelerate import PartialState
 from accelerate.utils import gather_object
 
@@ -18,7 +17,7 @@ from hf_speech_tl.corpora import Corpus, Skipped
 from hf_speech_tl.errors import DataError, SettingsError
 from hf_speech_tl.settings import PretrainSettings
 from hf_speech_tl.stages.reading import progress_of
-from hf_speech_tl.training import Clips, MadeTargets, Store, keep_targets, quick_dtype
+from hf_speech_tl.training import Clips, MadeTargets, Store, keep_targets
 
 
 def check_cache(settings: PretrainSettings) -> None:
@@ -30,12 +29,6 @@ def check_cache(settings: PretrainSettings) -> None:
         raise SettingsError(
             f"--cache {place}: {there} {reason}; allowed: a directory, there or to be made; name another"
         )
-
-
-def forward_dtype(settings: PretrainSettings, device: torch.device) -> torch.dtype:
-    """What is computed in where targets are made: the run's precision, or what is quickest."""
-    named = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-    return named.get(settings.precision) or quick_dtype(device)
 
 
 def kept_in(settings: PretrainSettings, fingerprint: str) -> Store:

@@ -16,7 +16,7 @@ from hf_speech_tl.models import check_maskable, clustered_layer, frame_count, fr
 from hf_speech_tl.objectives import MaskedPrediction, draw_negatives
 from hf_speech_tl.settings import PretrainSettings
 from hf_speech_tl.stages.lesson import REMEDY, Lesson
-from hf_speech_tl.stages.making import forward_dtype, kept_in, make_targets
+from hf_speech_tl.stages.making import kept_in, make_targets
 from hf_speech_tl.stages.output import Output
 from hf_speech_tl.stages.processes import agree, first_then_others
 from hf_speech_tl.stages.readiness import Ready
@@ -35,6 +35,7 @@ from hf_speech_tl.training import (
     cluster_count,
     cluster_use,
     find_clusters,
+    quick_dtype,
     sample_frames,
 )
 
@@ -64,8 +65,7 @@ def predict_masked(settings: PretrainSettings, ready: Ready, output: Output, pro
     named = settings.cluster_on
     layer = (
         first_then_others(
-            processes,
-            lambda: load_layer(named, ready.config, processes.device, forward_dtype(settings, processes.device)),
+            processes, lambda: load_layer(named, ready.config, processes.device, quick_dtype(processes.device))
         )
         if named
         else None

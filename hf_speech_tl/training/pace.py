@@ -21,8 +21,7 @@ _TRIALS = 5  # of each precision
 _STEPS = 20
 _PATIENCE = 20.0  # seconds for the trials: a large model's own slowness says enough after one
 _GAIN = 0.9  # bf16 has to take less than this share of the time; below, its rounding is not worth it
-_SIDE = 512  # of the matrices that show whether this CPU has instructions for bf16 at all; if not, they take a second
-_EMULATED = 4.0  # times slower than fp32; 200 were seen without such instructions, 0.1 to 0.5 with them
+_BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")  # instructions that multiply it, the last on ARM
 
 
 @dataclass(frozen=True)
@@ -112,22 +111,16 @@ def _backward(
 
 
 def _is_bfloat16_emulated() -> bool:
-    """Whether bfloat16 takes this CPU so much longer than float32 that it can have no instructions for it."""
-
-    def seconds(dtype: torch.dtype) -> float:
-        matrix = torch.ones(_SIDE, _SIDE, dtype=dtype)
-        times = []
-        for _ in range(2):  # the first product pays for what is set up once
-            begin = time.perf_counter()
-            matrix @ matrix
-            times.append(time.perf_counter() - begin)
-        return min(times)
-
-    return seconds(torch.bfloat16) > _EMULATED * seconds(torch.float32)
+    """Whether this CPU, or torch on it, has no instructions for bfloat16."""
+    has = torch.cpu.get_capabilities()
+    return not (torch.backends.mkldnn.is_available() and any(has.get(one) for one in _BFLOAT16))
 
 
 def quick_dtype(device: torch.device) -> torch.dtype:
-    """bfloat16 where there are instructions for it, else float32: for what is computed without a gradient."""
+    """bfloat16 where there are instructions for it, else float32: for what is computed without a gradient.
+
+    Never timed, so that one machine answers alike however busy it is.
+    """
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
     return torch.float32 if _is_bfloat16_emulated() else torch.bfloat16

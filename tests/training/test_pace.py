@@ -1,8 +1,18 @@
+import pytest
 import torch
 from tiny import EXTRACTOR, VOCABULARY, tiny_model, tiny_rows
 from torch.utils.data import DataLoader
 
-from hf_speech_tl.training import Batches, Clips, Pace, choose_precision, collator, first_batches, measure_steps
+from hf_speech_tl.training import (
+    Batches,
+    Clips,
+    Pace,
+    choose_precision,
+    collator,
+    first_batches,
+    measure_steps,
+    quick_dtype,
+)
 from hf_speech_tl.training import pace as pace_module
 
 _LENGTHS, _TEXTS = (0.6, 0.9, 0.8, 0.7), ("ab", "d", "a", "bb")
@@ -28,6 +38,22 @@ def test_both_are_tried_where_it_has(monkeypatch) -> None:
     monkeypatch.setattr(pace_module, "_is_bfloat16_emulated", lambda: False)
     pace = choose_precision(tiny_model(), _loader(), _loss, _CPU)
     assert pace.gain is not None and (pace.precision == "bfloat16") == (1 / pace.gain < 0.9)
+
+
+@pytest.mark.parametrize(
+    ("has", "library", "dtype"),
+    [
+        ({"avx2": True}, True, torch.float32),
+        ({"avx512_bf16": True}, True, torch.bfloat16),
+        ({"bf16": True}, True, torch.bfloat16),
+        ({"bf16": True}, False, torch.float32),  # torch for macOS
+    ],
+)
+def test_what_is_kept_is_computed_by_instructions_and_not_by_a_clock(has, library, dtype, monkeypatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: has)
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: library)
+    monkeypatch.setattr(pace_module.time, "perf_counter", lambda: pytest.fail("a clock was asked"))
+    assert quick_dtype(_CPU) == dtype
 
 
 def test_measuring_leaves_the_model_as_it_was() -> None:
