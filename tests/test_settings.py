@@ -168,7 +168,7 @@ def test_the_command_line_spelt_out_asks_for_the_same(line: str) -> None:
         ),
         ("--lang zh --max-minutes 0", ["--max-minutes", "'0'", "above 0"]),
         ("--lang zh --max-minutes=-3", ["--max-minutes", "'-3'", "above 0"]),
-        ("--lang zh --max-minutes soon", ["'soon'", "a number above 0 or none"]),
+        ("--lang zh --max-minutes soon", ["'soon'", "a number above 0 and below 1000000 or none"]),
         ("--lang zh --learning-rate nan", ["'nan'"]),
         ("--lang zh --epochs inf", ["'inf'"]),
         ("--lang zh --max-steps 1.5", ["'1.5'", "whole number"]),
@@ -209,6 +209,7 @@ def test_a_refusal_names_what_is_wrong_what_is_allowed_and_what_to_do(line: str,
         ("- lang", ["list", "mapping"]),
         ("lang: [zh", ["line 2", "not YAML"]),
         ("lang: \x00", ["not YAML"]),
+        ("lang: zh\nmax_steps: 5\nmax_steps: 500", ["line 3", "max_steps is there twice", "each key once"]),
     ],
 )
 def test_a_file_is_refused_by_key_and_line(tmp_path: Path, text: str, said: list[str]) -> None:

@@ -118,15 +118,30 @@ def test_a_stage_has_settings_of_its_own_in_a_file_and_keeps_them_beside_the_com
         ([*_PLAIN, "--unlabelled", "d"], "--unlabelled d: no stage hears it.*--stages pretrain,source,target"),
         ([*_PLAIN, "--stages", "target,selftrain"], "--unlabelled is missing: the stage `selftrain`.*--stages target"),
         ([*_PLAIN, "--stages", "selftrain,target"], "after it selftrain, .*write --stages target,selftrain"),
+        (
+            ["--target", "pl=c", "--stages", "target,selftrain", "--unlabelled", "pl=./c"],
+            "--unlabelled ./c: is --target too, .* other recordings",
+        ),
         (["--target", "pl=c", "--stages", "target", "--ablate"], "--ablate: there is but one stage"),
         (["--target", "pl=c", "--stages", "target", "--mix", "0.1"], "--mix 0.1: there is nothing to mix in"),
         ([*_PLAIN, "--seeds", "2"], "--seeds 2: .* allowed with it"),
+        (
+            [*_PLAIN, "--ablate", "--seeds", "2", "--seed", str(2**32 - 1)],
+            f"--seed {2**32 - 1} --seeds 2: the last .* would be {2**32}; allowed: below {2**32}",
+        ),
+        ([*_PLAIN, "--max-minutes", "1e300"], "--max-minutes: '1e300' cannot be; allowed: .* below 1000000"),
         ([*_PLAIN, "--resume", "nowhere"], "--resume: no directory nowhere"),
     ],
 )
 def test_what_cannot_be_is_told(arguments: list[str], said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         parse(TransferSettings, arguments)
+
+
+def test_a_stage_that_a_file_has_twice_is_told_and_not_guessed(tmp_path: Path) -> None:
+    (tmp_path / "twice.yaml").write_text("stages:\n  source: {max_steps: 1}\n  target:\n  source: {max_steps: 2}\n")
+    with pytest.raises(SettingsError, match=r"twice\.yaml, line 4: is not YAML \(source is there twice\)"):
+        parse(TransferSettings, ["twice.yaml", *_PLAIN])
 
 
 @pytest.mark.parametrize(

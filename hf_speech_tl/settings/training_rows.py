@@ -19,6 +19,7 @@ MAX_MINUTES = Option(
     "train so long; of the three lengths whichever ends first, and the schedule fits it",
     kind=float,
     above=0,
+    below=10**6,
     unset="none",
     why="without any of the three: 8 minutes on a CPU, 30 epochs on a GPU",
 )

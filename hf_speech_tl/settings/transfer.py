@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
@@ -10,7 +12,7 @@ from typing import ClassVar
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings import data_rows, run_rows, training_rows
 from hf_speech_tl.settings.command_line import spell
-from hf_speech_tl.settings.option import Option, check_values, flag
+from hf_speech_tl.settings.option import Option, check_values, flag, options
 from hf_speech_tl.settings.preset import AUTO
 from hf_speech_tl.settings.run import find_resumed
 from hf_speech_tl.settings.source import Source
@@ -248,6 +250,12 @@ class TransferSettings:
                 "--unlabelled is missing: the stage `selftrain` writes it down and learns from that; add --unlabelled "
                 f"SOURCE, or leave it out, with --stages {','.join(name for name in names if name != 'selftrain')}"
             )
+        heard = self.unlabelled or ()
+        if "selftrain" in names and _places(heard) <= _places(self.target):
+            raise SettingsError(
+                f"--unlabelled {heard[0]}: is --target too, of which is known what is said, so that `selftrain` has "
+                "nothing to learn from; allowed: other recordings; name some, or leave the stage out"
+            )
 
     def _refuse_ablation(self) -> None:
         if self.ablate and len(self.stages) == 1:
@@ -258,6 +266,12 @@ class TransferSettings:
             raise SettingsError(
                 f"--seeds {self.seeds}: says how sure the gains of --ablate are; allowed with it; add it, or drop "
                 "--seeds"
+            )
+        last = options(self)["seed"].below
+        if last is not None and self.seed + self.seeds > last:
+            raise SettingsError(
+                f"--seed {self.seed} --seeds {self.seeds}: the last of so many would be {self.seed + self.seeds - 1}; "
+                f"allowed: below {last:.0f}; begin with a lower --seed"
             )
 
     def _refuse_recommendation(self) -> None:
@@ -274,3 +288,8 @@ class TransferSettings:
     def _name(self) -> str:
         tags = [*self.source_langs, "to", self.lang] if self.source else ["to", self.lang]
         return re.sub(r"[^\w.-]+", "-", "-".join([*tags, Path(self.model).name]))
+
+
+def _places(sources: Iterable[str | Source]) -> set[str]:
+    """The paths of sources, whatever way they were written."""
+    return {os.path.realpath(os.path.expanduser(str(source))) for source in sources}

@@ -18,6 +18,20 @@ from hf_speech_tl.settings.stage import Stage, plain_stages
 S = TypeVar("S", bound=Settings)
 
 
+class _Loader(yaml.SafeLoader):
+    """Plain values alone, and each key once: of two the last would win without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
+        """As YAML has it. Raises ConstructorError where a key comes twice."""
+        known: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in known:
+                    raise yaml.constructor.ConstructorError(None, None, f"{key.value} is there twice", key.start_mark)
+                known.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
 def read_values(cls: type[Settings], path: Path) -> dict[str, object]:
     """The values that a file sets, by key, each of its right type.
 
@@ -25,7 +39,7 @@ def read_values(cls: type[Settings], path: Path) -> dict[str, object]:
         SettingsError: no file, no YAML, no mapping, an unknown key or a value that cannot be.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read ({error.strerror}); give a YAML file of settings") from None
     except UnicodeDecodeError:
@@ -36,7 +50,7 @@ def read_values(cls: type[Settings], path: Path) -> dict[str, object]:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
         reason = getattr(error, "problem", None) or "a character that YAML does not allow"
-        raise SettingsError(f"{path}{where}: is not YAML ({reason}); write `key: value` lines") from None
+        raise SettingsError(f"{path}{where}: is not YAML ({reason}); write `key: value` lines, each key once") from None
     if content is None:
         return {}
     if not isinstance(content, dict):
