@@ -25,7 +25,7 @@ from hf_speech_tl.models.inheritance import KINDS, KNOWN, Origin, inherit
 from hf_speech_tl.models.masking import check_maskable, take_masks
 from hf_speech_tl.models.padding import alike, pad
 from hf_speech_tl.models.quantiser import add_quantiser, check_quantisable
-from hf_speech_tl.models.starter import base_of, place_of
+from hf_speech_tl.models.starter import base_of, is_of_starter, place_of
 from hf_speech_tl.models.teacher import (
     Teacher,
     clustered_layer,
@@ -75,6 +75,7 @@ __all__ = [
     "inherit",
     "input_name",
     "is_of_head",
+    "is_of_starter",
     "is_random",
     "keep_lowest",
     "keep_statistics",

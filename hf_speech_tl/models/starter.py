@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+
+from transformers.utils import cached_file
 
 from hf_speech_tl.settings import STARTER
 
@@ -22,3 +25,22 @@ def base_of(name: str, *, fresh: bool) -> str | None:
     if fresh or (name != STARTER and Path(name).exists()):
         return None
     return name
+
+
+def is_of_starter(name: str, *, fresh: bool) -> bool:
+    """Whether a run that began with this model has weights that come from the starter, whose licence goes with them:
+    it is the starter, or results.json beside it, in a directory or on the Hub, says that it was made of it."""
+    if fresh or name == STARTER:
+        return not fresh
+    try:
+        return json.loads(read_beside(name, "results.json"))["model"]["starter"] is True
+    except (OSError, ValueError, KeyError, TypeError):  # none, or somebody else's file of that name
+        return False
+
+
+def read_beside(name: str, file: str) -> str:
+    """The text of a file beside the weights of a model, in a directory or on the Hub; OSError where there is none."""
+    path = cached_file(place_of(name), file, _raise_exceptions_for_missing_entries=False)
+    if path is None:
+        raise FileNotFoundError(file)
+    return Path(path).read_text("utf-8")

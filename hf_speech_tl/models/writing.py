@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 
 import yaml
-from transformers.utils import cached_file
 
-from hf_speech_tl.models.starter import place_of
+from hf_speech_tl.models.starter import read_beside
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ def read_writing(name: str, target_lang: str | None = None) -> Writing | None:
 
 def _from_results(name: str) -> Writing | None:
     try:
-        results = json.loads(_file(name, "results.json"))
+        results = json.loads(read_beside(name, "results.json"))
         language = results["language"]
         return _checked(results["lang"], language["units"], language["simplify"])
     except (OSError, ValueError, KeyError, TypeError):  # somebody else's file of that name
@@ -45,17 +43,10 @@ def _from_results(name: str) -> Writing | None:
 
 def _from_settings(name: str) -> Writing | None:
     try:
-        settings = yaml.safe_load(_file(name, "run.yaml"))
+        settings = yaml.safe_load(read_beside(name, "run.yaml"))
         return _checked(settings["lang"], settings.get("units", "char"), settings.get("simplify", False))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):
         return None
-
-
-def _file(name: str, file: str) -> str:
-    path = cached_file(place_of(name), file, _raise_exceptions_for_missing_entries=False)
-    if path is None:
-        raise FileNotFoundError(file)
-    return Path(path).read_text("utf-8")
 
 
 def _checked(lang: object, units: object, simplify: object) -> Writing | None:

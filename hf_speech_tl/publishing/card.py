@@ -59,7 +59,8 @@ def card(results: dict, *, model_id: str | None = None, curves: bool = False) ->
             by_language=list(_by_language(public)),
             units=_UNITS.get(public["language"]["units"], public["language"]["units"]),
             model=public["model"],
-            starter=_starter(base_model),
+            linked=_linked(base_model),
+            starter=_starter(public),
             parameters=_millions(public["model"]["parameters"]),
             before=public["before"],
             selftraining=public.get("selftraining"),
@@ -88,7 +89,7 @@ def write_encoder_card(directory: Path, results: dict) -> None:
     public["model"]["base_model"] = base_model
     data, training = public["data"], public["training"]
     metadata = ModelCardData(
-        license=_licence(data["licenses"], base_model),
+        license=_licence(data["licenses"], _is_of_starter(public)),
         library_name="transformers",
         # Without a task of its own, the Hub would take it for a recogniser by its tags.
         pipeline_tag="feature-extraction",
@@ -103,7 +104,8 @@ def write_encoder_card(directory: Path, results: dict) -> None:
             metadata=metadata.to_yaml(),
             name=public["model"]["name"],
             model=public["model"],
-            starter=_starter(base_model),
+            linked=_linked(base_model),
+            starter=_starter(public),
             parameters=_millions(public["model"]["parameters"]),
             data=data,
             what=_OBJECTIVES[training["objective"]],
@@ -172,7 +174,7 @@ def _metadata(results: dict, model_id: str | None) -> str:
     ]
     metadata = ModelCardData(
         language=main_tags if len(main_tags) > 1 else main_tags[0],
-        license=_licence(data.get("licenses", []), results["model"]["base_model"]),
+        license=_licence(data.get("licenses", []), _is_of_starter(results)),
         library_name="transformers",
         pipeline_tag="automatic-speech-recognition",
         base_model=_linked(results["model"]["base_model"]),
@@ -205,15 +207,20 @@ def _linked(base_model: str | None) -> str | None:
     return None if base_model == STARTER else base_model
 
 
-def _starter(base_model: str | None) -> str | None:
-    """What a card says of the starter, where a model began as it."""
-    return _templates().get_template("starter.md.j2").render(licence=STARTER_LICENCE) if base_model == STARTER else None
+def _is_of_starter(results: dict) -> bool:
+    return results["model"].get("starter", False)
 
 
-def _licence(licences: list[str], base_model: str | None) -> str:
+def _starter(results: dict) -> str | None:
+    """What a card says of the starter, where a model was made of it, at once or over others."""
+    made = _templates().get_template("starter.md.j2")
+    return made.render(licence=STARTER_LICENCE) if _is_of_starter(results) else None
+
+
+def _licence(licences: list[str], of_starter: bool) -> str:
     """The Hub's name of the one licence of all recordings, those of the starter too; "other" for several, unknown or
     none."""
-    if licences and base_model == STARTER:
+    if licences and of_starter:
         licences = [*licences, STARTER_LICENCE]
     names = {re.sub(r"-(only|or-later)$", "", licence.strip().lower()) for licence in licences}
     only = names.pop() if len(names) == 1 else ""

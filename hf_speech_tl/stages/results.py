@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 from hf_speech_tl.languages import NORMALISER_VERSION, find_language, find_reader
-from hf_speech_tl.models import base_of
+from hf_speech_tl.models import base_of, is_of_starter
 from hf_speech_tl.scoring import Scores
 from hf_speech_tl.settings import FinetuneSettings, PretrainSettings, plain_augmentation
 from hf_speech_tl.stages.course import Course, Trained
@@ -53,6 +53,7 @@ def gather_results(
             "multiply_adds_per_second": round(prepared.cost.multiply_adds),
             "layers_kept": settings.keep_layers,
             "base_model": base,
+            "starter": is_of_starter(settings.model, fresh=prepared.checkpoint.fresh),
             "fresh": prepared.checkpoint.fresh,
             "symbols": len(prepared.vocabulary),
             # How many symbols of each kind their rows come from (docs/head.md); none where all are random.
@@ -125,7 +126,7 @@ def gather_pretraining(
     """What results.json holds of a pretraining run."""
     corpus, recipe, cost = lesson.corpus, ready.fit.recipe, ready.fit.cost
     splits = {"train": corpus.train, "validation": lesson.validation}
-    base = base_of(settings.begins_as, fresh=ready.checkpoint.fresh)
+    fresh = ready.checkpoint.fresh
     return {
         "command": settings.command_line(),
         "lang": settings.lang,
@@ -134,8 +135,9 @@ def gather_pretraining(
             "family": ready.checkpoint.model.config.model_type,
             "parameters": cost.parameters,
             "multiply_adds_per_second": round(cost.multiply_adds),
-            "base_model": base,
-            "fresh": ready.checkpoint.fresh,
+            "base_model": base_of(settings.begins_as, fresh=fresh),
+            "starter": is_of_starter(settings.begins_as, fresh=fresh),
+            "fresh": fresh,
         },
         "data": {
             "sources": list(corpus.names),

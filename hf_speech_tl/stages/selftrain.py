@@ -21,7 +21,7 @@ from accelerate import PartialState
 from hf_speech_tl.corpora import find_spoken, samples, write_skipped
 from hf_speech_tl.errors import SettingsError, SpeechError
 from hf_speech_tl.languages import check_units
-from hf_speech_tl.models import Writing, base_of, read_config, read_writing
+from hf_speech_tl.models import Writing, base_of, is_of_starter, read_config, read_writing
 from hf_speech_tl.publishing import push, write_card
 from hf_speech_tl.publishing.curves import draw_curves
 from hf_speech_tl.publishing.save import save_model, verify_saved
@@ -167,7 +167,8 @@ def _conclude(rounds: _Rounds, pool: Pool, settings: SelftrainSettings, output: 
     results["training"]["seconds"] = round(sum(one["round"]["seconds"] for one in rounds.done), 1)
     results["model"]["name"] = known_as(settings.model)
     if not rounds.best:
-        results["model"] |= {"fresh": False, "base_model": base_of(settings.model, fresh=False)}
+        base, starter = base_of(settings.model, fresh=False), is_of_starter(settings.model, fresh=False)
+        results["model"] |= {"fresh": False, "base_model": base, "starter": starter}
     results["selftraining"] = {
         "best_round": rounds.best,
         "student": known_as(settings.student),

@@ -13,7 +13,15 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModel, AutoModelForCTC, AutoProcessor
 
-from hf_speech_tl.models import base_of, frame_rate, load_checkpoint, load_teacher, place_of, read_config
+from hf_speech_tl.models import (
+    base_of,
+    frame_rate,
+    is_of_starter,
+    load_checkpoint,
+    load_teacher,
+    place_of,
+    read_config,
+)
 
 DIRECTORY = Path(place_of("starter"))
 
@@ -68,6 +76,16 @@ def test_a_folder_of_that_name_is_not_meant(tmp_path, monkeypatch: pytest.Monkey
     assert base_of("starter", fresh=False) == "starter"
     assert base_of("./starter", fresh=False) is None and base_of("starter", fresh=True) is None
     assert base_of("facebook/wav2vec2-base", fresh=False) == "facebook/wav2vec2-base"
+
+
+def test_what_is_made_of_it_is_known_by_its_results(tmp_path) -> None:
+    assert is_of_starter("starter", fresh=False) and not is_of_starter("starter", fresh=True)
+    assert not is_of_starter(str(tmp_path), fresh=False)
+    for written, expected in (({"model": {"starter": True}}, True), ({"model": {}}, False), ([], False)):
+        (tmp_path / "results.json").write_text(json.dumps(written))
+        assert is_of_starter(str(tmp_path), fresh=False) is expected
+    (tmp_path / "results.json").write_text("{")
+    assert not is_of_starter(str(tmp_path), fresh=False)
 
 
 def test_it_tells_how_it_was_made_and_not_where() -> None:

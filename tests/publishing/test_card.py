@@ -81,14 +81,19 @@ def test_selftraining_says_what_was_learnt_from_and_what_it_was_worth(results: d
     [(["CC-BY-SA-4.0"], "cc-by-sa-4.0"), (["CC-BY-SA-3.0"], "other"), ([], "other")],
 )
 def test_the_starters_licence_goes_with_what_is_made_of_it(results: dict, licences: list[str], expected: str) -> None:
-    results["model"] |= {"base_model": "starter", "name": "starter"}
+    results["model"] |= {"base_model": "starter", "name": "starter", "starter": True}
     results["data"]["licenses"] = licences
     text = card(results)
     assert ModelCard(text).data.license == expected and ModelCard(text).data.base_model is None
     assert "fine-tuned from the starter of hf_speech_tl" in text
     assert "shared under [cc-by-sa-4.0](" in text and "shares it under the same licence" in text
-    results["model"]["base_model"] = None
-    assert "starter of hf_speech_tl" not in card(results)
+    results["model"]["base_model"] = None  # a directory that was made of it
+    assert card(results) == text
+    results["model"]["base_model"] = "ana/romanian"  # a model on the Hub that was
+    text = card(results)
+    assert "fine-tuned from [ana/romanian](" in text and "shared under [cc-by-sa-4.0](" in text
+    results["model"]["starter"] = False
+    assert "starter of hf_speech_tl" not in card(results) and "cc-by-sa-4.0](" not in card(results)
 
 
 def test_whoever_read_the_transcripts_is_named(results: dict) -> None:

@@ -127,6 +127,11 @@ def test_the_starter_is_trained_on_and_its_card_says_what_that_asks(settings, tm
     card = (tmp_path / "run" / "README.md").read_text("utf-8")
     assert "fine-tuned from the starter" in card and "under [cc-by-sa-4.0]" in card and "base_model" not in card
     assert not [path for path in (tmp_path / "run").rglob("*.json") if "assets" in path.read_text("utf-8")]
+    if tuning == "full":  # once more, from what was made of it
+        again = run(settings(model=str(tmp_path / "run"), max_steps=1, units="romanized", output=tmp_path / "again"))
+        assert again["model"]["base_model"] is None and again["model"]["starter"]
+        card = (tmp_path / "again" / "README.md").read_text("utf-8")
+        assert "fine-tuned from the starter" in card and "under [cc-by-sa-4.0]" in card
 
 
 def test_ipa_is_counted_by_symbols_and_names_its_reader(settings, corpus, tmp_path) -> None:
