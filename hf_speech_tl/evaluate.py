@@ -47,15 +47,16 @@ def _evaluate(settings: EvaluateSettings) -> None:
     if "against" in results:
         other = cast("dict[str, object]", results["against"])
         print(f"{settings.against}: {score_line(cast('Scores', other['scores']))}")
-        print(_gain(settings.model, cast("Comparison", other["gain"])))
+        print(_gain(settings.model, str(settings.against), cast("Comparison", other["gain"])))
 
 
-def _gain(model: str, comparison: Comparison) -> str:
+def _gain(model: str, other: str, comparison: Comparison) -> str:
     cer = comparison["cer"]
     gain, low, high = (100 * cer[name] for name in ("gain", "low", "high"))
     if low <= 0 <= high:
+        ahead, (least, most) = (model, (low, high)) if gain >= 0 else (other, (-high, -low))
         return (
-            f"no clear difference: {model} is ahead by {gain:+.1f} points of CER ({low:+.1f} to {high:+.1f}, "
+            f"no clear difference: {ahead} is ahead by {abs(gain):.1f} points of CER ({least:+.1f} to {most:+.1f}, "
             f"p = {cer['p_value']:.3f}; 95 % interval, paired, over {comparison['interval']})"
         )
     better, (least, most) = ("better", (low, high)) if gain > 0 else ("worse", (-high, -low))
