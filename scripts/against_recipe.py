@@ -22,6 +22,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import environment  # noqa: F401
+
 import numpy as np
 import torch
 from transformers import Trainer, TrainerCallback, set_seed

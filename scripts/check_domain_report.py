@@ -17,6 +17,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import environment  # noqa: F401
+
 import datasets
 import numpy as np
 import soundfile

@@ -32,6 +32,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import environment  # noqa: F401
+
 _BATCH_SECONDS = 40.0
 _TEST_ROWS = 50
 _SIDES = ("A", "B", "ours", "kept", "A-lora", "B-lora", "lora", "lora-kept")

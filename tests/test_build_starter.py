@@ -21,7 +21,6 @@ Build = Callable[..., "int | str | None"]
 @pytest.fixture
 def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
     """The script's exit code, its runs going to `work`, the starter to `starter`."""
-    monkeypatch.syspath_prepend(str(SCRIPTS))
 
     def called(*arguments: object) -> int | str | None:
         words = ["build_starter", "--work", tmp_path / "work", "--output", tmp_path / "starter", *arguments]

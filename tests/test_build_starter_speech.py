@@ -9,7 +9,6 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
@@ -30,18 +29,16 @@ _LANGUAGES = (
 
 
 @pytest.fixture(scope="module")
-def builder() -> Iterator[ModuleType]:
-    """The script as a module, its neighbours in scripts/ importable as they are when it runs."""
+def builder() -> ModuleType:
+    """The script as a module."""
     for name in ("espeakng_loader", "babel"):
         pytest.importorskip(name, reason=f"needs {name} of the extra espeak")
-    sys.path.insert(0, str(_SCRIPT.parent))
     loader = SourceFileLoader("build_starter_speech", str(_SCRIPT))
     spec = importlib.util.spec_from_loader(loader.name, loader)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
     loader.exec_module(module)
-    yield module
-    sys.path.remove(str(_SCRIPT.parent))
+    return module
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,6 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int | None]]:
             finetune.run(settings)
         return json.loads(path.read_text("utf-8"))
 
-    monkeypatch.syspath_prepend(str(SCRIPT.parent))
     monkeypatch.setattr("runs.complete", complete)
     return done
 

@@ -44,8 +44,6 @@ def speech(tmp_path: Path) -> Path:
 def judge(speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Judge:
     """The script's exit code, its runs going to `work`."""
 
-    monkeypatch.syspath_prepend(str(SCRIPT.parent))
-
     def called(*arguments: object) -> int | str | None:
         words = ["judge_starter", speech, "--work", tmp_path / "work", *arguments]
         monkeypatch.setattr("sys.argv", [str(word) for word in words])

@@ -6,6 +6,7 @@ import os
 import runpy
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
@@ -13,6 +14,7 @@ from typing import cast
 import pytest
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
+PYTHON = [path for path in SCRIPTS.iterdir() if path.is_file() and b"env python3" in path.read_bytes()[:30]]
 CUDA_MISSING = OSError("libc10_cuda.so: cannot open shared object file: No such file or directory")
 AS_TORCH_SAYS_IT = OSError("Could not load this library: torchaudio/lib/_torchaudio.abi3.so")
 AS_TORCH_SAYS_IT.__cause__ = CUDA_MISSING
@@ -20,6 +22,15 @@ AS_TORCH_SAYS_IT.__cause__ = CUDA_MISSING
 
 def function(script: str, name: str) -> Callable[..., object]:
     return cast(Callable[..., object], runpy.run_path(str(SCRIPTS / script))[name])
+
+
+@pytest.mark.parametrize("script", PYTHON, ids=lambda path: path.name)
+def test_a_python_without_the_package_ends_with_a_line(script: Path, tmp_path: Path) -> None:
+    bare = [sys.executable, "-S", str(script)]  # nothing but what comes with Python
+    clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(bare, cwd=tmp_path, env=clean, capture_output=True, encoding="utf-8", check=False)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert done.stderr.startswith(f"{script.name}: hf_speech_tl is not installed for ")
 
 
 @pytest.mark.parametrize(
