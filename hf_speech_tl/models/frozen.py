@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from hf_speech_tl.audio import RATE
 from hf_speech_tl.models.convolutions import quick_encoder
 from hf_speech_tl.models.families import FAMILIES
 from hf_speech_tl.models.fingerprint import fingerprint
-from hf_speech_tl.models.frames import frame_count, mask_length
+from hf_speech_tl.models.frames import frame_count, frame_rate, mask_length
 from hf_speech_tl.models.frontends import FeatureExtractor, encoder_config
 from hf_speech_tl.models.lower import lower_layers
 from hf_speech_tl.models.padding import pad
@@ -22,9 +25,9 @@ def frozen_part(model: PreTrainedModel, device: torch.device, dtype: torch.dtype
     """The largest first part of `model` that has nothing to learn and nothing random, moved to `device`, or None.
 
     That is all below the head where the head alone is trained, or all up to the highest frozen layer, both without
-    masking and dropout; else the feature encoder, below which nothing is random. From now on the model takes what
-    `Frozen` made of a clip in place of the clip. A feature encoder becomes as quick as it can be for a run on `device`
-    that computes in `dtype`.
+    masking, dropout and LayerDrop; else the feature encoder, below which nothing is random. From now on the model takes
+    what `Frozen` made of a clip in place of the clip. A feature encoder becomes as quick as it can be for a run on
+    `device` that computes in `dtype`.
     """
     own_name = FAMILIES[model.config.model_type].encoder
     base = getattr(model, own_name) if own_name else model.base_model
@@ -61,6 +64,17 @@ class Frozen:
             made = self._part.make(inputs, mask)[0]
         return made[: frame_count(config, len(samples))].to("cpu", MADE)
 
+    @property
+    def end(self) -> str:
+        """What of the model the part ends with, in words."""
+        return self._part.end
+
+    @cached_property
+    def bytes_a_second(self) -> float:
+        """How large what it makes of a second of audio is."""
+        made = self(np.zeros(RATE, np.float32))
+        return made.shape[1] * made.element_size() * frame_rate(self._model.config)
+
     def fingerprint(self) -> str:
         """A hash of all that decides what is made of a clip: weights, architecture, precision, and how it is heard."""
         heard = sorted(self._feature_extractor.to_dict().items())
@@ -78,9 +92,9 @@ def _learns(module: nn.Module) -> bool:
 
 
 def is_random(model: PreTrainedModel) -> bool:
-    """Whether chance has a part in a training step of the model: masking, dropout, or codes that are drawn."""
+    """Whether chance has a part in a training step of the model: masking, dropout, layers or codes that are drawn."""
     if hasattr(model, "quantizer"):
         return True
     encoder = encoder_config(model.config)
     masked = getattr(encoder, "mask_time_prob", 0) or getattr(encoder, "mask_feature_prob", 0)
-    return bool(masked) or any(value for name, value in vars(encoder).items() if "dropout" in name)
+    return bool(masked) or any(value for name, value in vars(encoder).items() if "drop" in name)

@@ -27,6 +27,7 @@ class LowerLayers(Part):
         super().__init__()
         self.front, self.layers = nn.ModuleList(front), nn.ModuleList(layers)
         self._whole = (base,)  # not as a module of this one
+        self.end = f"frozen layer {len(layers)}"
 
     def make(self, inputs: Tensor, mask: Tensor) -> Tensor:
         before = _ALONE.set(True)

@@ -16,7 +16,12 @@ MADE = torch.float16
 
 
 class Part(nn.Module, ABC):
-    """A first part of a model that can run alone."""
+    """A first part of a model that can run alone.
+
+    end: what of the model it ends with, in words.
+    """
+
+    end: str
 
     @abstractmethod
     def make(self, inputs: Tensor, mask: Tensor) -> Tensor:
@@ -30,6 +35,7 @@ class PassingEncoder(Part):
     is something that was made further up.
     """
 
+    end = "the last frozen convolution"
     quick: Callable[[Tensor], Tensor] | None
     marked: bool
 
@@ -44,6 +50,8 @@ class PassingEncoder(Part):
 
 class PassingModel(Part):
     """A whole model below the head that passes on its own last layer's states `(batch, frames, width)`."""
+
+    end = "all below the head"
 
     def forward(self, *inputs: Tensor, **named: Any) -> Any:
         given = inputs[0] if inputs else named[str(self.main_input_name)]

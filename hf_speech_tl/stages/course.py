@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -15,6 +15,7 @@ from hf_speech_tl.corpora import Corpus
 from hf_speech_tl.models import Frozen, frame_count, frozen_part, is_random
 from hf_speech_tl.settings import FinetuneSettings
 from hf_speech_tl.stages.length import Length
+from hf_speech_tl.stages.memory import Fit
 from hf_speech_tl.stages.output import Output
 from hf_speech_tl.stages.preparation import Prepared
 from hf_speech_tl.stages.processes import is_sharded
@@ -36,16 +37,17 @@ _SHOWN = {"eval_cer": "validation CER"}
 
 @dataclass(frozen=True)
 class Course:
-    """A run laid out: what it feeds, in which batches, for how long; and of which corpus.
+    """A run laid out: what it feeds, in which batches, for how long, in how much memory; and of which corpus.
 
-    The corpus is without those validation rows that were chosen and could not be decoded. cores: where a batch is
-    computed in parts at once.
+    fit: with the clips as they are kept. The corpus is without those validation rows that were chosen and could not be
+    decoded. cores: where a batch is computed in parts at once.
     """
 
     train: Clips
     task: Transcription
     batches: Batches
     length: Length
+    fit: Fit
     corpus: Corpus
     cores: Cores | None
 
@@ -60,25 +62,27 @@ class Trained:
 
 def lay_out(prepared: Prepared, settings: FinetuneSettings, output: Output, processes: PartialState) -> Course:
     """Decide on batches and length; a resumed run takes those it began with."""
-    corpus, vocabulary, recipe = prepared.corpus, prepared.vocabulary, prepared.recipe
+    corpus, vocabulary, recipe, fit = prepared.corpus, prepared.vocabulary, prepared.recipe, prepared.fit
+    corpus, rows = choose_validation(corpus, settings.seed)
+    judged = Clips(rows, Labels(rows, vocabulary.encode), room=fit.room)
     train = Clips(
         corpus.train,
         Labels(corpus.train, vocabulary.encode),
         _augmenter(prepared, settings),
         views=2 if recipe.consistency else 1,
         trust=prepared.trust,
+        room=fit.room - judged.size_kept,
     )
-    corpus, rows = choose_validation(corpus, settings.seed)
     task = Transcription(
         config=prepared.checkpoint.model.config,
         feature_extractor=prepared.checkpoint.feature_extractor,
         vocabulary=vocabulary,
-        validation=Clips(rows, Labels(rows, vocabulary.encode)),
+        validation=judged,
         references=rows["transcript"][:],
         spaced=prepared.spaced,
         consistency=recipe.consistency,
     )
-    batches = plan_batches(longest_seconds(train.seconds, recipe.augment), prepared.fit, corpus, settings, processes)
+    batches = plan_batches(longest_seconds(train.seconds, recipe.augment), fit, corpus, settings, processes)
     # The starter trained 1.12 times as fast so on two cores, a base model 1.04 times.
     small, chance = is_small(prepared.cost.parameters), is_random(prepared.checkpoint.model)
     cores = choose_cores(processes, worthwhile=small and not chance)
@@ -97,7 +101,9 @@ def lay_out(prepared: Prepared, settings: FinetuneSettings, output: Output, proc
         validated=task.validation,
         chosen=lambda precision: setattr(train, "features", _features(prepared, settings, precision, processes)),
     )
-    return Course(train, task, batches, length, corpus, cores)
+    if fit.clips:
+        fit = replace(fit, clips=train.size_kept + judged.size_kept)
+    return Course(train, task, batches, length, fit, corpus, cores)
 
 
 def follow(

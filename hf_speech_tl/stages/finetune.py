@@ -21,7 +21,7 @@ from hf_speech_tl.settings import FinetuneSettings, write_yaml
 from hf_speech_tl.stages.course import Course, follow, lay_out
 from hf_speech_tl.stages.judgement import judge, load_recogniser
 from hf_speech_tl.stages.length import store_length
-from hf_speech_tl.stages.memory import give_back
+from hf_speech_tl.stages.memory import Fit, give_back
 from hf_speech_tl.stages.origins import tell_origins, write_origins
 from hf_speech_tl.stages.output import Output, check_space, claim_output, find_output
 from hf_speech_tl.stages.plan import amount, clock, machine, show_plan, size
@@ -153,7 +153,7 @@ def plan_rows(prepared: Prepared, course: Course, settings: FinetuneSettings, di
             f"about {clock(length.seconds)} of training" if length.seconds else "not measured; the steps are given",
         ),
         *([("kept", _kept(course.train, settings.cache))] if course.train.features else []),
-        ("memory", _memory(prepared)),
+        ("memory", _memory(course.fit)),
         ("disk", f"{size(cost.disk)} while training"),
         ("output", str(directory)),
     ]
@@ -181,10 +181,12 @@ def _languages(corpus: Corpus, settings: FinetuneSettings) -> list[str]:
 
 
 def _kept(train: Clips, cache: str) -> str:
-    share = train.kept_share()
-    much = f"{share:.0%} of them" if share else "as many as there is room for"
+    assert train.features
+    share = train.size_kept / train.size
+    much = "all" if share == 1 else f"{share:.0%}"
     place = "in memory" if cache == "memory" else f"in memory, and on disk in {cache}"
-    return f"what frozen layers make of the training clips, {much} {place} (--cache)"
+    end = train.features.frozen.end
+    return f"what {end} makes of the training clips: {size(train.size)}, {much} of it {place} (--cache)"
 
 
 def _augmentation(recipe: Recipe) -> str:
@@ -197,10 +199,9 @@ def _augmentation(recipe: Recipe) -> str:
     return told
 
 
-def _memory(prepared: Prepared) -> str:
-    fit = prepared.fit
+def _memory(fit: Fit) -> str:
     pieces = "" if fit.recipe.accumulation == 1 else f", a step in {fit.recipe.accumulation} micro-batches"
-    told = f"about {size(fit.needed)} at most{pieces}"
+    told = f"about {size(fit.peak)} at most{pieces}"
     if fit.checkpointed:
         told += "; layers are computed again for their gradients (--gradient-checkpointing)"
     if not fit.fits:

@@ -20,7 +20,7 @@ from transformers import PreTrainedModel
 from hf_speech_tl.decoding import at_once
 from hf_speech_tl.models import Cost, cost_of
 from hf_speech_tl.stages.recipe import Recipe
-from hf_speech_tl.training import state_bytes
+from hf_speech_tl.training import bytes_of_samples, room_for_clips, state_bytes
 
 _USED = 0.8  # of what is free: other programs want some
 # On a CPU glibc keeps the room that freed tensors leave, and not every new one fits into it. Where freed memory went
@@ -34,7 +34,9 @@ _HOLES = 1.4
 class Fit:
     """recipe: cut into micro-batches that fit; cost: with checkpointing, where that is used.
 
-    needed: bytes that a process, or on a GPU its model, holds at the peak; free: bytes that it may hold.
+    needed: bytes that a process, or on a GPU its model, holds at the peak, but for the clips that it keeps; free: bytes
+    that it may hold. room: bytes that clips may be kept in; clips: those of them that count beside `needed`, none on a
+    GPU, for clips are kept in the machine's memory.
     """
 
     recipe: Recipe
@@ -42,6 +44,13 @@ class Fit:
     checkpointed: bool
     needed: int
     free: int
+    room: float
+    clips: float
+
+    @property
+    def peak(self) -> int:
+        """Bytes held at the peak."""
+        return round(self.needed + self.clips)
 
     @property
     def fits(self) -> bool:
@@ -78,8 +87,9 @@ def _cut(
     recognised: float,
     processes: PartialState,
 ) -> Fit:
+    on_cpu = processes.device.type == "cpu"
     held, free = _memory(cost, processes)
-    holes = _HOLES if processes.device.type == "cpu" else 1.0
+    holes = _HOLES if on_cpu else 1.0
     recognising = holes * _recognising(model, cost, recognised, processes)
     state = state_bytes(model, recipe.optimiser)
     lengths = (float(seconds.min()), float(seconds.mean()), float(seconds.max()))
@@ -102,7 +112,11 @@ def _cut(
     accumulation = recipe.accumulation
     while needed(accumulation) > free and any(clips(length, accumulation) > 1 for length in lengths):
         accumulation += 1
-    return Fit(replace(recipe, accumulation=accumulation), cost, False, needed(accumulation), free)
+    peak, room = needed(accumulation), room_for_clips()
+    if on_cpu:  # a step comes first: a clip that is not kept is only made once more
+        room = min(room, max(0.0, free - peak))
+    kept = min(room, bytes_of_samples(float(seconds.sum()))) if on_cpu else 0.0
+    return Fit(replace(recipe, accumulation=accumulation), cost, False, peak, free, room, kept)
 
 
 def _recognising(model: PreTrainedModel | PeftModel, cost: Cost, longest: float, processes: PartialState) -> float:

@@ -89,7 +89,7 @@ def foresee(
     length = " or ".join(filter(None, lengths)) + more
     if minutes is None:
         length += ", of which the time is measured when it begins"
-    return Outlook(float(seconds.sum()), length, fit.needed, fit.cost.disk, fit.cost.weights)
+    return Outlook(float(seconds.sum()), length, fit.peak, fit.cost.disk, fit.cost.weights)
 
 
 def disk_of_all(outlooks: Iterable[Outlook]) -> int:

@@ -84,16 +84,19 @@ def _run(settings: PretrainSettings, output: Output, processes: PartialState) ->
     lesson = prepare(settings, ready, output, processes)
     recipe, corpus = ready.fit.recipe, lesson.corpus
     augmenter = Augmenter(recipe.waveform, settings.seed, lambda samples: frame_count(ready.config, samples))
+    room = ready.fit.room
+    judged = Clips(lesson.validation, [[]] * len(lesson.validation), targets=lesson.targets, room=room)
     train = Clips(
         corpus.train,
         [[]] * len(corpus.train),
         augmenter if recipe.waveform else None,
         targets=lesson.targets,
+        room=room - judged.size_kept,
     )
     task = Pretraining(
         objective=cast("Objective", lesson.module),
         feature_extractor=ready.checkpoint.feature_extractor,
-        validation=Clips(lesson.validation, [[]] * len(lesson.validation), targets=lesson.targets),
+        validation=judged,
         draw=lesson.draw,
         guard=lesson.guard,
         probe=_probe(corpus, lesson.validation, ready, settings, processes),
@@ -213,7 +216,7 @@ def _plan(
             "time",
             f"about {clock(length.seconds)} of training" if length.seconds else "not measured; the steps are given",
         ),
-        ("memory", f"about {size(ready.fit.needed)} at most{pieces}"),
+        ("memory", f"about {size(ready.fit.peak)} at most{pieces}"),
         ("disk", f"{size(cost.disk)} while training"),
         ("output", str(output.directory)),
     ]

@@ -104,7 +104,7 @@ def gather_results(
             "seconds": round(taught.seconds, 1),
             "audio_seconds_per_second": round(taught.audio_seconds / max(taught.seconds, 1e-9), 1),
             "peak_memory_mb": peak_memory_mb(),
-            "peak_memory_mb_estimated": round(prepared.fit.needed / 1e6),
+            "peak_memory_mb_estimated": round(course.fit.peak / 1e6),
         },
         "environment": describe_environment(),
     }
@@ -172,7 +172,7 @@ def gather_pretraining(
             "seconds": round(taught.seconds, 1),
             "audio_seconds_per_second": round(taught.audio_seconds / max(taught.seconds, 1e-9), 1),
             "peak_memory_mb": peak_memory_mb(),
-            "peak_memory_mb_estimated": round(ready.fit.needed / 1e6),
+            "peak_memory_mb_estimated": round(ready.fit.peak / 1e6),
         },
         "environment": describe_environment(),
     }

@@ -180,7 +180,7 @@ def _measure(
         device=device,
         cores=cores,
     )
-    first = train.features.spent / tried * train.kept_share() if train.features else 0.0
+    first = train.features.spent / tried * train.size_kept / train.size if train.features else 0.0
     return replace(pace, step_seconds=seconds - first, first_seconds=first)
 
 

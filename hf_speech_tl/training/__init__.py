@@ -5,7 +5,7 @@ from hf_speech_tl.training.augmented import Augmenter, Passes, longest_seconds, 
 from hf_speech_tl.training.balance import Share, language_shares, row_weights
 from hf_speech_tl.training.batches import Batches
 from hf_speech_tl.training.checkpoints import how_launched, latest, steps_done
-from hf_speech_tl.training.clips import Batch, Clip, Clips, Labels, Targets, collator
+from hf_speech_tl.training.clips import Batch, Clip, Clips, Labels, Targets, bytes_of_samples, collator, room_for_clips
 from hf_speech_tl.training.clusters import (
     CEPSTRA_CLUSTERS,
     LAYER_CLUSTERS,
@@ -76,6 +76,7 @@ __all__ = [
     "as_part",
     "build_optimiser",
     "build_schedule",
+    "bytes_of_samples",
     "choose_precision",
     "cluster_count",
     "cluster_use",
@@ -91,6 +92,7 @@ __all__ = [
     "probe_steps",
     "quick_dtype",
     "reporting",
+    "room_for_clips",
     "row_weights",
     "sample_frames",
     "shortest_seconds",

@@ -13,14 +13,24 @@ import numpy as np
 import psutil
 import torch
 
-from hf_speech_tl.audio import BadAudio
+from hf_speech_tl.audio import RATE, BadAudio
 from hf_speech_tl.corpora import pulses
 from hf_speech_tl.errors import DataError
 from hf_speech_tl.models import FeatureExtractor, pad
 from hf_speech_tl.training.augmented import Augmenter
 from hf_speech_tl.training.features import Features
 
-_KEPT_SHARE = 0.25  # of the memory that is free when the first clip is kept; as 16-bit samples a GB holds nine hours
+_KEPT_SHARE = 0.25  # of the memory that is free; as 16-bit samples a GB holds nine hours
+
+
+def room_for_clips() -> float:
+    """Bytes of memory that one process may keep clips in."""
+    return _KEPT_SHARE * psutil.virtual_memory().available / int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+
+
+def bytes_of_samples(seconds: float) -> float:
+    """What so much audio takes as it is kept, in 16 bits."""
+    return 2 * RATE * seconds
 
 
 class Clip(TypedDict):
@@ -95,7 +105,8 @@ class Clips(torch.utils.data.Dataset):
     A clip that turns out bad while training is replaced by the next good one; its id and the reason stand in `bad`.
     Once `features` are set, clips are what the frozen part of the model makes of them. augmenter: changes what
     `clips[row, epoch]` gives, None for clips as they are; views: 2 for a second one of each. targets: of clips without
-    labels. trust: how much the loss of each row counts, `(rows,)`, None where all count alike.
+    labels. trust: how much the loss of each row counts, `(rows,)`, None where all count alike. room: bytes of memory
+    that they may be kept in.
     """
 
     rows: datasets.Dataset
@@ -104,6 +115,7 @@ class Clips(torch.utils.data.Dataset):
     views: int = 1
     targets: Targets | None = None
     trust: np.ndarray | None = None
+    room: float = field(default_factory=room_for_clips)
     bad: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -111,7 +123,7 @@ class Clips(torch.utils.data.Dataset):
         self._ids = self.rows.select_columns(["id"])  # read when asked for: held, ten million would take a gigabyte
         self._kept: dict[int, np.ndarray] = {}
         self._lengths: dict[int, int] = {}  # in samples, of clips that are features now
-        self._room: float | None = None  # bytes
+        self._left = self.room
         self._features: Features | None = None
 
     @property
@@ -123,7 +135,7 @@ class Clips(torch.utils.data.Dataset):
     def features(self, features: Features | None) -> None:
         self._features = features
         self._kept.clear()
-        self._room = None
+        self._left = self.room
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -136,13 +148,16 @@ class Clips(torch.utils.data.Dataset):
         """The same in 16 bits. Raises BadAudio."""
         return self._remembered(index, self.decode)
 
-    def kept_share(self) -> float:
-        """The share of all clips that memory has room for, judged by those that it keeps; 0 where it keeps none."""
-        held = float(self.seconds[[*self._kept]].sum())
-        size = sum(kept.nbytes for kept in self._kept.values())
-        if not held or self._room is None:
-            return 0.0
-        return min(1.0, (size + self._room) / (size / held * float(self.seconds.sum())))
+    @property
+    def size(self) -> float:
+        """Bytes of all clips, as they are kept: samples, or features."""
+        seconds = float(self.seconds.sum())
+        return self.features.frozen.bytes_a_second * seconds if self.features else bytes_of_samples(seconds)
+
+    @property
+    def size_kept(self) -> float:
+        """Bytes of those that memory has room for."""
+        return min(self.size, self.room)
 
     def decode(self, index: int) -> np.ndarray:
         """The same without keeping it for later."""
@@ -158,11 +173,9 @@ class Clips(torch.utils.data.Dataset):
         kept = self._kept.get(index)
         if kept is None:
             kept = make(index)
-            if self._room is None:
-                self._room = room_for_clips()
-            if kept.nbytes <= self._room:
+            if kept.nbytes <= self._left:
                 self._kept[index] = kept
-                self._room -= kept.nbytes
+                self._left -= kept.nbytes
         return kept
 
     def __getitem__(self, index: int | tuple[int, int]) -> Clip:
@@ -231,8 +244,3 @@ def _padded_features(clips: list[Clip]) -> tuple[torch.Tensor, torch.Tensor]:
     lengths = torch.tensor([clip["mask_length"] for clip in clips])
     mask = torch.arange(int(lengths.max())) < lengths[:, None]
     return torch.nn.utils.rnn.pad_sequence(features, batch_first=True), mask.long()
-
-
-def room_for_clips() -> float:
-    """Bytes of memory that one process may keep clips in."""
-    return _KEPT_SHARE * psutil.virtual_memory().available / int(os.environ.get("LOCAL_WORLD_SIZE", 1))

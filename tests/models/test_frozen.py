@@ -23,6 +23,7 @@ def _both(family: str, tuning: str, samples: int = 8_000) -> tuple[torch.Tensor,
     part = frozen_part(plain, _CPU, torch.float32)
     assert part is not None
     frozen = Frozen(plain, part, extractor, torch.float32)
+    assert frozen.bytes_a_second == pytest.approx(frozen(clip).nbytes * 16_000 / samples, rel=0.1)
     mask = torch.ones(1, frozen.mask_length(samples), dtype=torch.long)
     assert mask.sum() == inputs["attention_mask"].sum()
     after, frames = logits_of(model, plain.config, frozen(clip)[None], mask)
@@ -52,7 +53,9 @@ def test_nothing_is_frozen_of_fresh_weights_or_of_a_log_mel_model_that_learns() 
     )
 
 
-@pytest.mark.parametrize("random", [{"mask_time_prob": 0.1, "mask_time_length": 2}, {"hidden_dropout": 0.1}])
+@pytest.mark.parametrize(
+    "random", [{"mask_time_prob": 0.1, "mask_time_length": 2}, {"hidden_dropout": 0.1}, {"layerdrop": 0.1}]
+)
 def test_above_the_feature_encoder_nothing_is_kept_where_something_is_random(random: dict[str, float]) -> None:
     model = prepare_tuning(tiny_model(**random), "head", fresh=False, rank=4)
     assert frozen_part(model, _CPU, torch.float32) is model.base_model.feature_extractor

@@ -44,6 +44,16 @@ def test_layers_are_computed_again_where_not_even_one_clip_fits(
     assert fit.fits == (checkpointing == "always")
 
 
+def test_clips_are_kept_in_what_a_step_leaves_of_the_memory_and_counted(monkeypatch) -> None:
+    samples = 2 * 16_000 * float(_SECONDS.sum())
+    roomy = _fit(monkeypatch, 1e12)[1]
+    assert (roomy.room, roomy.clips) == (0.25e12, samples) and roomy.peak == round(roomy.needed + samples)
+    tight = _fit(monkeypatch, 50e6)[1]
+    assert tight.room == min(0.25 * 50e6, tight.free - tight.needed) and tight.peak <= tight.free
+    none = _fit(monkeypatch, 1e5)[1]
+    assert not none.fits and none.room == none.clips == 0
+
+
 def test_recognition_counts_with_a_batch_or_a_long_clip_for_each_of_its_workers(monkeypatch) -> None:
     monkeypatch.setattr("hf_speech_tl.stages.memory.at_once", lambda *_, **__: (3, 12.0))
     needed = {seconds: _fit(monkeypatch, 1e12, recognised=seconds)[1] for seconds in (1.0, 200.0, 400.0)}

@@ -8,7 +8,6 @@ from tiny import EXTRACTOR, VOCABULARY, tiny_model, tiny_rows
 from hf_speech_tl.errors import RunError
 from hf_speech_tl.models import Frozen, frozen_part, logits_of, prepare_tuning
 from hf_speech_tl.training import Clips, Features, collator
-from hf_speech_tl.training import clips as clips_module
 
 _CPU = torch.device("cpu")
 _LENGTHS, _TEXTS = (0.6, 0.9, 0.75), ("ab", "d", "a")
@@ -21,8 +20,8 @@ def _features(directory: Path | None = None, tuning: str = "full") -> Features:
     return Features(Frozen(model, part, EXTRACTOR, torch.float32), directory)
 
 
-def _clips(features: Features | None = None) -> Clips:
-    clips = Clips(tiny_rows(_LENGTHS, _TEXTS), [VOCABULARY.encode(text) for text in _TEXTS])
+def _clips(features: Features | None = None, room: float = 1e6) -> Clips:
+    clips = Clips(tiny_rows(_LENGTHS, _TEXTS), [VOCABULARY.encode(text) for text in _TEXTS], room=room)
     clips.features = features
     return clips
 
@@ -67,14 +66,24 @@ def test_a_directory_that_cannot_be_written_to_costs_nothing_but_time(tmp_path) 
     assert _clips(_features(tmp_path / "file"))[0]["inputs"].dtype == np.float16
 
 
-def test_what_memory_has_no_room_for_is_made_again_and_is_the_same(monkeypatch) -> None:
-    kept = _clips(_features())
+def test_what_memory_has_no_room_for_is_made_again_and_is_the_same() -> None:
+    kept, never = _clips(_features()), _clips(_features(), room=0.0)
     wanted = [kept[at]["inputs"] for at in range(2)]
-    monkeypatch.setattr(clips_module, "room_for_clips", lambda: 0.0)
-    never = _clips(_features())
     for at in (0, 1, 0):
         np.testing.assert_array_equal(never[at]["inputs"], wanted[at])
-    assert kept.kept_share() == 1 and never.kept_share() == 0
+    assert kept.size_kept == kept.size == never.size and never.size_kept == 0
+
+
+@pytest.mark.parametrize("features", [False, True])
+def test_how_large_clips_are_is_known_before_they_are_made_and_no_more_than_the_room_is_kept(features: bool) -> None:
+    clips = _clips(_features() if features else None)
+    told = clips.size
+    held = sum((clips[at]["inputs"] if features else clips.pulses(at)).nbytes for at in range(3))
+    assert told == pytest.approx(held, rel=0.1)  # a clip has a frame or two less than its length
+    tight = _clips(_features() if features else None, room=0.7 * held)
+    for at in range(3):
+        _ = tight[at]
+    assert 0 < sum(one.nbytes for one in tight._kept.values()) <= tight.size_kept == 0.7 * held
 
 
 def test_values_beyond_half_precision_end_with_the_remedy() -> None:

@@ -1,0 +1,53 @@
+"""A run that keeps what frozen layers make of its clips is the run that does not, but for the rounding to 16 bits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hf_speech_tl.models import Frozen
+from hf_speech_tl.stages.finetune import run
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The lengths, in samples, of the clips that a frozen part is run on from here on."""
+    lengths: list[int] = []
+    make = Frozen.__call__
+    monkeypatch.setattr(Frozen, "__call__", lambda self, clip: lengths.append(len(clip)) or make(self, clip))
+    return lengths
+
+
+def _weights(directory: Path) -> bytes:
+    return (directory / "model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("tuning", ["full", "lora"])
+def test_losses_are_those_of_the_clips_and_weights_the_same_wherever_states_are_kept_and_after_a_kill(
+    tuning: str, settings, cut_at, log, made: list[int], tmp_path: Path, capfd
+) -> None:
+    changes = dict(max_steps=16, tuning=tuning, freeze_layers=1, augment=(), learning_rate=1e-2)
+    stored = str(tmp_path / "states")
+    run(settings(output=tmp_path / "clips", cache="none", quiet=False, **changes))
+    assert not made and "(--cache)" not in capfd.readouterr().err
+    results = run(settings(output=tmp_path / "memory", quiet=False, **changes))
+    plan = " ".join(capfd.readouterr().err.split())
+    assert "kept what frozen layer 1 makes of the training clips: 0 MB, all of it in memory (--cache)" in plan
+    # A second of silence, of which the plan tells the size, and each of the eight clips once.
+    assert len(made) == 9 and results["training"]["layers_frozen"] == 1
+    losses = [[line["loss"] for line in log(tmp_path / name) if "loss" in line] for name in ("clips", "memory")]
+    assert len(losses[0]) > 3
+    np.testing.assert_allclose(losses[1], losses[0], rtol=5e-3)
+
+    cut = settings(output=tmp_path / "cut", cache=stored, **changes)
+    cut_at(12, cut)
+    assert len(list(Path(stored).rglob("*.npy"))) == 8
+    made.clear()
+    run(settings(output=None, resume=str(cut.output), cache=stored, **changes))
+    assert len(made) <= 1  # silence: clips are found on the disk
+    assert _weights(tmp_path / "cut") == _weights(tmp_path / "memory")
+    assert log(tmp_path / "cut") == log(tmp_path / "memory")
