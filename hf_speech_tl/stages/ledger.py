@@ -7,16 +7,17 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from transformers.utils import cached_file
 
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.models import place_of, read_writing
 from hf_speech_tl.settings import STARTER, Leg, TransferSettings, plain_values, write_yaml
-from hf_speech_tl.stages.output import is_run, run_command, unfinished
+from hf_speech_tl.stages.output import check_place, find_output, is_run, run_command, unfinished
+from hf_speech_tl.stages.wholeness import find_damage
 
 # complete: with the same inputs, so it is not run. resume: it goes on from a checkpoint. anew: from its beginning.
 State = Literal["complete", "resume", "anew"]
@@ -55,8 +56,15 @@ class Ledger:
     def standing(self, leg: Leg, inputs: Inputs, *, overwrite: bool) -> State:
         """What is to be done for a stage.
 
-        Raises SettingsError where its directory holds one of other inputs, unless that may be overwritten.
+        Raises SettingsError where its directory holds one of other inputs, or a damaged one, unless that may be
+        overwritten, and where what a stage begins with lies where it would write.
         """
+        state = self._standing(leg, inputs, overwrite=overwrite)
+        if state == "anew":
+            find_output(replace(leg.settings, overwrite=True))  # before anything that is there goes
+        return state
+
+    def _standing(self, leg: Leg, inputs: Inputs, *, overwrite: bool) -> State:
         directory = leg.directory
         if not directory.is_dir() or not any(directory.iterdir()):
             return "anew"
@@ -72,6 +80,13 @@ class Ledger:
                 raise SettingsError(
                     f"{directory}: holds a stage that was made from other inputs ({'; '.join(different)}). Add "
                     "--overwrite to make it anew, or name another --output."
+                )
+            return "anew"
+        if finished and (damage := find_damage(directory)):
+            if not overwrite:
+                raise SettingsError(
+                    f"{directory}: holds a stage that is not whole: {damage}. Bring the file back, or add --overwrite "
+                    "to make the stage anew."
                 )
             return "anew"
         return "complete" if finished else "resume"
@@ -134,18 +149,23 @@ def begins_with(leg: Leg) -> str:
     return f"{place}@{Path(found).parent.name if found else 'unknown'}{' without weights' if fresh else ''}"
 
 
-def claim(settings: TransferSettings) -> None:
-    """Take the directory of a transfer. Raises SettingsError where it holds something else."""
+def check_claim(settings: TransferSettings) -> None:
+    """Raise SettingsError where the directory of a transfer cannot be written, or holds something else."""
     directory = settings.output
     assert directory is not None, "settings name one"
-    if os.path.exists(directory) and not directory.is_dir():
-        raise SettingsError(f"--output {directory}: is a file. Name an empty or new directory.")
+    check_place(directory)
     held = directory.is_dir() and any(path.name != "run.yaml.part" for path in directory.iterdir())
     if held and not (is_run(directory) and run_command(directory) == settings.command):
         raise SettingsError(
             f"--output {directory}: holds something that is not a transfer of ours, and is left alone. Name an empty "
             "or new directory."
         )
+
+
+def claim(settings: TransferSettings) -> None:
+    """Take the directory of a transfer. Raises SettingsError as check_claim."""
+    check_claim(settings)
+    directory = cast("Path", settings.output)
     try:
         directory.mkdir(parents=True, exist_ok=True)
         write_yaml(settings, directory / "run.yaml")

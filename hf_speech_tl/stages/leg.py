@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,13 +10,14 @@ from typing import cast
 from accelerate import PartialState
 
 from hf_speech_tl.corpora import Corpus, digest, load_corpus
-from hf_speech_tl.errors import RunError
+from hf_speech_tl.errors import DataError
 from hf_speech_tl.scoring import Scores
 from hf_speech_tl.settings import Leg, PretrainSettings, SelftrainSettings, write_yaml
 from hf_speech_tl.stages import finetune, pretrain, selftrain
 from hf_speech_tl.stages.ledger import Ledger, State, begins_with, describe
 from hf_speech_tl.stages.processes import agree
 from hf_speech_tl.stages.reading import progress_of
+from hf_speech_tl.stages.wholeness import read_results
 
 
 @dataclass(frozen=True)
@@ -95,15 +95,29 @@ class Corpora:
 def survey(legs: Sequence[Leg], read: Corpora, within: Path, *, overwrite: bool) -> list[State]:
     """How each stage stands, before anything is done. within: the directory whose ledger knows them.
 
-    Raises SettingsError where one holds what would be lost, as Ledger.standing.
+    Raises SettingsError where one holds what would be lost, as Ledger.standing; DataError where one will have nothing
+    to learn from or to be judged by.
     """
     ledger = Ledger(within)
     states: list[State] = []
     for leg in legs:
+        _refuse_empty(leg, read.of(leg))
         # Behind a stage that is to be done, the model is not known yet.
         model = begins_with(leg) if all(state == "complete" for state in states) else None
         states.append(ledger.standing(leg, describe(leg, read.fingerprint(leg), model), overwrite=overwrite))
     return states
+
+
+def _refuse_empty(leg: Leg, corpus: Corpus) -> None:
+    """Before the stages that come before it are trained for nothing; what is lost in screening, the stage tells."""
+    splits = {"training": corpus.train, "validation": corpus.validation, "test": corpus.test}
+    if isinstance(leg.settings, PretrainSettings):
+        del splits["test"]
+    for name, rows in splits.items():
+        if not len(rows):
+            raise DataError(
+                f"stage {leg.name}: of {', '.join(corpus.names)} no recording is left for {name}. Add some to it."
+            )
 
 
 def follow(leg: Leg, read: Corpora, processes: PartialState, within: Path, *, overwrite: bool) -> Done:
@@ -122,10 +136,7 @@ def follow(leg: Leg, read: Corpora, processes: PartialState, within: Path, *, ov
         else:
             finetune.run(settings)
         processes.wait_for_everyone()
-    try:
-        return Done(leg, json.loads((leg.directory / "results.json").read_text("utf-8")))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{leg.directory / 'results.json'}: cannot be read ({error}). Remove the stage.") from error
+    return Done(leg, read_results(leg.directory / "results.json"))
 
 
 def _begin(leg: Leg, read: Corpora, within: Path, overwrite: bool) -> State:

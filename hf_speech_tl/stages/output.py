@@ -52,7 +52,7 @@ def find_output(settings: RunSettings) -> Output:
         return _resumed(settings)
     directory = settings.output
     assert directory is not None, "the settings of a new run name one"
-    _check_place(directory)
+    check_place(directory)
     for name, place in _inputs(settings):
         if os.path.exists(place) and directory.resolve() in (Path(place).resolve(), *Path(place).resolve().parents):
             raise SettingsError(
@@ -190,7 +190,7 @@ def _said(value: object) -> str:
     return "unset" if value is None else str(value)
 
 
-def _check_place(directory: Path) -> None:
+def check_place(directory: Path) -> None:
     """SettingsError where no directory can be made or written, before anything is read or trained."""
     if os.path.exists(directory) and not os.path.isdir(directory):
         raise SettingsError(f"--output {directory}: is a file. Name an empty or new directory.")

@@ -16,6 +16,7 @@ import numpy as np
 from hf_speech_tl.audio import BadAudio
 from hf_speech_tl.corpora import frames_needed, samples
 from hf_speech_tl.decoding import recognise_each
+from hf_speech_tl.errors import RunError
 from hf_speech_tl.models import Checkpoint, Vocabulary
 from hf_speech_tl.settings import SelftrainSettings
 
@@ -147,18 +148,24 @@ def write_labels(labels: Sequence[PseudoLabel], path: Path) -> None:
 
 
 def read_labels(path: Path) -> list[PseudoLabel]:
-    """The table that `write_labels` wrote, to the last digit."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return [
-            PseudoLabel(
-                row["id"],
-                row["source"],
-                float(row["seconds"]),
-                row["text"],
-                float(row["confidence"]),
-                float(row["length_ratio"]),
-                float(row["trust"]),
-                row["reason"],
-            )
-            for row in csv.DictReader(file)
-        ]
+    """The table that `write_labels` wrote, to the last digit. RunError where it is damaged."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return [
+                PseudoLabel(
+                    row["id"],
+                    row["source"],
+                    float(row["seconds"]),
+                    row["text"],
+                    float(row["confidence"]),
+                    float(row["length_ratio"]),
+                    float(row["trust"]),
+                    row["reason"],
+                )
+                for row in csv.DictReader(file, strict=True)
+            ]
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        raise RunError(
+            f"{path}: is damaged ({type(error).__name__}: {error}). Bring it back, or remove it: it is then written "
+            "anew."
+        ) from error

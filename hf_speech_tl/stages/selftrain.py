@@ -19,7 +19,7 @@ from typing import Any, cast
 from accelerate import PartialState
 
 from hf_speech_tl.corpora import find_spoken, samples, write_skipped
-from hf_speech_tl.errors import SettingsError, SpeechError
+from hf_speech_tl.errors import RunError, SettingsError, SpeechError, named_by
 from hf_speech_tl.languages import check_units
 from hf_speech_tl.models import Writing, base_of, is_of_starter, read_config, read_writing
 from hf_speech_tl.publishing import push, write_card
@@ -83,7 +83,8 @@ def _begin(
     """What is learnt from, and the first teacher's validation scores; the directory is claimed with the settings that
     were asked for, which those of a run that goes on are compared with."""
     teacher, vocabulary = load_recogniser(settings.model)
-    config = read_config(student_config_name(settings, settings.model))
+    with named_by("--student"):  # of the teacher's own there is no doubt any more
+        config = read_config(student_config_name(settings, settings.model))
     pool = first_then_others(processes, lambda: read_pool(settings, config, vocabulary, told=processes.is_main_process))
 
     def score() -> Scores:
@@ -101,13 +102,17 @@ def _first_scores(path: Path, fingerprint: str, score: Callable[[], Scores]) -> 
     """The first teacher's validation scores, kept with what data they are of: a run that goes on must not go on with
     others."""
     if path.is_file():
-        begun = json.loads(path.read_text("utf-8"))
-        if begun["data"] != fingerprint:
+        try:
+            begun = json.loads(path.read_text("utf-8"))
+            data, teacher = begun["data"], cast("Scores", begun["teacher"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise RunError(f"{path}: is damaged ({error!r}). Bring it back, or begin anew with --overwrite.") from error
+        if data != fingerprint:
             raise SettingsError(
                 "--resume: the recordings or transcripts are not those that the run began with, so it cannot go on as "
                 "it was. Bring the old ones back, or begin anew with --overwrite."
             )
-        return cast("Scores", begun["teacher"])
+        return teacher
     scores = score()
     path.parent.mkdir(exist_ok=True)
     beside = path.with_suffix(".part")

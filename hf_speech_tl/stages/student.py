@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 from accelerate import PartialState
 
 from hf_speech_tl.audio import RATE
-from hf_speech_tl.errors import DataError
+from hf_speech_tl.errors import DataError, named_by
 from hf_speech_tl.models import base_of, frame_count, read_config
 from hf_speech_tl.publishing.save import save_model
 from hf_speech_tl.settings import TEACHER, FinetuneSettings, SelftrainSettings
@@ -27,6 +26,7 @@ from hf_speech_tl.stages.processes import agree, check_launch
 from hf_speech_tl.stages.pseudo_labels import PseudoLabel, choose, read_labels, reasons_of, write_down, write_labels
 from hf_speech_tl.stages.reading import progress_of
 from hf_speech_tl.stages.results import gather_results, write_results
+from hf_speech_tl.stages.wholeness import read_results
 from hf_speech_tl.training import latest
 
 
@@ -52,10 +52,9 @@ def student_config_name(settings: SelftrainSettings, teacher: str) -> str:
 
 
 def complete_round(directory: Path) -> dict[str, object] | None:
-    """What results.json says of a round that came to its end, None of one that did not."""
+    """What results.json says of a round that came to its end, None of one that did not. Else RunError."""
     path = directory / "results.json"
-    results: dict[str, object] | None = json.loads(path.read_text("utf-8")) if path.is_file() else None
-    return results
+    return read_results(path) if path.is_file() else None
 
 
 def train_student(this: Round, pool: Pool, settings: SelftrainSettings, processes: PartialState) -> dict[str, object]:
@@ -75,7 +74,8 @@ def train_student(this: Round, pool: Pool, settings: SelftrainSettings, processe
         )
     lesson = lesson_of(this, settings)
     output = agree(processes, lambda: _begin(this, processes))
-    prepared = prepare(lesson, processes, mix(pool, labels))
+    with named_by("--student" if settings.student != TEACHER else "--model"):
+        prepared = prepare(lesson, processes, mix(pool, labels))
     agree(processes, lambda: check_space(output, prepared.cost.disk))
     course = lay_out(prepared, lesson, output, processes)
     if processes.is_main_process:

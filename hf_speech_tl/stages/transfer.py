@@ -17,7 +17,7 @@ from hf_speech_tl.settings import AUTO, FinetuneSettings, Leg, Stage, TransferSe
 from hf_speech_tl.stages.ablation import compare_routes, count_runs, find_shortcuts, gains, travel
 from hf_speech_tl.stages.environment import describe_environment
 from hf_speech_tl.stages.forgetting import measure_forgetting
-from hf_speech_tl.stages.ledger import State, claim
+from hf_speech_tl.stages.ledger import State, check_claim, claim
 from hf_speech_tl.stages.leg import Corpora, Done, follow, survey
 from hf_speech_tl.stages.outlook import Outlook, disk_of_all, foresee
 from hf_speech_tl.stages.plan import show_plan, size
@@ -63,21 +63,24 @@ def run(settings: TransferSettings) -> dict[str, object]:
             done = travelled[0].whole
         else:
             done = go(legs)
+        if not processes.is_main_process:
+            return {}
+        ablation = compare_routes(settings, travelled) if settings.ablate else None
+        results = _gather(settings, done, ablation, _forgetting(settings, done))
+        write_results(results, output / "results.json")
     except KeyboardInterrupt:
         # What a stage has saved, the same command finds; so it does what earlier stages have left.
         raise KeyboardInterrupt(str(output)) from None
-    if not processes.is_main_process:
-        return {}
-    ablation = compare_routes(settings, travelled) if settings.ablate else None
-    results = _gather(settings, done, ablation, _forgetting(settings, done))
-    write_results(results, output / "results.json")
     results["output"] = str(output)  # told, not stored: results.json travels
     return results
 
 
 def _decide(settings: TransferSettings) -> tuple[TransferSettings, list[tuple[str, str]]]:
-    """The settings with a model, and lines for the plan; one that was begun with keeps it."""
+    """The settings with a model, and lines for the plan; one that was begun with keeps it. Raises SettingsError as
+    check_claim, and for a model that cannot be."""
+    check_claim(settings)
     if settings.model != AUTO:
+        read_config(settings.model)  # a misspelt one is told before recordings are read
         return settings, []
     earlier = cast("Path", settings.output) / "run.yaml"
     if earlier.is_file():

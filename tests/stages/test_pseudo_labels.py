@@ -9,6 +9,7 @@ from tiny import EXTRACTOR, VOCABULARY, tiny_model, tiny_rows
 
 from hf_speech_tl.corpora import samples
 from hf_speech_tl.decoding import recognise
+from hf_speech_tl.errors import RunError
 from hf_speech_tl.models import Checkpoint
 from hf_speech_tl.settings import SelftrainSettings
 from hf_speech_tl.stages.pseudo_labels import PseudoLabel, choose, read_labels, reasons_of, write_down, write_labels
@@ -67,6 +68,13 @@ def test_the_table_is_read_as_it_was_written(tmp_path: Path) -> None:
     write_labels(labels, tmp_path / "table.csv")
     assert read_labels(tmp_path / "table.csv") == labels and [*tmp_path.iterdir()] == [tmp_path / "table.csv"]
     assert reasons_of(labels) == {"nothing written": 1}
+
+
+@pytest.mark.parametrize("harm", ["id,source\na,b\n", 'id,"sour', "id,source,seconds,text\na,b,long,c\n"])
+def test_a_damaged_table_is_told_with_what_to_do(harm: str, tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text(harm)
+    with pytest.raises(RunError, match=r"table\.csv: is damaged .* remove it: it is then written anew"):
+        read_labels(tmp_path / "table.csv")
 
 
 def test_paces_are_compared_within_a_language() -> None:

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 from tiny import in_pair, save_tiny
 
-from hf_speech_tl.errors import DataError, SettingsError
+from hf_speech_tl.errors import DataError, RunError, SettingsError
 from hf_speech_tl.publishing.hub import _contents
 from hf_speech_tl.settings import EvaluateSettings, SelftrainSettings, read_yaml, write_yaml
 from hf_speech_tl.stages import evaluation, selftrain, student
@@ -105,6 +105,19 @@ def test_a_labelled_recording_in_the_pool_is_left_out_under_any_name(asked, tmp_
     assert "another name,unlabelled,pool0/pool.parquet,in the labelled data too" in (
         tmp_path / "self" / "skipped.csv"
     ).read_text("utf-8")
+
+
+def test_a_student_that_cannot_be_is_told_as_such(asked) -> None:
+    with pytest.raises(SettingsError, match=r"^--student \./nowhere: there is no such directory"):
+        run(asked(student="./nowhere"))
+
+
+def test_a_run_whose_beginning_is_damaged_does_not_go_on(asked, tmp_path) -> None:
+    (tmp_path / "self" / "rounds").mkdir(parents=True)
+    write_yaml(asked(), tmp_path / "self" / "run.yaml")
+    (tmp_path / "self" / "rounds" / "begun.json").write_text('{"data": "a')
+    with pytest.raises(RunError, match=r"begun\.json: is damaged .* begin anew with --overwrite"):
+        run(asked(output=None, resume=str(tmp_path / "self")))
 
 
 @pytest.mark.slow

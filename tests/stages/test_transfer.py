@@ -13,9 +13,9 @@ import pytest
 from accelerate import PartialState
 from transformers import AutoModelForCTC, pipeline
 
-from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.errors import DataError, SettingsError
 from hf_speech_tl.models import read_config
-from hf_speech_tl.settings import Source, Stage, TransferSettings, lay_route, read_yaml
+from hf_speech_tl.settings import Source, Stage, TransferSettings, lay_route, read_yaml, write_yaml
 from hf_speech_tl.stages import student, transfer
 from hf_speech_tl.stages.leg import Corpora
 from hf_speech_tl.stages.outlook import foresee
@@ -91,13 +91,69 @@ def test_other_recordings_or_another_model_are_other_inputs(whole: Path, asked: 
         transfer.run(asked(model=str(other)))
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("model.safetensors", "1-source: .*not whole: its model.safetensors was cut short"), ("results.json", "results")],
+)
+def test_a_damaged_stage_is_told_before_any_begins_and_made_anew_when_asked(
+    name: str, said: str, whole: Path, asked: Make, trained: list[str]
+) -> None:
+    path = whole / "1-source" / name
+    path.write_bytes(path.read_bytes()[:-90])
+    with pytest.raises(SettingsError, match=f"{said}.* --overwrite to make the stage anew"):
+        transfer.run(asked())
+    transfer.run(asked(overwrite=True))
+    assert trained == ["1-source"]  # with the same weights, on which the second stage stands
+
+
+def test_a_stage_is_not_made_anew_of_its_own_model(whole: Path, asked: Make) -> None:
+    there = {path: path.read_bytes() for path in whole.rglob("*") if path.is_file() and path.name != "run.yaml"}
+    with pytest.raises(SettingsError, match=r"1-source: holds --model .*, which would be lost"):
+        transfer.run(asked(model=str(whole / "1-source"), overwrite=True))
+    assert all(path.read_bytes() == content for path, content in there.items())
+
+
+def test_a_stage_that_will_have_nothing_to_be_judged_by_is_told_before_the_first(
+    asked: Make, corpus: Path, tmp_path: Path, trained: list[str]
+) -> None:
+    rows = datasets.Dataset.from_parquet(str(corpus / "train.parquet"), cache_dir=str(tmp_path / "cache"))
+    (tmp_path / "one").mkdir()
+    rows.select([0]).to_parquet(str(tmp_path / "one" / "train.parquet"))
+    with pytest.raises(DataError, match="stage target: of one no recording is left for validation"):
+        transfer.run(asked(target=(Source(str(tmp_path / "one"), lang="it"),)))
+    assert trained == [] and not Path(str(asked().output)).exists()
+
+
+def test_a_misspelt_model_or_place_is_told_before_recordings_are_read(
+    asked: Make, complete: tuple[object, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer, "survey", lambda *_, **__: pytest.fail("recordings were read"))
+    with pytest.raises(SettingsError, match="no such directory"):
+        transfer.run(asked(model="./nowhere"))
+    with pytest.raises(SettingsError, match="not a transfer of ours"):
+        transfer.run(asked(model="auto", output=complete[1]))
+
+
+def test_stopped_while_it_compares_it_says_where_it_goes_on(
+    whole: Path, asked: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(transfer, "measure_forgetting", stop)
+    with pytest.raises(KeyboardInterrupt, match="whole"):
+        transfer.run(asked())
+
+
 def test_what_is_not_ours_is_left_alone(asked: Make) -> None:
     place = Path(str(asked().output))
     (place / "1-source").mkdir(parents=True)
+    write_yaml(asked(), place / "run.yaml")
     (place / "1-source" / "thesis.txt").write_text("mine")
     with pytest.raises(SettingsError, match="not a stage of ours"):
         transfer.run(asked(overwrite=True))
     (place / "1-source" / "thesis.txt").rename(place / "thesis.txt")
+    (place / "run.yaml").unlink()
     with pytest.raises(SettingsError, match="not a transfer of ours"):
         transfer.run(asked(overwrite=True))
     assert [path.name for path in place.iterdir() if path.is_file()] == ["thesis.txt"]
