@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -10,14 +9,12 @@ from pathlib import Path
 import torch
 from accelerate import PartialState
 
-from hf_speech_tl.corpora import Corpus, samples, write_skipped
-from hf_speech_tl.errors import SpeechError
+from hf_speech_tl.corpora import Corpus, write_skipped
 from hf_speech_tl.languages import find_language
 from hf_speech_tl.models import base_of, hears_padding
-from hf_speech_tl.publishing import push, write_card
-from hf_speech_tl.publishing.curves import draw_curves
-from hf_speech_tl.publishing.save import save_model, verify_saved
-from hf_speech_tl.settings import FinetuneSettings, write_yaml
+from hf_speech_tl.publishing.save import save_model
+from hf_speech_tl.settings import FinetuneSettings
+from hf_speech_tl.stages.conclusion import conclude, hand_over
 from hf_speech_tl.stages.course import Course, follow, lay_out
 from hf_speech_tl.stages.judgement import judge, load_recogniser
 from hf_speech_tl.stages.length import store_length
@@ -30,10 +27,8 @@ from hf_speech_tl.stages.preset import choose_preset
 from hf_speech_tl.stages.processes import agree, check_launch, join_processes, told_once
 from hf_speech_tl.stages.reading import hear_split
 from hf_speech_tl.stages.recipe import Recipe
-from hf_speech_tl.stages.results import gather_results, write_results
+from hf_speech_tl.stages.results import gather_results
 from hf_speech_tl.training import Clips, language_shares, latest
-
-_VERIFIED = 8  # test clips
 
 
 def run(settings: FinetuneSettings) -> dict[str, object]:
@@ -91,23 +86,10 @@ def _run(settings: FinetuneSettings, output: Output, processes: PartialState) ->
     saved, vocabulary = load_recogniser(str(directory))
     after = judge(saved, vocabulary, test, split="test", units=settings.units)
     results = gather_results(settings, prepared, course, trained, after.scores, base=base)
-    # The picture is not worth the run, should somebody have removed the log.
-    with contextlib.suppress(SpeechError, OSError):
-        draw_curves(directory / "log.jsonl", directory / "training.svg")
-    write_card(directory, results)
-    heard = [samples(test[at]["audio"]) for at in range(min(_VERIFIED, len(test)))]
-    verify_saved(directory, saved, vocabulary, heard)
-    # Whoever repeats the run takes the steps and the precision that were measured here.
-    length = course.length
-    resolved = replace(settings, max_minutes=None, epochs=None, max_steps=length.steps, precision=length.precision)
-    write_yaml(resolved, directory / "run.yaml")
-    write_results(results, directory / "results.json")  # last: a directory that has it is complete
+    steps, precision = course.length.steps, course.length.precision
+    conclude(directory, settings, results, saved, vocabulary, test, steps=steps, precision=precision)
     shutil.rmtree(output.checkpoints, ignore_errors=True)
-    if settings.push_to_hub is not None:
-        wanted = None if settings.push_to_hub == "auto" else settings.push_to_hub
-        results["pushed_to"] = push(directory, wanted, private=settings.private)
-    results["output"] = str(directory)  # told, not stored: results.json travels
-    return results
+    return hand_over(directory, settings, results)
 
 
 def plan_rows(prepared: Prepared, course: Course, settings: FinetuneSettings, directory: Path) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ from transformers.utils import cached_file
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.models import place_of, read_writing
 from hf_speech_tl.settings import STARTER, Leg, TransferSettings, plain_values, write_yaml
-from hf_speech_tl.stages.output import check_place, find_output, is_run, run_command, unfinished
+from hf_speech_tl.stages.output import check_place, find_output, is_run, run_command, unfinished, write_json
 from hf_speech_tl.stages.wholeness import find_damage
 
 # complete: with the same inputs, so it is not run. resume: it goes on from a checkpoint. anew: from its beginning.
@@ -100,10 +100,7 @@ class Ledger:
         for begun in ("checkpoints", "rounds"):
             shutil.rmtree(leg.directory / begun, ignore_errors=True)
         self._entries[self._name(leg)] = inputs
-        beside = self._path.with_suffix(".part")
-        told = {name: asdict(entry) for name, entry in self._entries.items()}
-        beside.write_text(json.dumps(told, ensure_ascii=False, indent=2) + "\n", "utf-8")
-        os.replace(beside, self._path)
+        write_json({name: asdict(entry) for name, entry in self._entries.items()}, self._path)
 
     def _name(self, leg: Leg) -> str:
         return leg.directory.relative_to(self._path.parent).as_posix()

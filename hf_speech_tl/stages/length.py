@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings import FinetuneSettings, RunSettings
+from hf_speech_tl.stages.output import write_json
 from hf_speech_tl.training import Pace
 
 # On a CPU, for somebody who did not say how long.
@@ -91,9 +91,7 @@ def store_length(length: Length, checkpoints: Path, fingerprint: str) -> None:
     """Keep the length, and what data it is for, beside the checkpoints: a resumed run must not measure again."""
     checkpoints.mkdir(exist_ok=True)
     stored = {"length": asdict(length), "data": fingerprint}
-    beside = checkpoints / "length.part"
-    beside.write_text(json.dumps(stored), "utf-8")
-    os.replace(beside, checkpoints / "length.json")
+    write_json(stored, checkpoints / "length.json")
 
 
 def stored_length(checkpoints: Path, fingerprint: str) -> Length:
@@ -105,9 +103,14 @@ def stored_length(checkpoints: Path, fingerprint: str) -> Length:
         raise SettingsError(
             f"--resume: {checkpoints / 'length.json'} is missing or damaged. Begin the run anew with --overwrite."
         ) from error
-    if data != fingerprint:
+    check_data(data, fingerprint)
+    return length
+
+
+def check_data(begun: str, now: str) -> None:
+    """Raise SettingsError where a run that goes on has other data than it began with; both: fingerprints."""
+    if begun != now:
         raise SettingsError(
             "--resume: the recordings or transcripts are not those that the run began with, so it cannot go on as it "
             "was. Bring the old ones back, or begin anew with --overwrite."
         )
-    return length

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from dataclasses import dataclass, fields, replace
@@ -41,6 +42,13 @@ class Output:
     def rounds(self) -> Path:
         """Where self-training keeps its rounds, a folder each."""
         return self.directory / "rounds"
+
+
+def write_json(value: object, path: Path) -> None:
+    """Write JSON beside and rename it: the file is there whole, or not at all."""
+    beside = path.with_suffix(".part")
+    beside.write_text(json.dumps(value, ensure_ascii=False, indent=2) + "\n", "utf-8")
+    os.replace(beside, path)
 
 
 def find_output(settings: RunSettings) -> Output:

@@ -25,13 +25,13 @@ from hf_speech_tl.stages.lesson import Lesson
 from hf_speech_tl.stages.making import check_cache
 from hf_speech_tl.stages.masked_prediction import check_masked, predict_masked
 from hf_speech_tl.stages.memory import give_back
-from hf_speech_tl.stages.output import Output, check_space, claim_output, find_output
+from hf_speech_tl.stages.output import Output, check_space, claim_output, find_output, write_json
 from hf_speech_tl.stages.plan import amount, clock, machine, show_plan, size
 from hf_speech_tl.stages.probing import LEAST_PROBED, PROBED_SECONDS, draw_labelled, make_probe
 from hf_speech_tl.stages.processes import agree, check_launch, is_sharded, join_processes, told_once
 from hf_speech_tl.stages.readiness import Check, Ready, get_ready
 from hf_speech_tl.stages.recipe import is_small
-from hf_speech_tl.stages.results import gather_pretraining, write_results
+from hf_speech_tl.stages.results import gather_pretraining
 from hf_speech_tl.stages.teaching import choose_cores, plan_batches, settle_length, teach
 from hf_speech_tl.training import (
     Augmenter,
@@ -166,7 +166,7 @@ def _run(settings: PretrainSettings, output: Output, processes: PartialState) ->
     # Whoever repeats the run takes the steps and the precision that were measured here.
     resolved = replace(settings, max_minutes=None, epochs=None, max_steps=length.steps, precision=length.precision)
     write_yaml(resolved, directory / "run.yaml")
-    write_results(results, directory / "results.json")  # last: a directory that has it is complete
+    write_json(results, directory / "results.json")  # last: a directory that has it is complete
     shutil.rmtree(output.checkpoints, ignore_errors=True)
     results["output"] = str(directory)  # told, not stored: results.json travels
     return results

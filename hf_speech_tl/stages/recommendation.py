@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import datasets
@@ -25,14 +24,6 @@ from hf_speech_tl.stages.reading import read_corpus
 from hf_speech_tl.stages.trial import Trial, train_briefly, try_checkpoint
 
 _MAX_SECONDS = 20.0  # of a clip, as in finetune
-
-
-@dataclass(frozen=True)
-class _Known:
-    """What transcripts and headers of recordings tell; notes for a reader."""
-
-    figures: Mapping[str, Figure]
-    notes: tuple[str, ...]
 
 
 def recommend(
@@ -83,21 +74,21 @@ def recommend(
         if name is None and train_steps is not None and output is not None:
             _tell(f"{one.name}: {train_steps} steps of training", quiet)
             name = str(train_briefly(one, model, train_steps, output, seed))
-        of_texts = known.get(one.name, _Known({}, ()))
-        if name is None:
-            evidence.append(Evidence(one.name, of_texts.figures, of_texts.notes))
-            continue
-        _tell(f"{one.name}: measuring", quiet)
-        trial = try_checkpoint(name, one.language if one.kind == "checkpoint" else None, learnt, judged)
-        figures = {**of_texts.figures, **_figures(trial, learnt, judged)}
-        evidence.append(Evidence(one.name, figures, (*of_texts.notes, *trial.notes)))
+        found = known.get(one.name, Evidence(one.name, {}))
+        if name is not None:
+            _tell(f"{one.name}: measuring", quiet)
+            trial = try_checkpoint(name, one.language if one.kind == "checkpoint" else None, learnt, judged)
+            figures = {**found.figures, **_figures(trial, learnt, judged)}
+            found = Evidence(one.name, figures, (*found.notes, *trial.notes))
+        evidence.append(found)
     return Recommendation(wanted.name, tuple(evidence), ((reason,) if reason else ()))
 
 
 def _known(
     language: Language, corpus: Corpus, candidates: Sequence[Candidate], seed: int
-) -> tuple[dict[str, _Known], str]:
-    """What is known of the corpora among the candidates, by name; and why letters had to stand for sounds."""
+) -> tuple[dict[str, Evidence], str]:
+    """What transcripts and headers tell of the corpora among the candidates, by name; and why letters had to stand for
+    sounds."""
     spoken = [(one.name, one.language, one) for one in candidates if one.kind == "corpus" and one.language]
     if not spoken:
         return {}, ""
@@ -112,7 +103,7 @@ def _known(
         figures = {"hours": Figure(much)}
         if distance is not None:
             figures[kinship.by] = Figure(distance)
-        known[name] = _Known(figures, (f"lacks {' '.join(lacking[:8])}",) if lacking else ())
+        known[name] = Evidence(name, figures, (f"lacks {' '.join(lacking[:8])}",) if lacking else ())
     return known, f"letters instead of sounds: {kinship.reason}" if kinship.reason else ""
 
 

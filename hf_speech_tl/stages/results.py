@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections import Counter
 from pathlib import Path
 
@@ -176,10 +174,3 @@ def gather_pretraining(
         },
         "environment": describe_environment(),
     }
-
-
-def write_results(results: dict[str, object], path: Path) -> None:
-    """Write results.json beside and rename it: it is there whole, or not at all."""
-    beside = path.with_suffix(".part")
-    beside.write_text(json.dumps(results, ensure_ascii=False, indent=2) + "\n", "utf-8")
-    os.replace(beside, path)

@@ -6,9 +6,7 @@ student that hears changed audio, as noisy student training (Xie et al. 2020, ar
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -18,27 +16,24 @@ from typing import Any, cast
 
 from accelerate import PartialState
 
-from hf_speech_tl.corpora import find_spoken, samples, write_skipped
-from hf_speech_tl.errors import RunError, SettingsError, SpeechError, named_by
+from hf_speech_tl.corpora import find_spoken, write_skipped
+from hf_speech_tl.errors import RunError, named_by
 from hf_speech_tl.languages import check_units
 from hf_speech_tl.models import Writing, base_of, is_of_starter, read_config, read_writing
-from hf_speech_tl.publishing import push, write_card
-from hf_speech_tl.publishing.curves import draw_curves
-from hf_speech_tl.publishing.save import save_model, verify_saved
+from hf_speech_tl.publishing.save import save_model
 from hf_speech_tl.scoring import Scores, compare
-from hf_speech_tl.settings import SelftrainSettings, write_yaml
+from hf_speech_tl.settings import SelftrainSettings
+from hf_speech_tl.stages.conclusion import conclude, hand_over
 from hf_speech_tl.stages.judgement import judge, judge_saved, load_recogniser
+from hf_speech_tl.stages.length import check_data
 from hf_speech_tl.stages.material import Pool, read_pool
 from hf_speech_tl.stages.memory import give_back
-from hf_speech_tl.stages.output import Output, claim_output, find_output, remove_model, unfinished
+from hf_speech_tl.stages.output import Output, claim_output, find_output, remove_model, unfinished, write_json
 from hf_speech_tl.stages.plan import amount, machine, show_plan
 from hf_speech_tl.stages.processes import agree, first_then_others, join_processes, told_once
 from hf_speech_tl.stages.readiness import known_as
 from hf_speech_tl.stages.reading import hear_split
-from hf_speech_tl.stages.results import write_results
-from hf_speech_tl.stages.student import Round, complete_round, student_config_name, train_student
-
-_VERIFIED = 8  # test clips
+from hf_speech_tl.stages.student import Round, complete_round, student_model, train_student
 
 
 @dataclass(frozen=True)
@@ -84,7 +79,7 @@ def _begin(
     were asked for, which those of a run that goes on are compared with."""
     teacher, vocabulary = load_recogniser(settings.model)
     with named_by("--student"):  # of the teacher's own there is no doubt any more
-        config = read_config(student_config_name(settings, settings.model))
+        config = read_config(student_model(settings, settings.model))
     pool = first_then_others(processes, lambda: read_pool(settings, config, vocabulary, told=processes.is_main_process))
 
     def score() -> Scores:
@@ -107,17 +102,11 @@ def _first_scores(path: Path, fingerprint: str, score: Callable[[], Scores]) -> 
             data, teacher = begun["data"], cast("Scores", begun["teacher"])
         except (ValueError, KeyError, TypeError) as error:
             raise RunError(f"{path}: is damaged ({error!r}). Bring it back, or begin anew with --overwrite.") from error
-        if data != fingerprint:
-            raise SettingsError(
-                "--resume: the recordings or transcripts are not those that the run began with, so it cannot go on as "
-                "it was. Bring the old ones back, or begin anew with --overwrite."
-            )
+        check_data(data, fingerprint)
         return teacher
     scores = score()
     path.parent.mkdir(exist_ok=True)
-    beside = path.with_suffix(".part")
-    beside.write_text(json.dumps({"data": fingerprint, "teacher": scores}), "utf-8")
-    os.replace(beside, path)
+    write_json({"data": fingerprint, "teacher": scores}, path)
     return scores
 
 
@@ -187,22 +176,11 @@ def _conclude(rounds: _Rounds, pool: Pool, settings: SelftrainSettings, output: 
         "rounds": [one["round"] | {"validation_cer": one["after"]["cer"]} for one in rounds.done],
         "gain": compare(after.edits, before.edits, after.spaced, test["speaker"][:]),
     }
-    with contextlib.suppress(SpeechError, OSError):  # the picture is not worth the run
-        draw_curves(directory / "log.jsonl", directory / "training.svg")
-    write_card(directory, results)
-    heard = [samples(test[at]["audio"]) for at in range(min(_VERIFIED, len(test)))]
-    verify_saved(directory, saved, vocabulary, heard)
     steps, precision = rounds.done[0]["training"]["steps"], rounds.done[0]["training"]["precision"]
-    resolved = replace(settings, max_minutes=None, epochs=None, max_steps=steps, precision=precision)
-    write_yaml(resolved, directory / "run.yaml")
-    write_results(results, directory / "results.json")  # last: a directory that has it is complete
+    conclude(directory, settings, results, saved, vocabulary, test, steps=steps, precision=precision)
     for one in rounds.done:
         remove_model(output.rounds / str(one["round"]["number"]))
-    if settings.push_to_hub is not None:
-        wanted = None if settings.push_to_hub == "auto" else settings.push_to_hub
-        results["pushed_to"] = push(directory, wanted, private=settings.private)
-    results["output"] = str(directory)  # told, not stored: results.json travels
-    return results
+    return hand_over(directory, settings, results)
 
 
 def _plan(pool: Pool, settings: SelftrainSettings, teacher: Scores, directory: Path) -> list[tuple[str, str]]:

@@ -19,13 +19,13 @@ from hf_speech_tl.stages.judgement import judge, load_recogniser
 from hf_speech_tl.stages.length import store_length
 from hf_speech_tl.stages.material import Pool, mix
 from hf_speech_tl.stages.memory import give_back
-from hf_speech_tl.stages.output import Output, check_space
+from hf_speech_tl.stages.output import Output, check_space, write_json
 from hf_speech_tl.stages.plan import clock, show_plan
 from hf_speech_tl.stages.preparation import prepare
 from hf_speech_tl.stages.processes import agree, check_launch
 from hf_speech_tl.stages.pseudo_labels import PseudoLabel, choose, read_labels, reasons_of, write_down, write_labels
 from hf_speech_tl.stages.reading import progress_of
-from hf_speech_tl.stages.results import gather_results, write_results
+from hf_speech_tl.stages.results import gather_results
 from hf_speech_tl.stages.wholeness import read_results
 from hf_speech_tl.training import latest
 
@@ -46,7 +46,7 @@ class Round:
         return self.directory / "pseudo_labels.csv"
 
 
-def student_config_name(settings: SelftrainSettings, teacher: str) -> str:
+def student_model(settings: SelftrainSettings, teacher: str) -> str:
     """The model that a student of this teacher begins as."""
     return teacher if settings.student == TEACHER else settings.student
 
@@ -98,7 +98,7 @@ def train_student(this: Round, pool: Pool, settings: SelftrainSettings, processe
         judged = judge(saved, vocabulary, validation, split="validation", units=lesson.units)
         results = gather_results(lesson, prepared, course, trained, judged.scores, base=base)
         results["round"] = _described(this, labels, trained.taught.seconds, course.length.steps)
-        write_results(results, this.directory / "results.json")  # last: a round that has it is complete
+        write_json(results, this.directory / "results.json")  # last: a round that has it is complete
         shutil.rmtree(output.checkpoints, ignore_errors=True)
         return results
 
@@ -113,7 +113,7 @@ def _label(this: Round, pool: Pool, settings: SelftrainSettings) -> None:
     teacher, vocabulary = load_recogniser(this.teacher)
     with progress_of(f"round {this.number}: writing down", quiet=settings.quiet) as progress:
         labels = write_down(teacher, vocabulary, pool.unlabelled.train, pool.labelled.train, progress)
-    config = read_config(student_config_name(settings, this.teacher))
+    config = read_config(student_model(settings, this.teacher))
     labels = choose(labels, settings, pool.vocabulary, lambda seconds: frame_count(config, round(seconds * RATE)))
     write_labels(labels, this.table)
     del teacher
@@ -125,7 +125,7 @@ def lesson_of(this: Round, settings: SelftrainSettings) -> FinetuneSettings:
     shared = {field.name for field in fields(FinetuneSettings)} & {field.name for field in fields(SelftrainSettings)}
     shared -= {"model", "output", "overwrite", "resume", "push_to_hub", "private", "json"}
     values: dict[str, object] = {name: getattr(settings, name) for name in shared}
-    values |= {"model": student_config_name(settings, this.teacher), "output": this.directory}
+    values |= {"model": student_model(settings, this.teacher), "output": this.directory}
     if this.length:
         steps, precision = this.length
         values |= {"max_minutes": None, "epochs": None, "max_steps": steps, "precision": precision}

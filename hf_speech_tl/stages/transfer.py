@@ -20,10 +20,10 @@ from hf_speech_tl.stages.forgetting import measure_forgetting
 from hf_speech_tl.stages.ledger import State, check_claim, claim
 from hf_speech_tl.stages.leg import Corpora, Done, follow, survey
 from hf_speech_tl.stages.outlook import Outlook, disk_of_all, foresee
+from hf_speech_tl.stages.output import write_json
 from hf_speech_tl.stages.plan import show_plan, size
 from hf_speech_tl.stages.preset import choose_preset
 from hf_speech_tl.stages.processes import agree, join_processes
-from hf_speech_tl.stages.results import write_results
 from hf_speech_tl.training import Part, as_part
 
 _STATES = {"complete": "; it is complete", "resume": "; it goes on from its checkpoint", "anew": ""}
@@ -67,7 +67,7 @@ def run(settings: TransferSettings) -> dict[str, object]:
             return {}
         ablation = compare_routes(settings, travelled) if settings.ablate else None
         results = _gather(settings, done, ablation, _forgetting(settings, done))
-        write_results(results, output / "results.json")
+        write_json(results, output / "results.json")
     except KeyboardInterrupt:
         # What a stage has saved, the same command finds; so it does what earlier stages have left.
         raise KeyboardInterrupt(str(output)) from None

@@ -202,7 +202,7 @@ def test_a_log_that_was_taken_away_costs_the_picture_and_not_the_run(settings, t
     def nothing(log: Path, picture: Path) -> None:
         raise DataError("nothing to draw")
 
-    monkeypatch.setattr("hf_speech_tl.stages.finetune.draw_curves", nothing)
+    monkeypatch.setattr("hf_speech_tl.stages.conclusion.draw_curves", nothing)
     run(settings(max_steps=1))
     assert {path.name for path in (tmp_path / "run").iterdir()} == _FILES - {"training.svg"}
     assert "training.svg" not in (tmp_path / "run" / "README.md").read_text()
