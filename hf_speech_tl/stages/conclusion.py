@@ -20,7 +20,7 @@ from hf_speech_tl.stages.output import write_json
 _VERIFIED = 8  # test clips
 
 
-def conclude(
+def complete_directory(
     directory: Path,
     settings: FinetuneSettings | SelftrainSettings,
     results: dict[str, object],

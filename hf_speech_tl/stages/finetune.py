@@ -14,7 +14,7 @@ from hf_speech_tl.languages import find_language
 from hf_speech_tl.models import base_of, hears_padding
 from hf_speech_tl.publishing.save import save_model
 from hf_speech_tl.settings import FinetuneSettings
-from hf_speech_tl.stages.conclusion import conclude, hand_over
+from hf_speech_tl.stages.conclusion import complete_directory, hand_over
 from hf_speech_tl.stages.course import Course, follow, lay_out
 from hf_speech_tl.stages.judgement import judge, load_recogniser
 from hf_speech_tl.stages.length import store_length
@@ -87,7 +87,7 @@ def _run(settings: FinetuneSettings, output: Output, processes: PartialState) ->
     after = judge(saved, vocabulary, test, split="test", units=settings.units)
     results = gather_results(settings, prepared, course, trained, after.scores, base=base)
     steps, precision = course.length.steps, course.length.precision
-    conclude(directory, settings, results, saved, vocabulary, test, steps=steps, precision=precision)
+    complete_directory(directory, settings, results, saved, vocabulary, test, steps=steps, precision=precision)
     shutil.rmtree(output.checkpoints, ignore_errors=True)
     return hand_over(directory, settings, results)
 

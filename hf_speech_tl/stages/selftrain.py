@@ -23,7 +23,7 @@ from hf_speech_tl.models import Writing, base_of, is_of_starter, read_config, re
 from hf_speech_tl.publishing.save import save_model
 from hf_speech_tl.scoring import Scores, compare
 from hf_speech_tl.settings import SelftrainSettings
-from hf_speech_tl.stages.conclusion import conclude, hand_over
+from hf_speech_tl.stages.conclusion import complete_directory, hand_over
 from hf_speech_tl.stages.judgement import judge, judge_saved, load_recogniser
 from hf_speech_tl.stages.length import check_data
 from hf_speech_tl.stages.material import Pool, read_pool
@@ -177,7 +177,7 @@ def _conclude(rounds: _Rounds, pool: Pool, settings: SelftrainSettings, output: 
         "gain": compare(after.edits, before.edits, after.spaced, test["speaker"][:]),
     }
     steps, precision = rounds.done[0]["training"]["steps"], rounds.done[0]["training"]["precision"]
-    conclude(directory, settings, results, saved, vocabulary, test, steps=steps, precision=precision)
+    complete_directory(directory, settings, results, saved, vocabulary, test, steps=steps, precision=precision)
     for one in rounds.done:
         remove_model(output.rounds / str(one["round"]["number"]))
     return hand_over(directory, settings, results)
