@@ -13,9 +13,9 @@ import pytest
 
 from hf_speech_tl.errors import RunError, SettingsError
 from hf_speech_tl.settings import FinetuneSettings, Source
-from hf_speech_tl.stages import output
+from hf_speech_tl.stages import output, teaching
 from hf_speech_tl.stages.finetune import run
-from hf_speech_tl.training import SpeechTrainer
+from hf_speech_tl.training import Pace, SpeechTrainer
 from hf_speech_tl.training.checkpoints import REST
 
 pytestmark = pytest.mark.slow
@@ -43,6 +43,14 @@ def test_weights_scores_and_log_are_those_of_an_unbroken_run(tuning: str, settin
     assert went_on["training"]["resumed_at_step"] == 6
     assert same_weights(tmp_path / "whole", tmp_path / "cut")
     assert went_on["after"] == whole["after"] and log(tmp_path / "cut") == log(tmp_path / "whole")
+
+
+def test_the_precision_that_was_measured_stays(settings, cut_at, monkeypatch) -> None:
+    cut = settings(max_steps=8, precision="auto")
+    monkeypatch.setattr(teaching, "choose_precision", lambda *_: Pace("bfloat16"))
+    cut_at(5, cut)
+    monkeypatch.setattr(teaching, "choose_precision", lambda *_: pytest.fail("it was measured again"))
+    assert run(resumed(cut))["training"]["precision"] == "bfloat16"
 
 
 def test_a_damaged_newest_checkpoint_costs_steps_and_nothing_else(settings, cut_at, tmp_path) -> None:
