@@ -16,7 +16,15 @@ from transformers.utils import cached_file
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.models import place_of, read_writing
 from hf_speech_tl.settings import STARTER, Leg, TransferSettings, plain_values, write_yaml
-from hf_speech_tl.stages.output import check_place, find_output, is_run, run_command, unfinished, write_json
+from hf_speech_tl.stages.output import (
+    check_place,
+    find_output,
+    holds_something,
+    is_run,
+    run_command,
+    unfinished,
+    write_json,
+)
 from hf_speech_tl.stages.wholeness import find_damage
 
 # complete: with the same inputs, so it is not run. resume: it goes on from a checkpoint. anew: from its beginning.
@@ -68,7 +76,7 @@ class Ledger:
         directory = leg.directory
         if not directory.is_dir() or not any(directory.iterdir()):
             return "anew"
-        if not is_run(directory) and any(path.name != "run.yaml.part" for path in directory.iterdir()):
+        if not is_run(directory) and holds_something(directory):
             raise SettingsError(
                 f"{directory}: holds something that is not a stage of ours, and is left alone. Name another --output."
             )
@@ -151,8 +159,7 @@ def check_claim(settings: TransferSettings) -> None:
     directory = settings.output
     assert directory is not None, "settings name one"
     check_place(directory)
-    held = directory.is_dir() and any(path.name != "run.yaml.part" for path in directory.iterdir())
-    if held and not (is_run(directory) and run_command(directory) == settings.command):
+    if holds_something(directory) and not (is_run(directory) and run_command(directory) == settings.command):
         raise SettingsError(
             f"--output {directory}: holds something that is not a transfer of ours, and is left alone. Name an empty "
             "or new directory."

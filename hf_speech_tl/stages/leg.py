@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from accelerate import PartialState
 
 from hf_speech_tl.corpora import Corpus, digest, load_corpus
 from hf_speech_tl.errors import DataError
 from hf_speech_tl.scoring import Scores
-from hf_speech_tl.settings import Leg, PretrainSettings, SelftrainSettings, write_yaml
+from hf_speech_tl.settings import Leg, PretrainSettings, SelftrainSettings, Source, write_yaml
 from hf_speech_tl.stages import finetune, pretrain, selftrain
 from hf_speech_tl.stages.ledger import Ledger, State, begins_with, describe
 from hf_speech_tl.stages.processes import agree
@@ -60,29 +60,21 @@ class Corpora:
         """As it is before screening. Raises SettingsError and DataError as load_corpus."""
         asked = leg.settings
         labelled = not isinstance(asked, PretrainSettings)
-        key = repr((asked.data, asked.lang, asked.text_column, asked.tier, labelled))
-        if key not in self._known:
-            with progress_of(f"looking at every recording of {leg.name}", quiet=self._quiet) as progress:
-                self._known[key] = load_corpus(
-                    asked.data,
-                    asked.lang,
-                    text_column=asked.text_column,
-                    tier=asked.tier,
-                    labelled=labelled,
-                    progress=progress,
-                )
-        return self._known[key]
+        how = {"text_column": asked.text_column, "tier": asked.tier, "labelled": labelled}
+        return self._read(leg.name, asked.data, asked.lang, how)
 
     def unlabelled(self, leg: Leg) -> Corpus | None:
         """What a stage learns from beside it, without transcripts; None for stages of other commands."""
-        if not isinstance(leg.settings, SelftrainSettings):
+        asked = leg.settings
+        if not isinstance(asked, SelftrainSettings):
             return None
-        key = repr((leg.settings.unlabelled, leg.settings.lang))
+        return self._read("--unlabelled", asked.unlabelled, asked.lang, {"labelled": False, "divided": False})
+
+    def _read(self, whose: str, sources: Sequence[str | Source], lang: str | None, how: dict[str, Any]) -> Corpus:
+        key = repr((sources, lang, how))
         if key not in self._known:
-            with progress_of("looking at every recording of --unlabelled", quiet=self._quiet) as progress:
-                self._known[key] = load_corpus(
-                    leg.settings.unlabelled, leg.settings.lang, labelled=False, divided=False, progress=progress
-                )
+            with progress_of(f"looking at every recording of {whose}", quiet=self._quiet) as progress:
+                self._known[key] = load_corpus(sources, lang, progress=progress, **how)
         return self._known[key]
 
     def fingerprint(self, leg: Leg) -> str:

@@ -66,7 +66,7 @@ def find_output(settings: RunSettings) -> Output:
             raise SettingsError(
                 f"--output {directory}: holds {name} {place}, which would be lost. Name another directory."
             )
-    if directory.is_dir() and any(path.name != "run.yaml.part" for path in directory.iterdir()):  # left by a kill
+    if holds_something(directory):
         if not is_run(directory):
             raise SettingsError(
                 f"--output {directory}: holds something that is not a run of ours, and is left alone. "
@@ -99,6 +99,11 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def holds_something(directory: Path) -> bool:
+    """Whether there is more in the directory than what a kill leaves of its first file."""
+    return directory.is_dir() and any(path.name != "run.yaml.part" for path in directory.iterdir())
 
 
 def is_run(directory: Path) -> bool:
