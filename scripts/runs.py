@@ -10,28 +10,39 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hf_speech_tl.errors import RunError, SettingsError
+
 _STARTER = Path(__file__).parents[1] / "hf_speech_tl" / "assets" / "starter"
 
 
 def note_question(directory: Path, question: Mapping[str, object], model: str) -> str | None:
     """Note what the runs in `directory` are about, with the weights of `model`, so that those of another question are
-    not taken for them; what differs from what was noted before, None where nothing does."""
+    not taken for them; what differs from what was noted before, None where nothing does.
+
+    Raises SettingsError for a place that cannot be written or holds something else.
+    """
     weights = (_STARTER if model == "starter" else Path(model)) / "model.safetensors"
     known = hashlib.sha256(weights.read_bytes()).hexdigest() if weights.is_file() else None
     asked = {**question, "weights": known}
     path = directory / "question.json"
-    if not path.is_file():
+    if path.is_file():
+        before = _read(path)
+        return next((f"{key} ({before.get(key)})" for key in asked if before.get(key) != asked[key]), None)
+    try:
+        if directory.is_dir() and any(directory.iterdir()) and not any(directory.glob("*/run.yaml")):
+            raise SettingsError(f"--work {directory}: holds something else, and is left alone; name an empty directory")
         directory.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(asked, ensure_ascii=False, indent=2) + "\n", "utf-8")
-        return None
-    before = json.loads(path.read_text("utf-8"))
-    return next((f"{key} ({before.get(key)})" for key in asked if before.get(key) != asked[key]), None)
+    except OSError as error:
+        raise SettingsError(f"--work {directory}: cannot be written ({error.strerror}); name another") from error
+    return None
 
 
 def complete(command: str, options: Sequence[str], output: Path) -> dict[str, Any]:
     """What results.json says of the run in `output`, which is trained first unless it is complete.
 
-    command: finetune or pretrain. Ends this process where the run fails or is stopped.
+    command: finetune or pretrain. Ends this process where the run fails or is stopped. Raises RunError for results that
+    are damaged.
     """
     if not (output / "results.json").is_file():
         words = [sys.executable, "-m", f"hf_speech_tl.{command}", *options, "--output", str(output)]
@@ -46,5 +57,14 @@ def complete(command: str, options: Sequence[str], output: Path) -> dict[str, An
             sys.exit(130)
         if code:
             sys.exit(code)
-    results: dict[str, Any] = json.loads((output / "results.json").read_text("utf-8"))
-    return results
+    return _read(output / "results.json")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        if isinstance(content, dict):
+            return content
+        raise ValueError("is no mapping")
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path}: is damaged ({error}); remove {path.parent}, and begin again") from error

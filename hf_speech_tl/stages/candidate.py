@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from hf_speech_tl.corpora import find_source
-from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.errors import SettingsError, named_by
 from hf_speech_tl.languages import Language, find_language
 from hf_speech_tl.settings import STARTER, Source
 from hf_speech_tl.settings.source import read_source
@@ -38,7 +38,10 @@ def read_candidate(word: str | Source, option: str = "candidate") -> Candidate:
     source = read if isinstance(read, Source) else Source(read)
     short = Path(source.source).name if os.path.exists(os.path.expanduser(source.source)) else source.source
     name = short if source.lang is None else f"{source.lang}={short}"
-    language = find_language(source.lang) if source.lang is not None else None
+    try:
+        language = find_language(source.lang) if source.lang is not None else None
+    except SettingsError as error:
+        raise SettingsError(f"{option} {name}: {error}") from None
     if _is_model(source.source, named=language is not None):
         return Candidate(name, "checkpoint", source, language)
     if language is None:
@@ -46,7 +49,8 @@ def read_candidate(word: str | Source, option: str = "candidate") -> Candidate:
             f"{option}: {name!r} is no model, and of recordings the language has to be said; write LANG={name}, or the "
             "directory or Hub id of a model"
         )
-    find_source(source.source, language)
+    with named_by(option, "--data"):
+        find_source(source.source, language)
     return Candidate(name, "corpus", source, language)
 
 

@@ -51,14 +51,15 @@ def recommend(
     if (train_steps is None) != (output is None):
         raise SettingsError("train_steps: comes with a directory to train in; give both, or neither")
     trained = train_steps is not None and any(one.kind == "corpus" for one in chosen)
-    models = [one.place.source for one in chosen if one.kind == "checkpoint"] + ([model] if trained else [])
+    models = [one.place.source for one in chosen if one.kind == "checkpoint"]
+    configs = [read_config(model)] if trained else []
     with named_by("candidate"):
-        configs = [read_config(name) for name in models or [STARTER]]
+        configs += [read_config(name) for name in models]
     corpus = read_corpus(
         [wanted.place],
         wanted.language,
         # The one with the fewest frames: all are judged by the same clips.
-        min(configs, key=lambda config: frame_count(config, 10 * RATE)),
+        min(configs or [read_config(STARTER)], key=lambda config: frame_count(config, 10 * RATE)),
         units="romanized",
         simplify=False,
         max_seconds=_MAX_SECONDS,
@@ -67,7 +68,7 @@ def recommend(
         quiet=quiet,
     )
     known, reason = _known(wanted.language, corpus, chosen, seed)
-    learnt, judged = _heard(corpus, seconds, seed) if models else (corpus.train.select([]), corpus.validation)
+    learnt, judged = _heard(corpus, seconds, seed) if configs else (corpus.train.select([]), corpus.validation)
     evidence = []
     for one in chosen:
         name = one.place.source if one.kind == "checkpoint" else None

@@ -25,7 +25,13 @@ def test_recordings_have_a_language_and_models_a_configuration(corpus: Path, tin
 
 
 @pytest.mark.parametrize(
-    ("word", "said"), [("none", "write LANG=none"), ("it=none/here/there", "none/here/there"), ("it=", "LANG=SOURCE")]
+    ("word", "said"),
+    [
+        ("none", "write LANG=none"),
+        ("it=none/here/there", "^candidate none/here/there: no such file"),
+        ("zzq=none", "^candidate zzq=none: .*no language has the tag 'zzq'"),
+        ("it=", "LANG=SOURCE"),
+    ],
 )
 def test_what_is_neither_is_said(word: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

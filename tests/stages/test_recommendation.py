@@ -130,7 +130,13 @@ def test_the_command_prints_an_order_and_checks_it(
         (["--target", "it={}", "de={}", "es={}", "--train-steps", "3"], "give both"),
         (["--target", "it={}", "de={}", "es={}", "--minutes", "0"], "above 0"),
         (["--target", "it={}", "de={}", "es={}", "--reached", "none.json"], "cannot be read"),
-        (["--target", "it={}", "de={}", "none/model"], "HF_HUB_OFFLINE"),
+        (["--target", "it={}", "de={}", "none/model"], "candidate none/model: "),
+        (["--target", "it={}", "de={}", "es={}", "--train-steps", "9999999999", "--output", "o"], "below 1000000000"),
+        (["--target", "it={}", "de={}", "es={}", "--seed", "4294967296"], "below 4294967296"),
+        (
+            ["--target", "it={}", "de={}", "es={}", "--train-steps", "3", "--output", "o", "--model", "none/model"],
+            "--model none/model: not to be had",
+        ),
     ],
 )
 def test_what_cannot_be_is_said_in_a_line(
@@ -142,6 +148,16 @@ def test_what_cannot_be_is_said_in_a_line(
 ) -> None:
     assert rank(monkeypatch, *(word.format(corpus) for word in arguments)) == 2
     assert said in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("rate", ["NaN", "Infinity", "-0.1", "true"])
+def test_what_is_no_error_rate_was_not_reached(
+    rate: str, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "reached.json").write_text(f'{{"de={corpus.name}": {rate}, "es={corpus.name}": 0.4}}')
+    words = ["--target", f"it={corpus}", f"de={corpus}", f"es={corpus}", "--reached", tmp_path / "reached.json"]
+    assert rank(monkeypatch, *words) == 2
+    assert "holds something else than CERs" in capsys.readouterr().err
 
 
 def test_a_transfer_ranks_its_sources_and_trains_nothing(
