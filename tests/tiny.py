@@ -15,7 +15,15 @@ import numpy as np
 import soundfile
 import torch
 from safetensors.torch import save_file
-from transformers import AutoConfig, AutoModelForCTC, PreTrainedModel, Wav2Vec2FeatureExtractor
+from transformers import (
+    AutoConfig,
+    AutoModelForCTC,
+    PreTrainedModel,
+    Wav2Vec2FeatureExtractor,
+    WhisperConfig,
+    WhisperFeatureExtractor,
+)
+from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 from hf_speech_tl.models import FeatureExtractor, Vocabulary
 from hf_speech_tl.models.families import FAMILIES as _FAMILIES
@@ -78,6 +86,30 @@ def in_pair(program: str, directory: Path) -> None:
 def extractor_of(model: PreTrainedModel) -> FeatureExtractor:
     """What feeds a tiny model of any family."""
     return plain_feature_extractor(model.config)
+
+
+def save_whisper(directory: Path, kind: type = WhisperEncoder, layers: int = 2) -> str:
+    """A tiny Whisper in `directory`. Three seconds of window instead of thirty, so that the tests are quick."""
+    torch.manual_seed(0)
+    config = WhisperConfig(
+        d_model=16,
+        encoder_layers=layers,
+        decoder_layers=1,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=32,
+        decoder_ffn_dim=32,
+        num_mel_bins=80,
+        max_source_positions=150,
+        vocab_size=20,
+        pad_token_id=0,
+        bos_token_id=1,
+        eos_token_id=2,
+        decoder_start_token_id=1,
+    )
+    kind(config).save_pretrained(directory)
+    WhisperFeatureExtractor(chunk_length=3).save_pretrained(directory)
+    return str(directory)
 
 
 def tiny_model(family: str = "wav2vec2", *, symbols: int = len(VOCABULARY), **changes: object) -> PreTrainedModel:

@@ -31,6 +31,8 @@ from hf_speech_tl.models.starter import place_of
 from hf_speech_tl.models.vocabulary import Vocabulary
 from hf_speech_tl.settings import STARTER
 
+_USUAL_SYMBOLS = 32  # the default of wav2vec 2.0
+
 
 @dataclass(frozen=True)
 class Masking:
@@ -95,6 +97,8 @@ def read_config(name: str) -> PreTrainedConfig:
         config = AutoConfig.for_model(family.model_type, encoder_config=encoder, name_or_path=config.name_or_path)
     elif family.encoder and not _raw_config(place_of(name)).get("encoder_config"):
         raise SettingsError(f"--model {name}: its config.json has no encoder_config. Take another checkpoint.")
+    if getattr(config, "vocab_size", 0) is None:
+        config.vocab_size = _USUAL_SYMBOLS  # facebook/w2v-bert-2.0 is so, and no head can be put upon it
     try:
         frame_count(config, RATE)
     except (ArithmeticError, ValueError) as error:

@@ -16,7 +16,7 @@ from hf_speech_tl.models.frontends import FeatureExtractor
 def frame_count(config: PreTrainedConfig, samples: int) -> int:
     """Output frames for a number of samples; none for less than the receptive field."""
     frontend = family_of(config).frontend
-    return max(0, frontend.frames(config, frontend.inputs(samples)))
+    return max(0, frontend.frames(config, frontend.inputs(config, samples)))
 
 
 def frames_of(config: PreTrainedConfig, inputs: int) -> int:
@@ -40,7 +40,7 @@ def frame_middles(config: PreTrainedConfig, samples: int) -> np.ndarray:
 
 def mask_length(config: PreTrainedConfig, samples: int) -> int:
     """How many places of the attention mask a number of samples fills: samples, or log-mel frames."""
-    return family_of(config).frontend.inputs(samples)
+    return family_of(config).frontend.inputs(config, samples)
 
 
 def input_name(config: PreTrainedConfig) -> str:

@@ -17,6 +17,7 @@ from transformers import (
 )
 
 from hf_speech_tl.audio import RATE
+from hf_speech_tl.models.filterbank import joined
 
 FeatureExtractor: TypeAlias = (
     Wav2Vec2FeatureExtractor | SeamlessM4TFeatureExtractor | ParakeetFeatureExtractor | LasrFeatureExtractor
@@ -40,13 +41,13 @@ class Frontend:
 
     input_name: str
     feature_extractor: Callable[[PreTrainedConfig], FeatureExtractor]
-    inputs: Callable[[int], int]
+    inputs: Callable[[PreTrainedConfig, int], int]
     frames: _Frames
     width: Callable[[PreTrainedConfig], int] | None = None
 
     def shape(self, config: PreTrainedConfig, samples: int) -> tuple[int, ...]:
         """Of a single clip: `(samples,)` or `(frames, features)`."""
-        return (self.inputs(samples), *((self.width(config),) if self.width else ()))
+        return (self.inputs(config, samples), *((self.width(config),) if self.width else ()))
 
 
 def encoder_config(config: PreTrainedConfig) -> PreTrainedConfig:
@@ -87,26 +88,33 @@ def _lasr_frames(config: PreTrainedConfig, inputs: Count) -> Count:
 # Windows of 25 ms every 10 ms, as all three log-mel extractors have them.
 _WINDOW, _HOP = 400, 160
 
-WAVEFORM = Frontend("input_values", _plain_waveform, lambda samples: samples, _convolved)
-# w2v-BERT's extractor joins its frames two by two.
+_BANDS = 80
+
+
+def _stride(config: PreTrainedConfig) -> int:
+    """How many frames w2v-BERT's extractor joins to one: two, unless the model was made for another number."""
+    return max(1, config.feature_projection_input_dim // _BANDS)
+
+
+WAVEFORM = Frontend("input_values", _plain_waveform, lambda _, samples: samples, _convolved)
 SEAMLESS = Frontend(
     "input_features",
-    lambda _: SeamlessM4TFeatureExtractor(sampling_rate=RATE, padding_value=0.0),
-    lambda samples: ((samples - _WINDOW) // _HOP + 1) // 2,
+    lambda config: SeamlessM4TFeatureExtractor(sampling_rate=RATE, padding_value=0.0, stride=_stride(config)),
+    lambda config, samples: joined((samples - _WINDOW) // _HOP + 1, _stride(config)),
     lambda config, inputs: inputs,
     lambda config: config.feature_projection_input_dim,
 )
 PARAKEET = Frontend(
     "input_features",
     lambda config: ParakeetFeatureExtractor(feature_size=encoder_config(config).num_mel_bins),
-    lambda samples: samples // _HOP,
+    lambda _, samples: samples // _HOP,
     _parakeet_frames,
     lambda config: encoder_config(config).num_mel_bins,
 )
 LASR = Frontend(
     "input_features",
     lambda config: LasrFeatureExtractor(feature_size=encoder_config(config).num_mel_bins),
-    lambda samples: (samples - _WINDOW) // _HOP + 1,
+    lambda _, samples: (samples - _WINDOW) // _HOP + 1,
     _lasr_frames,
     lambda config: encoder_config(config).num_mel_bins,
 )

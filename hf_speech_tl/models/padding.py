@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import Wav2Vec2FeatureExtractor
+from transformers import SeamlessM4TFeatureExtractor, Wav2Vec2FeatureExtractor
 
 from hf_speech_tl.audio import RATE
+from hf_speech_tl.models.filterbank import join, log_mel
 from hf_speech_tl.models.frontends import FeatureExtractor
 
 
@@ -33,8 +34,13 @@ def pad(feature_extractor: FeatureExtractor, clips: Sequence[np.ndarray]) -> tup
     padding, `(batch, samples or frames)`; of clips `(samples,)` at 16 kHz.
 
     Waveforms are normalised and padded here, to the same bits as the extractor of transformers does it, whose lists and
-    copies take two (3 clips of 4 s) to five times (12 of 1 s) as long on a CPU.
+    copies take two (3 clips of 4 s) to five times (12 of 1 s) as long on a CPU. What w2v-BERT hears comes out to within
+    rounding in a fifth of the time.
     """
+    if type(feature_extractor) is SeamlessM4TFeatureExtractor and feature_extractor.padding_side == "right":
+        bands = [log_mel(feature_extractor, clip) for clip in clips]
+        batch, mask = join(bands, feature_extractor.stride, feature_extractor.padding_value)
+        return torch.from_numpy(batch), torch.from_numpy(mask)
     if type(feature_extractor) is not Wav2Vec2FeatureExtractor or feature_extractor.padding_side != "right":
         inputs = feature_extractor(
             list(clips), sampling_rate=RATE, padding="longest", return_attention_mask=True, return_tensors="pt"

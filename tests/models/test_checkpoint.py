@@ -38,6 +38,15 @@ def test_a_bare_encoder_has_no_symbols(family: str, tmp_path) -> None:
         assert torch.equal(weight, encoder.state_dict()[name]), name
 
 
+def test_an_encoder_that_says_nothing_of_symbols_gets_a_head(tmp_path) -> None:
+    """As facebook/w2v-bert-2.0 was saved."""
+    encoder = encoder_of(tiny_model("wav2vec2-bert"))
+    encoder.config.vocab_size = None
+    encoder.save_pretrained(tmp_path)
+    found = load_checkpoint(str(tmp_path), read_config(str(tmp_path)))
+    assert found.vocabulary is None and not found.fresh
+
+
 @pytest.mark.parametrize("kind", ["parakeet_tdt", "parakeet_rnnt"])
 def test_the_encoder_of_a_transducer_is_taken_without_its_decoder(kind: str, tmp_path) -> None:
     encoder = tiny_model("parakeet_ctc").config.encoder_config.to_dict()

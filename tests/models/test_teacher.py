@@ -1,10 +1,8 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
-from tiny import FAMILIES, RATE, encoder_of, extractor_of, save_tiny, tiny_model
-from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration, WhisperModel
+from tiny import FAMILIES, RATE, encoder_of, extractor_of, save_tiny, save_whisper, tiny_model
+from transformers import WhisperFeatureExtractor, WhisperForConditionalGeneration, WhisperModel
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 from hf_speech_tl.errors import SettingsError
@@ -20,30 +18,6 @@ HALF_RATE = dict(conv_kernel=(20, 16, 8), conv_stride=(20, 8, 4))  # 25 frames a
 def clips_of(*lengths: float, seed: int = 0) -> list[np.ndarray]:
     generator = np.random.default_rng(seed)
     return [generator.normal(0, 0.1, round(seconds * RATE)).astype(np.float32) for seconds in lengths]
-
-
-def save_whisper(directory: Path, kind: type = WhisperEncoder, layers: int = 2) -> str:
-    """Three seconds of window instead of thirty, so that the tests are quick."""
-    torch.manual_seed(0)
-    config = WhisperConfig(
-        d_model=16,
-        encoder_layers=layers,
-        decoder_layers=1,
-        encoder_attention_heads=2,
-        decoder_attention_heads=2,
-        encoder_ffn_dim=32,
-        decoder_ffn_dim=32,
-        num_mel_bins=80,
-        max_source_positions=150,
-        vocab_size=20,
-        pad_token_id=0,
-        bos_token_id=1,
-        eos_token_id=2,
-        decoder_start_token_id=1,
-    )
-    kind(config).save_pretrained(directory)
-    WhisperFeatureExtractor(chunk_length=3).save_pretrained(directory)
-    return str(directory)
 
 
 def teacher_of(name: str, pupil=None, layers=None):
