@@ -349,6 +349,12 @@ def test_a_source_may_have_a_weight_and_a_column_of_its_own(tmp_path: Path) -> N
     assert mixed.data == ("fleurs", Source("field", lang="es", mix=0.2))
     with pytest.raises(SettingsError, match="mix is 2; allowed: a number above 0 and below 1"):
         finetune(written(tmp_path, "lang: it\ndata: {source: field, mix: 2}\n"))
+    for many, told in (
+        ("fleurs, {source: a, mix: 0.6}, {source: b, mix: 0.5}", "2 of 3"),
+        ("{source: a, mix: 0.1}", "1 of 1"),
+    ):
+        message = refusal(written(tmp_path, f"lang: it\ndata: [{many}]\n"))
+        assert f"data: {told} sources are mixed in" in message and "allowed: below 1" in message
     with pytest.raises(SettingsError, match="field has a mix, which is for training alone"):
         EvaluateSettings(model="m", data=(Source("field", mix=0.2),))
     with pytest.raises(SettingsError, match="field has weight 2; weights are for training alone"):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hf_speech_tl.corpora.load import load_corpus
     from hf_speech_tl.corpora.screening import frames_needed, hear, inaudible, leave_out, screen
-    from hf_speech_tl.corpora.skipped import Skipped, write_skipped
+    from hf_speech_tl.corpora.skipped import Skipped, reasons, write_skipped
     from hf_speech_tl.corpora.sources import Place, find_source, has_starter_speech
     from hf_speech_tl.corpora.spoken import find_spoken, refuse_for_languages, refuse_temperature
     from hf_speech_tl.corpora.table import SPLITS, Corpus, digest, pulses, samples, select, with_columns
@@ -31,6 +31,7 @@ __all__ = [
     "leave_out",
     "load_corpus",
     "pulses",
+    "reasons",
     "refuse_for_languages",
     "refuse_temperature",
     "samples",
@@ -56,6 +57,7 @@ _HOMES = {
     "inaudible": "screening",
     "leave_out": "screening",
     "load_corpus": "load",
+    "reasons": "skipped",
     "refuse_for_languages": "spoken",
     "refuse_temperature": "spoken",
     "pulses": "table",

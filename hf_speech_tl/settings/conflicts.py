@@ -9,6 +9,7 @@ from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings.augmentation import refuse_augmentations
 from hf_speech_tl.settings.preset import AUTO
 from hf_speech_tl.settings.push import check_repository
+from hf_speech_tl.settings.source import refuse_mix
 
 if TYPE_CHECKING:
     from hf_speech_tl.settings.finetune import FinetuneSettings
@@ -48,6 +49,7 @@ def refuse_conflicts(settings: FinetuneSettings) -> None:
 
 def refuse_conflicts_of_training(settings: FinetuneSettings | SelftrainSettings) -> None:
     """The same of what both commands have: augmentations, the optimiser, the push."""
+    refuse_mix(settings.data, "data")
     refuse_augmentations(settings.augment or ())
     if settings.optimizer == "muon" and settings.tuning != "full":
         raise SettingsError(

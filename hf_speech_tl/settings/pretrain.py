@@ -14,7 +14,7 @@ from hf_speech_tl.settings.augmentation import Augmentation, refuse_augmentation
 from hf_speech_tl.settings.option import Option, check_values, flag
 from hf_speech_tl.settings.preset import STARTER
 from hf_speech_tl.settings.run import command_line, find_resumed
-from hf_speech_tl.settings.source import Source
+from hf_speech_tl.settings.source import Source, refuse_mix
 
 _OBJECTIVES = ("contrastive", "distil", "masked")
 
@@ -228,4 +228,5 @@ class PretrainSettings:
                     f"--augment {one}: {reason}, and what is to be predicted goes by the clip as it is; allowed: "
                     "pitch, rir=DIR, noise=DIR, gain, telephone or none; drop it"
                 )
+        refuse_mix(self.data, "data")
         refuse_augmentations(self.augment)

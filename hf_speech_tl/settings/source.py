@@ -6,7 +6,7 @@ import dataclasses
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hf_speech_tl.errors import SettingsError
@@ -94,6 +94,17 @@ def read_source(value: object, name: str) -> str | Source:
             )
     read = Source(str(value["source"]), weight, value.get("text_column"), value.get("tier"), value.get("lang"), mix)
     return read.source if read == Source(read.source) else read
+
+
+def refuse_mix(sources: Sequence[str | Source], name: str) -> None:
+    """Raise SettingsError where what is mixed in leaves nothing that it is mixed into. name: of the setting."""
+    shares = [source.mix for source in sources if isinstance(source, Source) and source.mix is not None]
+    if sum(shares) >= 1 or (shares and len(shares) == len(sources)):
+        raise SettingsError(
+            f"{name}: {len(shares)} of {len(sources)} sources are mixed in, {sum(shares):g} of the training together; "
+            "allowed: below 1, and a source without a mix, whose validation and test splits judge; lower the mix, or "
+            "drop it"
+        )
 
 
 def _number(weight: object) -> float:

@@ -16,6 +16,7 @@ from transformers.utils import cached_file
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.models import place_of, read_writing
 from hf_speech_tl.settings import STARTER, Leg, TransferSettings, plain_values, write_yaml
+from hf_speech_tl.stages.holding import hold
 from hf_speech_tl.stages.output import (
     check_place,
     find_output,
@@ -167,11 +168,12 @@ def check_claim(settings: TransferSettings) -> None:
 
 
 def claim(settings: TransferSettings) -> None:
-    """Take the directory of a transfer. Raises SettingsError as check_claim."""
+    """Take the directory of a transfer. Raises SettingsError as check_claim and hold."""
     check_claim(settings)
     directory = cast("Path", settings.output)
     try:
         directory.mkdir(parents=True, exist_ok=True)
+        hold(directory)
         write_yaml(settings, directory / "run.yaml")
     except OSError as error:
         raise SettingsError(f"--output {directory}: cannot be written ({error.strerror}). Name another.") from error

@@ -12,6 +12,7 @@ from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.models import split_layer
 from hf_speech_tl.settings import RunSettings, Source, read_yaml, write_yaml
 from hf_speech_tl.settings.option import flag
+from hf_speech_tl.stages.holding import hold
 from hf_speech_tl.training import latest
 
 # What a run writes beside run.yaml and its checkpoints; nothing else is ever removed from its directory.
@@ -72,6 +73,11 @@ def find_output(settings: RunSettings) -> Output:
                 f"--output {directory}: holds something that is not a run of ours, and is left alone. "
                 "Name an empty or new directory."
             )
+        if run_command(directory) == "transfer":
+            raise SettingsError(
+                f"--output {directory}: holds a transfer, which would be lost with what its stages were worth. Name "
+                "another directory."
+            )
         if not settings.overwrite:
             going_on = f"--resume {directory} to go on with it, " if unfinished(directory) else ""
             raise SettingsError(
@@ -82,10 +88,14 @@ def find_output(settings: RunSettings) -> Output:
 
 
 def claim_output(output: Output, settings: RunSettings) -> None:
-    """Take the directory, once it is known that there is something to put there: an earlier run goes only now."""
+    """Take the directory, once it is known that there is something to put there: an earlier run goes only now.
+
+    Raises SettingsError where another process writes into it.
+    """
+    output.directory.mkdir(parents=True, exist_ok=True)
+    hold(output.directory)
     if output.checkpoint:
         return
-    output.directory.mkdir(parents=True, exist_ok=True)
     # In an order that a kill does no harm to: old checkpoints never stand beside new settings, and with run.yaml there
     # the directory stays known as ours.
     _remove(output.checkpoints)

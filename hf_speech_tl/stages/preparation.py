@@ -11,7 +11,7 @@ from peft import PeftModel
 from transformers import PreTrainedConfig, PreTrainedModel, set_seed
 
 from hf_speech_tl.audio import RATE
-from hf_speech_tl.corpora import Corpus
+from hf_speech_tl.corpora import Corpus, reasons
 from hf_speech_tl.errors import DataError
 from hf_speech_tl.languages import Language, find_model_language
 from hf_speech_tl.models import (
@@ -32,7 +32,7 @@ from hf_speech_tl.models import (
     replace_head,
 )
 from hf_speech_tl.scoring import Scores
-from hf_speech_tl.settings import FinetuneSettings, SelftrainSettings
+from hf_speech_tl.settings import FinetuneSettings, SelftrainSettings, Source
 from hf_speech_tl.stages.judgement import judge
 from hf_speech_tl.stages.memory import Fit, fit_memory
 from hf_speech_tl.stages.origins import trace_origins
@@ -192,9 +192,24 @@ def labelled_corpus(
         tier=settings.tier,
         quiet=settings.quiet or not told,
     )
+    _refuse_lost(settings, corpus)
     for name, rows in (("training", corpus.train), ("validation", corpus.validation), ("test", corpus.test)):
         if not len(rows):
             raise DataError(
                 f"--data {' '.join(map(str, settings.data))}: no utterance is left for {name}. Add recordings to it."
             )
     return corpus
+
+
+def _refuse_lost(settings: FinetuneSettings | SelftrainSettings, corpus: Corpus) -> None:
+    """Raise DataError for a source of which no training row can be used: a language, or what works against forgetting,
+    would be missing without a word. Where a source doubles another, that is the rows' reason in skipped.csv."""
+    heard = set(corpus.train["source"][:])
+    for source, name in zip(settings.data, corpus.names, strict=True):
+        mixed = isinstance(source, Source) and source.mix is not None
+        lost = [row for row in corpus.skipped if row.source == name and row.split in ("train", "")]
+        if name not in heard and lost and (mixed or any(row.reason != "duplicate" for row in lost)):
+            raise DataError(
+                f"--data {name}: none of its training recordings can be used ({reasons(lost)}). Mend them, or leave "
+                "the source out."
+            )

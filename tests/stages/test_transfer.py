@@ -15,8 +15,8 @@ from transformers import AutoModelForCTC, pipeline
 
 from hf_speech_tl.errors import DataError, SettingsError
 from hf_speech_tl.models import read_config
-from hf_speech_tl.settings import Source, Stage, TransferSettings, lay_route, read_yaml, write_yaml
-from hf_speech_tl.stages import student, transfer
+from hf_speech_tl.settings import FinetuneSettings, Source, Stage, TransferSettings, lay_route, read_yaml, write_yaml
+from hf_speech_tl.stages import finetune, student, transfer
 from hf_speech_tl.stages.leg import Corpora
 from hf_speech_tl.stages.outlook import foresee
 from hf_speech_tl.training import SpeechTrainer
@@ -143,6 +143,13 @@ def test_stopped_while_it_compares_it_says_where_it_goes_on(
     monkeypatch.setattr(transfer, "measure_forgetting", stop)
     with pytest.raises(KeyboardInterrupt, match="whole"):
         transfer.run(asked())
+
+
+def test_another_command_does_not_overwrite_a_transfer(whole: Path, settings: Callable[..., FinetuneSettings]) -> None:
+    for overwrite in (True, False):
+        with pytest.raises(SettingsError, match=r"holds a transfer, which would be lost .* Name another"):
+            finetune.run(settings(output=whole, overwrite=overwrite))
+    assert (whole / "results.json").is_file()
 
 
 def test_what_is_not_ours_is_left_alone(asked: Make) -> None:
