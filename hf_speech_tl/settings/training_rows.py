@@ -50,7 +50,7 @@ LEARNING_RATE = Option(
     kind=float,
     above=0,
     unset="auto",
-    why="by the size of the model and --tuning; the plan shows it",
+    why="by the model and --tuning; the plan shows it",
 )
 WARMUP = Option(
     "Schedule",
@@ -85,5 +85,6 @@ AUGMENT = Option(
     many=True,
     unset="auto",
     metavar="LIST",
-    why="mask (SpecAugment sized to the clips) for pretrained models that have it; the plan shows it",
+    why="mask (SpecAugment sized to the clips) for pretrained models that have it, for the starter speed, pitch and "
+    "gain too; the plan shows it",
 )

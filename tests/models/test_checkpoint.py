@@ -108,9 +108,10 @@ def test_an_id_that_cannot_be_had_offline_is_one_line() -> None:
     assert "\n" not in str(caught.value) and "starter" in str(caught.value)
 
 
-def test_the_starters_shape_begins_as_a_filterbank() -> None:
-    torch.manual_seed(0)
-    model = load_checkpoint("starter", read_config("starter"), from_scratch=True).model
+def test_long_first_convolutions_begin_as_a_filterbank(tmp_path) -> None:
+    shape = dict(conv_dim=(80, 128, 16), conv_kernel=(200, 16, 8), conv_stride=(20, 8, 4))
+    name = str(save_tiny(tmp_path, **shape))
+    model = load_checkpoint(name, read_config(name), from_scratch=True).model
     filters = model.base_model.feature_extractor.conv_layers[0].conv.weight[:40, 0]
     peaks = torch.fft.rfft(filters, 1600).abs().argmax(-1) * 10  # Hz
     assert (peaks[1:] >= peaks[:-1]).all() and peaks[0] < 200 and peaks[-1] > 6000

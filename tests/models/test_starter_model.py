@@ -60,13 +60,13 @@ def test_its_weights_are_drawn_anew_for_a_comparison() -> None:
     assert other.fresh and other.vocabulary is None
     shapes = [{name: weight.shape for name, weight in found.model.state_dict().items()} for found in (kept, other)]
     assert shapes[0] == shapes[1]
-    name = "wav2vec2.encoder.layers.0.attention.q_proj.weight"
+    name = "wav2vec2_bert.encoder.layers.0.self_attn.linear_q.weight"
     assert not torch.allclose(kept.model.state_dict()[name], other.model.state_dict()[name])
 
 
 def test_it_can_teach() -> None:
     teacher = load_teacher("starter", None, read_config("starter"), torch.device("cpu"), torch.float32)
-    assert teacher.layers == (4, 6)
+    assert teacher.layers == (2, 3)
 
 
 def test_a_folder_of_that_name_is_not_meant(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,6 +92,6 @@ def test_it_tells_how_it_was_made_and_not_where() -> None:
     text = (DIRECTORY / "results.json").read_text("utf-8")
     results = json.loads(text)
     assert results["lang"] == "mul" and results["language"]["units"] == "romanized"
-    assert [stage["command"].split()[1] for stage in results["stages"]] == ["pretrain", "finetune"]
+    assert [stage["command"].split()[1] for stage in results["stages"]] == ["pretrain"]
     assert not re.search(r"(?<![\w.])/\w", text), "a path of the machine that trained it"
     assert "name_or_path" not in (DIRECTORY / "config.json").read_text("utf-8")

@@ -39,11 +39,26 @@ def test_what_is_given_is_taken_and_the_rest_depends_on_the_model() -> None:
     small, large = (choose_recipe(plain, parameters=n, augment=(), processes=1) for n in (5_000_000, 300_000_000))
     assert (small.optimiser, large.optimiser) == ("muon", "adamw")
     assert choose_augment(plain, maskable=True) == MASK and choose_augment(plain, maskable=False) == ()
-    assert choose_augment(FinetuneSettings(lang="it", model="starter"), maskable=True) == MASK
     assert choose_augment(FinetuneSettings(lang="it", model="starter", from_scratch=True), maskable=True) == ()
     masked = FinetuneSettings(lang="it", augment=MASK)
     with pytest.raises(SettingsError, match="--augment mask: models of the family of auto have no masking"):
         choose_augment(masked, maskable=False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kinds", "rate"),
+    [
+        ({}, ["speed", "pitch", "gain", "mask"], 4e-4),
+        ({"from_scratch": True}, [], 1e-3),
+        ({"tuning": "lora"}, ["mask"], 1e-3),
+        ({"augment": (), "learning_rate": 2e-3}, [], 2e-3),
+    ],
+)
+def test_the_starter_is_trained_on_at_a_rate_and_with_augmentation_of_its_own(changes, kinds, rate) -> None:
+    settings = FinetuneSettings(lang="it", model="starter", **changes)
+    augment = choose_augment(settings, maskable=True)
+    assert [one.name for one in augment] == kinds
+    assert choose_recipe(settings, parameters=12_000_000, augment=augment, processes=1).rates.encoder == rate
 
 
 def test_two_views_are_masked_more_and_need_something_that_differs() -> None:
