@@ -8,7 +8,9 @@ from pathlib import Path
 
 from hf_speech_tl.errors import SettingsError
 
-_HELD: dict[Path, int] = {}  # open descriptors: their locks fall with this process, however it ends
+# Open descriptors, by device and inode, which stay when a directory is moved: their locks fall with this process,
+# however it ends.
+_HELD: dict[tuple[int, int], int] = {}
 
 
 def hold(directory: Path) -> None:
@@ -21,12 +23,14 @@ def hold(directory: Path) -> None:
         return
     import fcntl
 
-    place = directory.resolve()
-    if place in _HELD:
-        return
     try:
-        descriptor = os.open(place, os.O_RDONLY)
+        descriptor = os.open(directory, os.O_RDONLY)
     except OSError:  # what cannot be read may still be written
+        return
+    status = os.fstat(descriptor)
+    place = status.st_dev, status.st_ino
+    if place in _HELD:
+        os.close(descriptor)
         return
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

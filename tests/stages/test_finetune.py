@@ -122,7 +122,8 @@ def test_the_starter_is_trained_on_and_its_card_says_what_that_asks(settings, tm
     results = run(settings(model="starter", max_steps=1, units="romanized", quiet=False, tuning=tuning))
     assert results["model"]["base_model"] == results["model"]["name"] == "starter" and not results["model"]["fresh"]
     assert results["before"] is not None  # it knows all Latin letters
-    assert results["training"]["augment"] == ([] if tuning == "head" else ["mask"])
+    augment = {"full": ["speed", "pitch", "gain", "mask"], "lora": ["mask"], "head": []}
+    assert results["training"]["augment"] == augment[tuning]
     assert "starter (pretrained)" in capfd.readouterr().err
     card = (tmp_path / "run" / "README.md").read_text("utf-8")
     assert "fine-tuned from the starter" in card and "under [cc-by-sa-4.0]" in card and "base_model" not in card

@@ -37,6 +37,7 @@ def test_what_this_process_holds_nobody_else_takes_and_it_may_come_back(
     hold(tmp_path)
     with pytest.raises(BlockingIOError):
         taken(tmp_path)
+    hold(tmp_path.rename(tmp_path.with_name("moved")))
 
 
 def test_a_run_that_another_process_goes_on_with_is_left_alone(
