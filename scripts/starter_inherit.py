@@ -20,11 +20,12 @@ Initialising a student with layers of its teacher: DistilBERT (Sanh et al. 2019)
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from starter_clips import draw_clips, windows
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import (
@@ -35,21 +36,15 @@ from transformers import (
 )
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
-from hf_speech_tl.audio import RATE, BadAudio
-from hf_speech_tl.corpora import load_corpus, samples
+from hf_speech_tl.audio import RATE
 from hf_speech_tl.models import pad
-from hf_speech_tl.settings.source import Source, read_source
 
 _LAYERS = 3
 _HALF = 15 / 32  # of Whisper's hidden values in a feed-forward of half a step: just under 12 million weights in all
 _HOP, _STRIDE = 160, 4  # samples between columns of the spectrogram, and columns in a frame
 _BANDS = 80
 _POSITION = 2 / 15  # of Whisper's window, where all frames stand: at 4 of 30 s
-_HEARD = 1800.0  # seconds of audio that the fits are made on
-_LONGEST = 12.0  # seconds
 _FRAME = 320  # samples, 20 ms: Whisper's
-_WINDOWS = 12  # of 30 s, in which Whisper's states are looked at
-_PAUSE = RATE // 4  # between clips in a window
 _STEPS, _ROWS, _RATE = 600, 2048, 1e-3
 _RIDGE = 0.01  # of the mean square of a value
 
@@ -60,16 +55,16 @@ def inherit(teacher: str, sources: Sequence[str], output: Path, *, seed: int) ->
     torch.manual_seed(seed)
     whisper = WhisperEncoder.from_pretrained(teacher, dtype=torch.float32).eval()
     hear = _hearing(WhisperFeatureExtractor.from_pretrained(teacher))
-    clips = _drawn(sources, seed)
-    windows = list(_windows(clips, whisper.config.max_source_positions * _FRAME))
+    clips = draw_clips(sources, seed)
+    together = list(windows(clips, whisper.config.max_source_positions * _FRAME))
     encoder = Wav2Vec2BertModel(_shape(whisper)).eval()
     extractor = SeamlessM4TFeatureExtractor(stride=_STRIDE)
     with torch.no_grad():
-        _take_layers(whisper, encoder, windows, hear)
+        _take_layers(whisper, encoder, together, hear)
     _fit_front(whisper, encoder, extractor, clips, hear)
     with torch.no_grad():
         for number in range(_LAYERS):
-            _fit_distances(whisper, encoder, number, extractor, windows, hear)
+            _fit_distances(whisper, encoder, number, extractor, together, hear)
     encoder.save_pretrained(output)
     extractor.save_pretrained(output)
 
@@ -279,38 +274,3 @@ def _hearing(extractor: WhisperFeatureExtractor) -> Callable[..., Tensor]:
         return torch.as_tensor(np.asarray(features["input_features"][0]))
 
     return hear
-
-
-def _windows(clips: Sequence[np.ndarray], longest: int) -> Iterator[np.ndarray]:
-    """Clips one after the other, in windows of at most `longest` samples, and mostly little less."""
-    waiting = iter(clips)
-    for _ in range(_WINDOWS):
-        parts, length = [], 0
-        for clip in waiting:
-            parts += [clip, np.zeros(_PAUSE, np.float32)]
-            length += len(clip) + _PAUSE
-            if length > 0.93 * longest:
-                break
-        if parts:
-            yield np.concatenate(parts)[:longest]
-
-
-def _drawn(sources: Sequence[str], seed: int) -> list[np.ndarray]:
-    """Training clips `(samples,)`, as much of each source as of the others while they last."""
-    generator = np.random.default_rng(seed)
-    clips: list[np.ndarray] = []
-    for word in sources:
-        source = read_source(word, "data")
-        rows = load_corpus([source if isinstance(source, Source) else Source(source)], None, labelled=False).train
-        left = _HEARD / len(sources)
-        for row in generator.permutation(len(rows)):
-            seconds = rows[int(row)]["seconds"]
-            if not 0.5 < seconds < _LONGEST:
-                continue
-            try:
-                clips.append(samples(rows[int(row)]["audio"]))
-            except BadAudio:
-                continue
-            if (left := left - seconds) < 0:
-                break
-    return [clips[at] for at in generator.permutation(len(clips))]

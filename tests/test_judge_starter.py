@@ -162,3 +162,12 @@ def test_a_candidate_is_judged(judge: Judge, tmp_path: Path) -> None:
     results = json.loads((tmp_path / "work" / "pl-artikulate-full-seed0" / "results.json").read_text("utf-8"))
     assert run["cer"] == results["after"]["cer"]
     assert results["data"]["rows"]["test"] == 20
+
+
+def test_a_rate_that_would_replace_those_of_random_weights_is_refused(
+    judge: Judge, asked: list[list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert judge("--learning-rate", "4e-4") == 2
+    assert "allowed with --sides full,head" in capsys.readouterr().err and not asked
+    assert judge("--learning-rate", "4e-4", "--quick", "--corpora", "pl-artikulate") == 0
+    assert "4e-4" in asked[0]
