@@ -25,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from starter_clips import draw_clips, windows
+from starter_heard import draw_clips, windows
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import (
