@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hf_speech_tl.audio.augment import add_noise, reverberate
 from hf_speech_tl.audio.background import Background
-from hf_speech_tl.audio.cepstra import cepstra, cepstra_middles
+from hf_speech_tl.audio.cepstra import cepstra, cepstra_middles, power_spectrum
 from hf_speech_tl.audio.chain import backgrounds, draw, in_order
 from hf_speech_tl.audio.decode import decode, read_header
 from hf_speech_tl.audio.fault import BadAudio
@@ -24,6 +24,7 @@ __all__ = [
     "draw",
     "in_order",
     "plain_header",
+    "power_spectrum",
     "read_header",
     "reverberate",
 ]

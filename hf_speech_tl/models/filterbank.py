@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from transformers import SeamlessM4TFeatureExtractor
 
-_WINDOW, _HOP, _BINS = 400, 160, 512  # samples
-_EMPHASIS = 0.97
+from hf_speech_tl.audio import power_spectrum
+
 _FLOOR = float(np.finfo(np.float32).eps)  # of a band's power
 _LOUDEST = 2**15  # Kaldi hears whole numbers of 16 bits
 
@@ -19,11 +19,7 @@ def log_mel(extractor: SeamlessM4TFeatureExtractor, samples: np.ndarray) -> np.n
 
     transformers transforms frame by frame, in Python; here a clip's frames are transformed together.
     """
-    windows = np.lib.stride_tricks.sliding_window_view(samples.astype(np.float32) * _LOUDEST, _WINDOW)[::_HOP]
-    windows = windows - windows.mean(axis=1, keepdims=True)
-    before = np.concatenate([windows[:, :1], windows[:, :-1]], axis=1)
-    tapered = (windows - _EMPHASIS * before) * extractor.window.astype(np.float32)
-    power = np.square(np.abs(np.fft.rfft(tapered, _BINS)))
+    power = power_spectrum(samples.astype(np.float32) * _LOUDEST)
     bands = np.log(np.maximum(_FLOOR, power @ extractor.mel_filters.astype(np.float32)))
     bands = bands.astype(np.float64)  # or rounding would be what is left of silence
     return ((bands - bands.mean(axis=0)) / np.sqrt(bands.var(axis=0, ddof=1) + 1e-7)).astype(np.float32)
