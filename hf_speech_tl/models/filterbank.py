@@ -1,4 +1,4 @@
-"""The log-mel features that w2v-BERT hears, as the extractor of transformers makes them, many times as fast."""
+"""The log-mel features that w2v-BERT hears, as the extractor of transformers makes them, whatever the batch."""
 
 from __future__ import annotations
 

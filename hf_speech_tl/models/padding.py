@@ -35,7 +35,7 @@ def pad(feature_extractor: FeatureExtractor, clips: Sequence[np.ndarray]) -> tup
 
     Waveforms are normalised and padded here, to the same bits as the extractor of transformers does it, whose lists and
     copies take two (3 clips of 4 s) to five times (12 of 1 s) as long on a CPU. What w2v-BERT hears comes out to within
-    rounding in a fifth of the time.
+    rounding, in 1 / 1.6 of the processor time (20 clips of 3 s), and does not depend on the batch.
     """
     if type(feature_extractor) is SeamlessM4TFeatureExtractor and feature_extractor.padding_side == "right":
         bands = [log_mel(feature_extractor, clip) for clip in clips]
