@@ -41,14 +41,14 @@ def note_question(directory: Path, question: Mapping[str, object], model: str) -
 def complete(command: str, options: Sequence[str], output: Path) -> dict[str, Any]:
     """What results.json says of the run in `output`, which is trained first unless it is complete.
 
-    command: finetune or pretrain. Ends this process where the run fails or is stopped. Raises RunError for results that
-    are damaged.
+    command: finetune, pretrain or transfer. Ends this process where the run fails or is stopped. Raises RunError for
+    results that are damaged.
     """
     if not (output / "results.json").is_file():
         words = [sys.executable, "-m", f"hf_speech_tl.{command}", *options, "--output", str(output)]
         if any(output.glob("checkpoints/checkpoint-*/trainer_state.json")):
             words.append("--resume")
-        elif (output / "run.yaml").is_file():
+        elif command != "transfer" and (output / "run.yaml").is_file():  # which goes on by itself
             words.append("--overwrite")  # stopped before its first checkpoint
         print(f"{output.name} ...", file=sys.stderr, flush=True)
         try:

@@ -1,0 +1,34 @@
+"""What the scripts that judge learn from: a part of a corpus, drawn once, the same every time."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from pathlib import Path
+
+_WHOLE = {"validation": "validation", "test": "test"}
+
+
+def draw(corpus: Path, place: Path, seconds: float, splits: Mapping[str, str] = _WHOLE) -> Path:
+    """`place`, a folder with utterances of the training split of `corpus` that last `seconds` together at most, and
+    with each of `splits` as that split of `corpus` that it names. A place that is there is left as it is.
+    """
+    import pyarrow.parquet as pq
+
+    if place.is_dir():
+        return place
+    beside = place.with_name(place.name + ".part")
+    beside.mkdir(parents=True, exist_ok=True)
+    train = pq.read_table(corpus / "train.parquet")
+    order, left, chosen = list(range(len(train))), seconds, []
+    random.Random(0).shuffle(order)
+    lengths = train["seconds"].to_pylist()
+    for at in order:
+        if lengths[at] <= left:
+            left -= lengths[at]
+            chosen.append(at)
+    pq.write_table(train.take(sorted(chosen)), beside / "train.parquet", row_group_size=100)
+    for split, origin in splits.items():
+        pq.write_table(pq.read_table(corpus / f"{origin}.parquet"), beside / f"{split}.parquet", row_group_size=100)
+    beside.rename(place)
+    return place
