@@ -69,7 +69,8 @@ def test_a_pair_is_a_transfer_with_ten_minutes_of_the_target_and_a_direct_route(
     fresh, started = asked
     assert fresh == [
         *("--source", f"ru={speech}/ru-asterisk", "--target", f"it={work}/data/it-asterisk"),
-        *("--ablate", "--seeds", "2", "--model", "starter", "--from-scratch", "--max-minutes", "5", "--mix", "0.2", "--output", "ru-it"),
+        *("--ablate", "--seeds", "2", "--model", "starter", "--from-scratch"),
+        *("--max-minutes", "5", "--mix", "0.2", "--output", "ru-it"),
     ]
     assert f"bn={work}/data/bn-artikulate" in started
     assert "--from-scratch" not in started
