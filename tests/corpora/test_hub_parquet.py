@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hub.dataset_server import Repositories, serve_datasets
+from hub.server import Hub, Repository, serve
 from huggingface_hub import constants
 
 from hf_speech_tl.corpora import load_corpus
@@ -26,34 +26,38 @@ def _parquet(voice: Voice, seeds: range) -> bytes:
 
 
 @pytest.fixture()
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, voice: Voice) -> Iterator[Repositories]:
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, voice: Voice) -> Iterator[Hub]:
     readme = b"---\nlicense: cc-by-4.0\n---\n# A corpus\n"
     splits = {"train": range(0, 4), "validation": range(4, 6), "test": range(6, 8)}
-    repositories: Repositories = {
-        "owner/plain": {
-            "main": {"README.md": readme}
+    repositories = {
+        "owner/plain": Repository(
+            files={"README.md": readme}
             | {f"data/{name}-00000-of-00001.parquet": _parquet(voice, seeds) for name, seeds in splits.items()},
-        },
-        "google/fleurs": {
-            "main": {"README.md": readme, "fleurs.py": b"a loading script"},
-            "refs/convert/parquet": {
-                f"{config}/{name}/0000.parquet": _parquet(voice, seeds)
-                for config in ("cmn_hans_cn", "it_it")
-                for name, seeds in splits.items()
+        ),
+        "google/fleurs": Repository(
+            files={"README.md": readme, "fleurs.py": b"a loading script"},
+            refs={
+                "refs/convert/parquet": {
+                    f"{config}/{name}/0000.parquet": _parquet(voice, seeds)
+                    for config in ("cmn_hans_cn", "it_it")
+                    for name, seeds in splits.items()
+                }
             },
-        },
-        "owner/scripts": {"main": {"README.md": readme, "load.py": b""}},
+        ),
+        "owner/scripts": Repository(files={"README.md": readme, "load.py": b""}),
     }
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-    with serve_datasets(repositories) as url:
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", url + "/{repo_id}/resolve/{revision}/{filename}")
-        monkeypatch.setattr(constants, "ENDPOINT", url)
-        yield repositories
+    with serve({}) as running:
+        running.repositories = {f"datasets/{name}": repository for name, repository in repositories.items()}
+        address = running.url + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", address)
+        monkeypatch.setattr(constants, "ENDPOINT", running.url)
+        yield running
 
 
-def test_parquet_files_on_main(hub: Repositories) -> None:
+def test_parquet_files_on_main(hub: Hub) -> None:
     corpus = load_corpus(["hub:owner/plain"], "en")
     assert (len(corpus.train), len(corpus.validation), len(corpus.test)) == (4, 2, 2)
     assert corpus.test["text"][:] == ["text 6", "text 7"]
@@ -61,14 +65,16 @@ def test_parquet_files_on_main(hub: Repositories) -> None:
     assert corpus.names == ("hub:owner/plain",)
 
 
-def test_fleurs_comes_from_what_the_hub_converted(hub: Repositories) -> None:
-    hub["google/fleurs"]["refs/convert/parquet"]["it_it/train/0000.parquet"] = b"never asked for"
+def test_fleurs_comes_from_what_the_hub_converted(hub: Hub) -> None:
+    hub.repositories["datasets/google/fleurs"].refs["refs/convert/parquet"]["it_it/train/0000.parquet"] = (
+        b"never asked for"
+    )
     corpus = load_corpus(["fleurs"], "zh")
     assert (len(corpus.train), len(corpus.validation), len(corpus.test)) == (4, 2, 2)
     assert corpus.names == ("fleurs",)
 
 
-def test_what_was_fetched_once_is_read_offline(hub: Repositories, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_fetched_once_is_read_offline(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     first = load_corpus(["fleurs"], "zh").fingerprint
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     assert load_corpus(["fleurs"], "zh").fingerprint == first
@@ -76,7 +82,7 @@ def test_what_was_fetched_once_is_read_offline(hub: Repositories, monkeypatch: p
         load_corpus(["fleurs"], "it")
 
 
-def test_a_configuration_must_be_named_where_there_are_several(hub: Repositories) -> None:
+def test_a_configuration_must_be_named_where_there_are_several(hub: Hub) -> None:
     with pytest.raises(SettingsError, match="CONFIG is one of cmn_hans_cn, it_it"):
         load_corpus(["hub:google/fleurs"], "zh")
     with pytest.raises(SettingsError, match=r"Did you mean hub:google/fleurs:it_it\?"):
@@ -84,7 +90,7 @@ def test_a_configuration_must_be_named_where_there_are_several(hub: Repositories
     assert len(load_corpus(["hub:google/fleurs:it_it"], "it").train) == 4
 
 
-def test_what_the_hub_does_not_have(hub: Repositories) -> None:
+def test_what_the_hub_does_not_have(hub: Hub) -> None:
     with pytest.raises(DataError, match="has no Parquet files"):
         load_corpus(["hub:owner/scripts"], "en")
     with pytest.raises(SettingsError, match="no such dataset"):

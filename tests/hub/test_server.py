@@ -5,38 +5,16 @@ import hashlib
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from huggingface_hub import CommitOperationAdd, HfApi, hf_hub_url
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, RepositoryNotFoundError
-from huggingface_hub.utils import close_session
 
-from hub.server import Hub, Repository, User, serve
+from hub.server import Hub, Repository
 
 _WEIGHTS = bytes(range(256)) * 4000
-
-
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    # Both are read when huggingface_hub is imported, which another test may have done long before.
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    close_session()
-    with serve({"ana-writes": User("ana"), "ana-reads": User("ana", "read"), "bo-writes": User("bo")}) as running:
-        # Whatever endpoint it is given, the client asks once which agents there are, and would ask the Hub itself.
-        address = running.url + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", running.url)
-        monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", address)
-        yield running
-    close_session()
-
-
-@pytest.fixture
-def client(hub: Hub) -> Callable[[str | bool], HfApi]:
-    return lambda token: HfApi(endpoint=hub.url, token=token)
 
 
 def _additions() -> list[CommitOperationAdd]:
@@ -78,14 +56,12 @@ def test_etags_are_those_of_git_and_of_large_files(hub: Hub, client: Callable[[s
 
 
 def test_the_tree_tells_large_files_from_small_ones(hub: Hub, client: Callable[[str | bool], HfApi]) -> None:
-    hub.repositories["ana/model"] = Repository(
-        files={"adapter/x.safetensors": b"12", "config.json": b"{}"}, large={"adapter/x.safetensors"}
-    )
+    hub.repositories["ana/model"] = Repository(files={"adapter/x.safetensors": b"12", "config.json": b"{}"})
     tree = {file.path: file for file in client(False).list_repo_tree("ana/model", recursive=True)}
     assert tree["adapter/x.safetensors"].lfs.sha256 == hashlib.sha256(b"12").hexdigest()
     assert tree["config.json"].lfs is None
     assert [file.path for file in client(False).list_repo_tree("ana/model", "adapter")] == ["adapter/x.safetensors"]
-    assert client(False).model_info("ana/model").sha == hub.repositories["ana/model"].sha
+    assert client(False).model_info("ana/model").sha == hub.repositories["ana/model"].sha()
 
 
 @pytest.mark.parametrize(

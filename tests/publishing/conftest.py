@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -121,7 +122,7 @@ def here(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 @pytest.fixture
 def push(away: dict[str, str], here: None, monkeypatch: pytest.MonkeyPatch) -> Push:
-    """`push` of hf_speech_tl: stdout is the URL, or the error's name and line.
+    """`push` of hf_speech_tl: stdout is the URL, or the error's name and line, and stderr here its traceback.
 
     With `alone`, or variables of the environment, in a process of its own, which takes a second: elsewhere here.
     """
@@ -146,10 +147,11 @@ def push(away: dict[str, str], here: None, monkeypatch: pytest.MonkeyPatch) -> P
         with monkeypatch.context() as patch:
             if token:
                 patch.setenv("HF_TOKEN", token)
+            trace = ""
             try:
                 code, said = 0, push_here(directory, repo_id or None, private=private)
             except SpeechError as error:
-                code, said = error.exit_code, f"{type(error).__name__}: {error}"
-        return subprocess.CompletedProcess([], code, f"{said}\n", "")
+                code, said, trace = error.exit_code, f"{type(error).__name__}: {error}", traceback.format_exc()
+        return subprocess.CompletedProcess([], code, f"{said}\n", trace)
 
     return run

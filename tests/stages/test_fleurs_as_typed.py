@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hub.dataset_server import serve_datasets
+from hub.server import Repository, serve
 
 _READ = {"train": 12, "validation": 4, "test": 4}
 
@@ -44,10 +44,13 @@ def _converted(speech: Path) -> dict[str, bytes]:
 @pytest.mark.slow
 def test_fleurs_by_its_name(speech: Path, tmp_path: Path) -> None:
     readme = b"---\nlicense: cc-by-4.0\n---\n"
-    repository = {"main": {"README.md": readme, "fleurs.py": b""}, "refs/convert/parquet": _converted(speech)}
-    with serve_datasets({"google/fleurs": repository}) as url:
+    files = {"README.md": readme, "fleurs.py": b""}
+    with serve({}) as hub:
+        hub.repositories["datasets/google/fleurs"] = Repository(
+            files=files, refs={"refs/convert/parquet": _converted(speech)}
+        )
         environment = {key: value for key, value in os.environ.items() if key != "HF_HUB_OFFLINE"}
-        environment |= {"HF_ENDPOINT": url, "HF_HOME": str(tmp_path / "home"), "HF_HUB_DISABLE_XET": "1"}
+        environment |= {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home"), "HF_HUB_DISABLE_XET": "1"}
         command = [
             sys.executable,
             "-m",

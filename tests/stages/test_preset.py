@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hub.dataset_server import serve_datasets
 from hub.server import Repository, serve
 from huggingface_hub import constants
 
@@ -90,8 +89,9 @@ def test_adapters_are_chosen_for_as_everything_else(models: list[str]) -> None:
 
 
 def test_a_language_without_starter_speech_takes_fleurs(monkeypatch: pytest.MonkeyPatch) -> None:
-    with serve_datasets({"google/fleurs": {"main": {"README.md": b""}}}) as url:
-        _online(monkeypatch, url)
+    with serve({}) as hub:
+        hub.repositories["datasets/google/fleurs"] = Repository(files={"README.md": b""})
+        _online(monkeypatch, hub.url)
         assert _chosen(lang="it")[:2] == ("starter", "fleurs")
         assert _chosen(model="some/model")[:2] == ("some/model", "fleurs")
         with pytest.raises(SettingsError, match=r"no recordings are named, and FLEURS, .* has no Quechua"):
