@@ -11,7 +11,7 @@ from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, Revi
 
 from hf_speech_tl.corpora.files import Progress
 from hf_speech_tl.corpora.licence import licences_beside
-from hf_speech_tl.corpora.parquet import copied_note, read_parquet_files
+from hf_speech_tl.corpora.parquet import note_on, read_parquet_files
 from hf_speech_tl.corpora.splits import split_of_file
 from hf_speech_tl.corpora.table import Recordings
 from hf_speech_tl.errors import DataError, SettingsError
@@ -33,7 +33,7 @@ def read_hub(
     """
     folder, files = _download(repo, config)
     rows = read_parquet_files([folder / name for name in files], folder, text_column, progress, labelled=labelled)
-    return Recordings(rows, licences_beside(_fetched(repo, "main", ["README.md"])), copied_note(rows))
+    return Recordings(rows, licences_beside(_fetched(repo, "main", ["README.md"])), note_on(rows))
 
 
 def _download(repo: str, config: str | None) -> tuple[Path, list[str]]:

@@ -84,7 +84,7 @@ def _table(lines: Sequence[str], dialect: type[csv.Dialect]) -> Iterator[Line]:
             # A quote that is never closed takes all the lines below with it: go on after the line that opened it.
             yield Line(number, {}, f"not CSV: {error}")
             start, read = number, 0
-            rows = csv.reader(lines[start:], dialect)
+            rows = csv.reader(_from(lines, start), dialect)
             continue
         read = rows.line_num
         if not any(field.strip() for field in fields):
@@ -95,3 +95,8 @@ def _table(lines: Sequence[str], dialect: type[csv.Dialect]) -> Iterator[Line]:
             yield Line(number, {}, f"{len(fields)} fields where the first line names {len(names)}")
         else:
             yield Line(number, dict(zip(names, fields, strict=False)))
+
+
+def _from(lines: Sequence[str], start: int) -> Iterator[str]:
+    """A slice would copy all that is left, once for every broken line."""
+    return (lines[at] for at in range(start, len(lines)))

@@ -79,7 +79,9 @@ def load_corpus(
     start = 0
     tags = tuple(language.tag for language in languages)
     for place, tag, recordings in zip(places, tags, read, strict=True):
-        good, bad = _sorted_out(recordings.rows, place.name, tag, start)
+        good, bad = _sorted_out(recordings.rows, place.name, tag, start, labelled)
+        if divided:
+            _refuse_lost_split(place.name, good, bad)
         rows += good
         skipped += bad
         start += len(recordings.rows)
@@ -167,12 +169,19 @@ def _read(
     return read_manifests([path], path.parent, text_column, progress, labelled=labelled)
 
 
-def _sorted_out(rows: datasets.Dataset, source: str, tag: str, start: int) -> tuple[list[_Row], list[Skipped]]:
-    """The good rows of a source, numbered from `start`, and the bad ones. Raises DataError where most are bad."""
+def _sorted_out(
+    rows: datasets.Dataset, source: str, tag: str, start: int, labelled: bool
+) -> tuple[list[_Row], list[Skipped]]:
+    """The good rows of a source, numbered from `start`, and the bad ones. Raises DataError where most are bad.
+
+    Where they are to be `labelled`, one without a transcript is bad here already, before it takes a good one's place in
+    a split that is made.
+    """
     good, bad = [], []
     for number, row in enumerate(_plain(rows), start):
-        if row.reason is not None:
-            bad.append(Skipped(row.id, row.split or "", source, row.reason, row.detail or ""))
+        reason = row.reason or ("no transcript" if labelled and not (row.text or "").strip() else None)
+        if reason is not None:
+            bad.append(Skipped(row.id, row.split or "", source, reason, row.detail or ""))
             continue
         key = SplitRow(row.split, source, row.speaker, row.text, row.digest or "", tag)
         good.append(_Row(number, row.id, key, (row.offset, row.length)))
@@ -182,6 +191,19 @@ def _sorted_out(rows: datasets.Dataset, source: str, tag: str, start: int) -> tu
             f"The first is {bad[0].id} ({bad[0].detail or bad[0].reason})."
         )
     return good, bad
+
+
+def _refuse_lost_split(source: str, good: Sequence[_Row], bad: Sequence[Skipped]) -> None:
+    """Raise DataError for a split that a source came with, and of which nothing is left: another would be made in its
+    place, of rows that were never meant for it."""
+    kept = {row.key.split for row in good}
+    for split in ("validation", "test"):
+        if split not in kept and kept & {None, "train"} and (lost := [row for row in bad if row.split == split]):
+            raise DataError(
+                f"--data {source}: none of the recordings of its {split} split can be used: {reasons(lost)}. Mend "
+                f"them, or take them out, and a split is made of others. The first is {lost[0].id} "
+                f"({lost[0].detail or lost[0].reason})."
+            )
 
 
 def _plain(rows: datasets.Dataset) -> Iterator[ReadRow]:

@@ -48,6 +48,8 @@ def manifest_rows(
     """A row for each line of one manifest; `clips` names the folder beside it that the recordings are in."""
     lines = read_lines(file)
     found = list(dict.fromkeys(name for line in lines for name in line.fields))
+    if file.suffix.lower() == ".jsonl":
+        found = [name for name in found if is_unicode(name)]  # one line's key is not the file's encoding
     if not found:
         raise DataError(f"{file.name} holds no row that can be read; expected {MANIFESTS[file.suffix.lower()]}.")
     if not is_unicode(*found):

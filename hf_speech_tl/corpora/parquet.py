@@ -39,6 +39,7 @@ _MARK = 64  # bytes at the start of a recording, by which it is looked for
 _AROUND = 4_096  # bytes between two recordings: their lengths, headers of pages and of compressed blocks
 _MISSES = 8  # recordings in a row that are not there as they are: then nor are the others of the row group
 _WORTH_A_NOTE = 100  # MB
+_UNREADABLE = "unreadable Parquet file"
 
 
 def read_parquet(
@@ -55,7 +56,7 @@ def read_parquet(
         found = (file for file in path.rglob("*") if file.suffix.lower() == ".parquet" and not file.is_dir())
         files, folder = sorted(file for file in found if not file.name.startswith(".")), path
     rows = read_parquet_files(files, folder, text_column, progress, labelled=labelled)
-    return Recordings(rows, licences_beside(path), copied_note(rows))
+    return Recordings(rows, licences_beside(path), note_on(rows))
 
 
 def read_parquet_files(
@@ -66,24 +67,39 @@ def read_parquet_files(
     *,
     labelled: bool = True,
 ) -> datasets.Dataset:
-    """The rows of `files`, with the columns of READ; below `folder` their names say which split they are."""
-    laid_out = []
+    """The rows of `files`, with the columns of READ; below `folder` their names say which split they are.
+
+    A file that cannot be read is one row with that reason; where more than half are such, DataError.
+    """
+    laid_out, unreadable = [], []
     for done, file in enumerate(files, start=1):
-        laid_out.append(datasets.Dataset.from_file(str(_arrow_of(file, folder, text_column, labelled))))
+        try:
+            laid_out.append(datasets.Dataset.from_file(str(_arrow_of(file, folder, text_column, labelled))))
+        except _UnreadableError as error:
+            unreadable.append(error)
+            within = file.relative_to(folder)
+            row = ReadRow(within.as_posix(), None, None, split_of_file(within), reason=_UNREADABLE, detail=str(error))
+            laid_out.append(datasets.Dataset(read_table([row])))
         if progress:
             progress(done, len(files))
+    if 2 * len(unreadable) > len(files):
+        raise unreadable[0]
     return datasets.concatenate_datasets(laid_out)
 
 
-def copied_note(rows: datasets.Dataset) -> str | None:
-    """A word on how much of the audio is in the cache as well, where that is much."""
+def note_on(rows: datasets.Dataset) -> str | None:
+    """A word on files that cannot be read, whose rows nobody can count, and on audio that is in the cache as well,
+    where that is much."""
+    notes = []
+    if lost := rows["reason"][:].count(_UNREADABLE):
+        notes.append(f"{lost} Parquet file{'s' * (lost > 1)} cannot be read, and nothing of what is in there is used")
     copied = pc.sum(pc.binary_length(pc.struct_field(rows.data.column("audio"), "bytes"))).as_py() or 0
-    if copied < _WORTH_A_NOTE * 1e6:
-        return None
-    return (
-        f"{copied / 1e6:.0f} MB of audio that is compressed in its Parquet files lie in the cache as well; "
-        "to_parquet of datasets 5.2 leaves audio uncompressed, and then nothing is copied"
-    )
+    if copied >= _WORTH_A_NOTE * 1e6:
+        notes.append(
+            f"{copied / 1e6:.0f} MB of audio that is compressed in its Parquet files lie in the cache as well; "
+            "to_parquet of datasets 5.2 leaves audio uncompressed, and then nothing is copied"
+        )
+    return "; ".join(notes) or None
 
 
 def _arrow_of(file: Path, folder: Path, text_column: str | None, labelled: bool) -> Path:
@@ -117,13 +133,17 @@ def _arrow_of(file: Path, folder: Path, text_column: str | None, labelled: bool)
     return cached
 
 
+class _UnreadableError(DataError):
+    """A file that is no Parquet, or not all there."""
+
+
 @contextmanager
 def _reading(file: Path) -> Iterator[None]:
     """What goes wrong here is the file's fault, not that of the disk that the rows are written to."""
     try:
         yield
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{file.name} cannot be read as Parquet: {str(error).splitlines()[0]}") from error
+        raise _UnreadableError(f"{file.name} cannot be read as Parquet: {str(error).splitlines()[0]}") from error
 
 
 def _tables(parquet: pq.ParquetFile, columns: Columns, file: Path, split: str | None) -> Iterator[pa.Table]:

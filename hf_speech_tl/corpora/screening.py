@@ -29,6 +29,9 @@ _SAMPLE = 50
 # Unicode's category Cc, but for tab and the ends of lines.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _FRAMES = 2  # that a clip without a transcript has at least: of one alone no other can be told
+# Characters as they are written, in all and for each second: no speaker comes near. Normalising takes seconds for some
+# thousand digits, and hours for a book in one cell.
+_WRITTEN, _WRITTEN_A_SECOND = 1_000, 50
 _TOGETHER = 64  # clips held in memory at once while they are decoded
 
 
@@ -48,8 +51,8 @@ def screen(
 
     Each transcript is normalised as its own language asks; `simplify` is for those in Chinese.
 
-    Left out are rows whose transcript is missing, damaged, unspeakable or empty, whose audio is longer than
-    `max_seconds` or shorter than `min_seconds`, or gives fewer frames (`frames_of` seconds) than CTC needs for the
+    Left out are rows whose transcript is missing, damaged, unspeakable, empty or far too long, whose audio is longer
+    than `max_seconds` or shorter than `min_seconds`, or gives fewer frames (`frames_of` seconds) than CTC needs for the
     labels; and those that decoding in `threads` threads finds truncated, not finite, silent or empty: all of them where
     the corpus has up to an hour, else those of a sample, and `hear` finds the others. Unless `labelled`, a row without
     a transcript that can be used stays, and has None there. `progress` hears how many recordings of how many are
@@ -57,7 +60,7 @@ def screen(
     """
     splits: dict[str, datasets.Dataset] = {name: getattr(corpus, name) for name in SPLITS}
     seconds = {name: column(rows, "seconds") for name, rows in splits.items()}
-    texts = {name: _transcripts(rows, units, simplify) for name, rows in splits.items()}
+    texts = {name: _transcripts(rows, seconds[name], units, simplify) for name, rows in splits.items()}
     if not labelled:
         for name in SPLITS:
             pairs = zip(seconds[name], texts[name], strict=True)
@@ -132,9 +135,16 @@ def leave_out(corpus: Corpus, split: str, skipped: Sequence[Skipped]) -> Corpus:
     return replace(corpus, **{split: rows}, skipped=(*corpus.skipped, *skipped))
 
 
-def _transcripts(rows: datasets.Dataset, units: str, simplify: bool) -> list[str | Fault | None]:
+def _transcripts(
+    rows: datasets.Dataset, seconds: Sequence[float], units: str, simplify: bool
+) -> list[str | Fault | None]:
     read = functools.cache(lambda text, tag: _transcript(text or "", find_language(tag), units, simplify))
-    return [read(text, tag) for text, tag in zip(column(rows, "text"), column(rows, "lang"), strict=True)]
+    return [
+        ("too much text", f"{len(text)} characters for {length:.2f} s")
+        if text and len(text) > _WRITTEN + _WRITTEN_A_SECOND * length
+        else read(text, tag)
+        for text, tag, length in zip(column(rows, "text"), column(rows, "lang"), seconds, strict=True)
+    ]
 
 
 def _transcript(text: str, language: Language, units: str, simplify: bool) -> str | Fault:

@@ -27,7 +27,8 @@ def test_splits_speakers_and_texts(tmp_path: Path, voice: Voice) -> None:
     (home / "wav" / "train" / "S0002" / "BAC009S0002W0999.wav").write_bytes(voice(0, 0.5))
     corpus = load_corpus([str(home)], "zh")
     assert corpus.train["text"][0] == "甚至 出现 交易 2" and corpus.test["speaker"][:] == ["S000764"]
-    assert len(corpus.train) == 2  # the one without a transcript is found by the screening
+    assert len(corpus.train) == 1
+    assert [(row.id, row.reason) for row in corpus.skipped] == [("BAC009S0002W0999", "no transcript")]
     assert not any("no recording" in note for note in corpus.notes)
     (home / "wav" / "train" / "S0002" / "BAC009S0002W0121.wav").unlink()
     assert any("1 transcripts have no recording" in note for note in load_corpus([str(home)], "zh").notes)

@@ -79,7 +79,8 @@ def test_a_text_beside_each_recording(folder_of: FolderOf) -> None:
     assert dict(zip(corpus.test["id"], corpus.test["text"], strict=True)) == {"test/a1": "two"}
     training = {**dict(zip(corpus.train["id"], corpus.train["text"], strict=True))}
     training |= dict(zip(corpus.validation["id"], corpus.validation["text"], strict=True))
-    assert training == {"train/a0": "one", "a2": None}  # what has no text is for screen to list
+    assert training == {"train/a0": "one"}
+    assert [(row.id, row.reason) for row in corpus.skipped] == [("a2", "no transcript")]
 
 
 def test_links_out_of_the_folder_are_skipped(folder_of: FolderOf, tmp_path: Path) -> None:
