@@ -40,8 +40,8 @@ class ToldElsewhere(SpeechError):
 
 @contextlib.contextmanager
 def named_by(option: str, instead_of: str = "--model") -> Iterator[None]:
-    """Inside, a SettingsError about what one option names tells of another one that named it."""
+    """Inside, a SettingsError or DataError about what one option names tells of another one that named it."""
     try:
         yield
-    except SettingsError as error:
-        raise SettingsError(str(error).replace(instead_of, option)) from error
+    except (SettingsError, DataError) as error:
+        raise type(error)(str(error).replace(instead_of, option)) from error

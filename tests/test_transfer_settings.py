@@ -122,6 +122,7 @@ def test_a_stage_has_settings_of_its_own_in_a_file_and_keeps_them_beside_the_com
             ["--target", "pl=c", "--stages", "target,selftrain", "--unlabelled", "pl=./c"],
             "--unlabelled ./c: is --target too, .* other recordings",
         ),
+        ([*_PLAIN, "--recommend", "--ablate"], "--recommend --ablate: one trains nothing"),
         (["--target", "pl=c", "--stages", "target", "--ablate"], "--ablate: there is but one stage"),
         (["--target", "pl=c", "--stages", "target", "--mix", "0.1"], "--mix 0.1: there is nothing to mix in"),
         ([*_PLAIN, "--seeds", "2"], "--seeds 2: .* allowed with it"),

@@ -275,6 +275,8 @@ class TransferSettings:
             )
 
     def _refuse_recommendation(self) -> None:
+        if self.recommend and self.ablate:
+            raise SettingsError("--recommend --ablate: one trains nothing, the other all routes; drop one of them")
         if self.recommend and len(self.source or ()) < 2:
             raise SettingsError(
                 f"--recommend: ranks --source, of which {len(self.source or ())} is given; allowed: two or more; add "

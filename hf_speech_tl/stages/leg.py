@@ -10,7 +10,7 @@ from typing import Any, cast
 from accelerate import PartialState
 
 from hf_speech_tl.corpora import Corpus, digest, load_corpus
-from hf_speech_tl.errors import DataError
+from hf_speech_tl.errors import DataError, named_by
 from hf_speech_tl.scoring import Scores
 from hf_speech_tl.settings import Leg, PretrainSettings, SelftrainSettings, Source, write_yaml
 from hf_speech_tl.stages import finetune, pretrain, selftrain
@@ -73,7 +73,8 @@ class Corpora:
     def _read(self, whose: str, sources: Sequence[str | Source], lang: str | None, how: dict[str, Any]) -> Corpus:
         key = repr((sources, lang, how))
         if key not in self._known:
-            with progress_of(f"looking at every recording of {whose}", quiet=self._quiet) as progress:
+            named = named_by(_named(whose), "--data")
+            with named, progress_of(f"looking at every recording of {whose}", quiet=self._quiet) as progress:
                 self._known[key] = load_corpus(sources, lang, progress=progress, **how)
         return self._known[key]
 
@@ -82,6 +83,11 @@ class Corpora:
         beside = self.unlabelled(leg)
         heard = self.of(leg).fingerprint
         return digest([(heard, beside.fingerprint)]) if beside else heard
+
+
+def _named(whose: str) -> str:
+    """The option that names what a stage has as --data, by the stage; any other option as it is."""
+    return {"source": "--source", "--unlabelled": "--unlabelled"}.get(whose, "--target")
 
 
 def survey(legs: Sequence[Leg], read: Corpora, within: Path, *, overwrite: bool) -> list[State]:
@@ -121,12 +127,13 @@ def follow(leg: Leg, read: Corpora, processes: PartialState, within: Path, *, ov
     elif state == "anew":
         settings = replace(settings, overwrite=True)  # of a stage of ours only; find_output sees to that
     if state != "complete":
-        if isinstance(settings, PretrainSettings):
-            pretrain.run(settings)
-        elif isinstance(settings, SelftrainSettings):
-            selftrain.run(settings)
-        else:
-            finetune.run(settings)
+        with named_by(_named(leg.name), "--data"):
+            if isinstance(settings, PretrainSettings):
+                pretrain.run(settings)
+            elif isinstance(settings, SelftrainSettings):
+                selftrain.run(settings)
+            else:
+                finetune.run(settings)
         processes.wait_for_everyone()
     return Done(leg, read_results(leg.directory / "results.json"))
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import datasets
 import pytest
 from accelerate import PartialState
+from tiny import tiny_rows
 from transformers import AutoModelForCTC, pipeline
 
 from hf_speech_tl.errors import DataError, SettingsError
@@ -122,6 +123,17 @@ def test_a_stage_that_will_have_nothing_to_be_judged_by_is_told_before_the_first
     with pytest.raises(DataError, match="stage target: of one no recording is left for validation"):
         transfer.run(asked(target=(Source(str(tmp_path / "one"), lang="it"),)))
     assert trained == [] and not Path(str(asked().output)).exists()
+
+
+@pytest.mark.parametrize("option", ["source", "target"])
+def test_recordings_that_cannot_be_used_are_told_by_the_option_that_named_them(
+    asked: Make, corpus: Path, tmp_path: Path, option: str
+) -> None:
+    (tmp_path / "wordless").mkdir()
+    rows = tiny_rows((0.7, 0.8, 0.9), ("?", "?", "?"), seed=9).remove_columns(["transcript", "source", "lang"])
+    rows.to_parquet(str(tmp_path / "wordless" / "train.parquet"))
+    with pytest.raises(DataError, match=f"^--{option} wordless: none of its training"):
+        transfer.run(asked(**{option: (Source(str(corpus), lang="it"), Source(str(tmp_path / "wordless"), lang="it"))}))
 
 
 def test_a_misspelt_model_or_place_is_told_before_recordings_are_read(
