@@ -63,7 +63,7 @@ def _worth(best: int, rounds: int, gain: Comparison) -> str:
     """What self-training was worth, in a line."""
     if not best:
         return "no round made the validation CER fall: the model is the teacher as it was"
-    from hf_speech_tl.stages.verdict import gain_words
+    from hf_speech_tl.stages.routes.verdict import gain_words
 
     return f"gain: {gain_words(gain)}, by round {best} of {rounds}"
 

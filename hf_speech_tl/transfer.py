@@ -15,7 +15,7 @@ from hf_speech_tl.settings import FinetuneSettings, TransferSettings, lay_route
 from hf_speech_tl.terminal import conclude, score_line
 
 if TYPE_CHECKING:
-    from hf_speech_tl.stages.ranking import Recommendation
+    from hf_speech_tl.stages.advice.ranking import Recommendation
 
 
 def transfer(settings: TransferSettings) -> dict[str, object]:
@@ -37,10 +37,10 @@ def _work(settings: TransferSettings) -> dict[str, object] | Recommendation:
         if isinstance(leg.settings, FinetuneSettings):
             refuse_for_languages(leg.settings, find_spoken(leg.settings.data, leg.settings.lang))
     if settings.recommend:
-        from hf_speech_tl.stages.recommendation import recommend
+        from hf_speech_tl.stages.advice.recommendation import recommend
 
         return recommend(settings.target[0], settings.source or (), seed=settings.seed, quiet=settings.quiet)
-    from hf_speech_tl.stages.transfer import run
+    from hf_speech_tl.stages.routes.transfer import run
 
     return run(settings)
 
@@ -60,7 +60,7 @@ def _transfer(settings: TransferSettings) -> None:
     if settings.json:
         print(json.dumps(results, ensure_ascii=False))
         return
-    from hf_speech_tl.stages.verdict import forgotten_line, worth_lines
+    from hf_speech_tl.stages.routes.verdict import forgotten_line, worth_lines
 
     output = Path(str(results["output"]))
     stages = cast("list[dict[str, Any]]", results["stages"])

@@ -28,8 +28,8 @@ from hf_speech_tl.audio import RATE, decode
 from hf_speech_tl.audio.measure import find_speech, measure, power_spectrum
 from hf_speech_tl.corpora import load_corpus, samples
 from hf_speech_tl.languages import find_language
-from hf_speech_tl.stages.domain import count_letters, measure_rows
-from hf_speech_tl.stages.gap import find_gaps
+from hf_speech_tl.stages.advice.domain import count_letters, measure_rows
+from hf_speech_tl.stages.advice.gap import find_gaps
 
 _CORPORA = (
     "de=de-kerstin es=es-asterisk it=it-asterisk ja=ja-tofugu ml=ml-msc nl=nl-fillets pl=pl-artikulate qu=qu-killkan "

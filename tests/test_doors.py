@@ -50,7 +50,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     """Puts a function in the place of every stage's work: a door is tested for what it asks and says."""
 
     def put(run: Callable[..., object]) -> None:
-        for name in ("finetune", "pretrain", "selftrain", "transfer", "evaluation", "transcription"):
+        for name in ("finetune", "pretrain", "selftrain", "routes.transfer", "evaluation", "transcription"):
             module = ModuleType(f"hf_speech_tl.stages.{name}")
             module.run = run  # type: ignore[attr-defined]
             monkeypatch.setitem(sys.modules, module.__name__, module)

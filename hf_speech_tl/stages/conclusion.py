@@ -15,7 +15,7 @@ from hf_speech_tl.publishing import push, write_card
 from hf_speech_tl.publishing.curves import draw_curves
 from hf_speech_tl.publishing.save import verify_saved
 from hf_speech_tl.settings import FinetuneSettings, SelftrainSettings, write_yaml
-from hf_speech_tl.stages.output import write_json
+from hf_speech_tl.stages.runs.output import write_json
 
 _VERIFIED = 8  # test clips
 

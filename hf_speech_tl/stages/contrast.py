@@ -13,9 +13,9 @@ from hf_speech_tl.objectives import Contrastive
 from hf_speech_tl.settings import PretrainSettings
 from hf_speech_tl.stages.lesson import REMEDY, Lesson
 from hf_speech_tl.stages.masked_prediction import draw_masked
-from hf_speech_tl.stages.output import Output
-from hf_speech_tl.stages.processes import first_then_others
 from hf_speech_tl.stages.readiness import Ready
+from hf_speech_tl.stages.runs.output import Output
+from hf_speech_tl.stages.runs.processes import first_then_others
 from hf_speech_tl.stages.teaching import choose_validation
 from hf_speech_tl.training import CONTRASTIVE_SHARE, CollapseGuard, GumbelTemperature, Spans
 

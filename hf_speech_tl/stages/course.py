@@ -14,12 +14,12 @@ from transformers import PreTrainedModel
 from hf_speech_tl.corpora import Corpus
 from hf_speech_tl.models import Frozen, frame_count, frozen_part, is_random
 from hf_speech_tl.settings import FinetuneSettings
-from hf_speech_tl.stages.length import Length
-from hf_speech_tl.stages.memory import Fit
-from hf_speech_tl.stages.output import Output
 from hf_speech_tl.stages.preparation import Prepared
-from hf_speech_tl.stages.processes import is_sharded
-from hf_speech_tl.stages.recipe import is_small
+from hf_speech_tl.stages.runs.length import Length
+from hf_speech_tl.stages.runs.memory import Fit
+from hf_speech_tl.stages.runs.output import Output
+from hf_speech_tl.stages.runs.processes import is_sharded
+from hf_speech_tl.stages.runs.recipe import is_small
 from hf_speech_tl.stages.teaching import Taught, choose_cores, choose_validation, plan_batches, settle_length, teach
 from hf_speech_tl.training import (
     Augmenter,

@@ -19,10 +19,10 @@ from hf_speech_tl.objectives import Distillation, Spread
 from hf_speech_tl.settings import PretrainSettings
 from hf_speech_tl.stages.lesson import Lesson
 from hf_speech_tl.stages.making import kept_in, make_targets
-from hf_speech_tl.stages.output import Output
-from hf_speech_tl.stages.plan import show_plan, size
-from hf_speech_tl.stages.processes import first_then_others
 from hf_speech_tl.stages.readiness import Ready, known_as
+from hf_speech_tl.stages.runs.output import Output
+from hf_speech_tl.stages.runs.plan import show_plan, size
+from hf_speech_tl.stages.runs.processes import first_then_others
 from hf_speech_tl.stages.teaching import choose_validation
 from hf_speech_tl.training import Clips, MadeTargets, quick_dtype
 

@@ -17,17 +17,17 @@ from hf_speech_tl.settings import FinetuneSettings
 from hf_speech_tl.stages.conclusion import complete_directory, hand_over
 from hf_speech_tl.stages.course import Course, follow, lay_out
 from hf_speech_tl.stages.judgement import judge, load_recogniser
-from hf_speech_tl.stages.length import store_length
-from hf_speech_tl.stages.memory import Fit, give_back
 from hf_speech_tl.stages.origins import tell_origins, write_origins
-from hf_speech_tl.stages.output import Output, check_space, claim_output, find_output
-from hf_speech_tl.stages.plan import amount, clock, machine, show_plan, size
 from hf_speech_tl.stages.preparation import Prepared, prepare
-from hf_speech_tl.stages.preset import choose_preset
-from hf_speech_tl.stages.processes import agree, check_launch, join_processes, told_once
 from hf_speech_tl.stages.reading import hear_split
-from hf_speech_tl.stages.recipe import Recipe
 from hf_speech_tl.stages.results import gather_results
+from hf_speech_tl.stages.runs.length import store_length
+from hf_speech_tl.stages.runs.memory import Fit, give_back
+from hf_speech_tl.stages.runs.output import Output, check_space, claim_output, find_output
+from hf_speech_tl.stages.runs.plan import amount, clock, machine, show_plan, size
+from hf_speech_tl.stages.runs.preset import choose_preset
+from hf_speech_tl.stages.runs.processes import agree, check_launch, join_processes, told_once
+from hf_speech_tl.stages.runs.recipe import Recipe
 from hf_speech_tl.training import Clips, language_shares, latest
 
 

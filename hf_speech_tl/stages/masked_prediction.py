@@ -17,9 +17,9 @@ from hf_speech_tl.objectives import MaskedPrediction, draw_negatives
 from hf_speech_tl.settings import PretrainSettings
 from hf_speech_tl.stages.lesson import REMEDY, Lesson
 from hf_speech_tl.stages.making import kept_in, make_targets
-from hf_speech_tl.stages.output import Output
-from hf_speech_tl.stages.processes import agree, first_then_others
 from hf_speech_tl.stages.readiness import Ready
+from hf_speech_tl.stages.runs.output import Output
+from hf_speech_tl.stages.runs.processes import agree, first_then_others
 from hf_speech_tl.stages.teaching import choose_validation
 from hf_speech_tl.training import (
     CEPSTRA_CLUSTERS,

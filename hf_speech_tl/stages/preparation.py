@@ -34,11 +34,11 @@ from hf_speech_tl.models import (
 from hf_speech_tl.scoring import Scores
 from hf_speech_tl.settings import FinetuneSettings, SelftrainSettings, Source
 from hf_speech_tl.stages.judgement import judge
-from hf_speech_tl.stages.memory import Fit, fit_memory
 from hf_speech_tl.stages.origins import trace_origins
-from hf_speech_tl.stages.processes import agree, first_then_others, is_sharded
 from hf_speech_tl.stages.reading import all_spaced, hear_split, read_corpus
-from hf_speech_tl.stages.recipe import DEFAULT_RANK, Recipe, choose_augment, choose_masking, choose_recipe
+from hf_speech_tl.stages.runs.memory import Fit, fit_memory
+from hf_speech_tl.stages.runs.processes import agree, first_then_others, is_sharded
+from hf_speech_tl.stages.runs.recipe import DEFAULT_RANK, Recipe, choose_augment, choose_masking, choose_recipe
 from hf_speech_tl.training import shortest_seconds
 
 

@@ -20,18 +20,18 @@ from hf_speech_tl.publishing.save import save_encoder, verify_encoder
 from hf_speech_tl.settings import PretrainSettings, write_yaml
 from hf_speech_tl.stages.contrast import check_contrast, contrast
 from hf_speech_tl.stages.distillation import check_distil, distil
-from hf_speech_tl.stages.length import Length, store_length
 from hf_speech_tl.stages.lesson import Lesson
 from hf_speech_tl.stages.making import check_cache
 from hf_speech_tl.stages.masked_prediction import check_masked, predict_masked
-from hf_speech_tl.stages.memory import give_back
-from hf_speech_tl.stages.output import Output, check_space, claim_output, find_output, write_json
-from hf_speech_tl.stages.plan import amount, clock, machine, show_plan, size
 from hf_speech_tl.stages.probing import LEAST_PROBED, PROBED_SECONDS, draw_labelled, make_probe
-from hf_speech_tl.stages.processes import agree, check_launch, is_sharded, join_processes, told_once
 from hf_speech_tl.stages.readiness import Check, Ready, get_ready
-from hf_speech_tl.stages.recipe import is_small
 from hf_speech_tl.stages.results import gather_pretraining
+from hf_speech_tl.stages.runs.length import Length, store_length
+from hf_speech_tl.stages.runs.memory import give_back
+from hf_speech_tl.stages.runs.output import Output, check_space, claim_output, find_output, write_json
+from hf_speech_tl.stages.runs.plan import amount, clock, machine, show_plan, size
+from hf_speech_tl.stages.runs.processes import agree, check_launch, is_sharded, join_processes, told_once
+from hf_speech_tl.stages.runs.recipe import is_small
 from hf_speech_tl.stages.teaching import choose_cores, plan_batches, settle_length, teach
 from hf_speech_tl.training import (
     Augmenter,

@@ -26,10 +26,10 @@ from hf_speech_tl.models import (
     read_config,
 )
 from hf_speech_tl.settings import PretrainSettings
-from hf_speech_tl.stages.memory import Fit, fit_memory
-from hf_speech_tl.stages.processes import first_then_others
 from hf_speech_tl.stages.reading import read_corpus
-from hf_speech_tl.stages.recipe import choose_pretraining
+from hf_speech_tl.stages.runs.memory import Fit, fit_memory
+from hf_speech_tl.stages.runs.processes import first_then_others
+from hf_speech_tl.stages.runs.recipe import choose_pretraining
 
 # What an objective refuses before recordings are read, given the encoder's configuration and the number of processes.
 Check = Callable[[PretrainSettings, PreTrainedConfig, int], None]

@@ -10,12 +10,12 @@ from hf_speech_tl.models import base_of, is_of_starter
 from hf_speech_tl.scoring import Scores
 from hf_speech_tl.settings import FinetuneSettings, PretrainSettings, plain_augmentation
 from hf_speech_tl.stages.course import Course, Trained
-from hf_speech_tl.stages.environment import describe_environment, peak_memory_mb
-from hf_speech_tl.stages.length import Length
 from hf_speech_tl.stages.lesson import Lesson
 from hf_speech_tl.stages.origins import count_kinds
 from hf_speech_tl.stages.preparation import Prepared
 from hf_speech_tl.stages.readiness import Ready, known_as
+from hf_speech_tl.stages.runs.environment import describe_environment, peak_memory_mb
+from hf_speech_tl.stages.runs.length import Length
 from hf_speech_tl.stages.teaching import Taught
 from hf_speech_tl.training import Clips, Pretraining, Share, language_shares
 

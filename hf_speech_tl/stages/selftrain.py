@@ -25,14 +25,14 @@ from hf_speech_tl.scoring import Scores, compare
 from hf_speech_tl.settings import SelftrainSettings
 from hf_speech_tl.stages.conclusion import complete_directory, hand_over
 from hf_speech_tl.stages.judgement import judge, judge_saved, load_recogniser
-from hf_speech_tl.stages.length import check_data
 from hf_speech_tl.stages.material import Pool, read_pool
-from hf_speech_tl.stages.memory import give_back
-from hf_speech_tl.stages.output import Output, claim_output, find_output, remove_model, unfinished, write_json
-from hf_speech_tl.stages.plan import amount, machine, show_plan
-from hf_speech_tl.stages.processes import agree, first_then_others, join_processes, told_once
 from hf_speech_tl.stages.readiness import known_as
 from hf_speech_tl.stages.reading import hear_split
+from hf_speech_tl.stages.runs.length import check_data
+from hf_speech_tl.stages.runs.memory import give_back
+from hf_speech_tl.stages.runs.output import Output, claim_output, find_output, remove_model, unfinished, write_json
+from hf_speech_tl.stages.runs.plan import amount, machine, show_plan
+from hf_speech_tl.stages.runs.processes import agree, first_then_others, join_processes, told_once
 from hf_speech_tl.stages.student import Round, complete_round, student_model, train_student
 
 

@@ -16,17 +16,17 @@ from hf_speech_tl.settings import TEACHER, FinetuneSettings, SelftrainSettings
 from hf_speech_tl.stages.course import follow, lay_out
 from hf_speech_tl.stages.finetune import plan_rows
 from hf_speech_tl.stages.judgement import judge, load_recogniser
-from hf_speech_tl.stages.length import store_length
 from hf_speech_tl.stages.material import Pool, mix
-from hf_speech_tl.stages.memory import give_back
-from hf_speech_tl.stages.output import Output, check_space, write_json
-from hf_speech_tl.stages.plan import clock, show_plan
 from hf_speech_tl.stages.preparation import prepare
-from hf_speech_tl.stages.processes import agree, check_launch
 from hf_speech_tl.stages.pseudo_labels import PseudoLabel, choose, read_labels, reasons_of, write_down, write_labels
 from hf_speech_tl.stages.reading import progress_of
 from hf_speech_tl.stages.results import gather_results
-from hf_speech_tl.stages.wholeness import read_results
+from hf_speech_tl.stages.runs.length import store_length
+from hf_speech_tl.stages.runs.memory import give_back
+from hf_speech_tl.stages.runs.output import Output, check_space, write_json
+from hf_speech_tl.stages.runs.plan import clock, show_plan
+from hf_speech_tl.stages.runs.processes import agree, check_launch
+from hf_speech_tl.stages.runs.wholeness import read_results
 from hf_speech_tl.training import latest
 
 

@@ -18,10 +18,10 @@ from transformers.utils import logging
 
 from hf_speech_tl.corpora import Corpus, inaudible, leave_out
 from hf_speech_tl.settings import RunSettings
-from hf_speech_tl.stages.length import Length, asked_length, choose_length, stored_length
-from hf_speech_tl.stages.memory import Fit
-from hf_speech_tl.stages.output import Output
-from hf_speech_tl.stages.processes import agree
+from hf_speech_tl.stages.runs.length import Length, asked_length, choose_length, stored_length
+from hf_speech_tl.stages.runs.memory import Fit
+from hf_speech_tl.stages.runs.output import Output
+from hf_speech_tl.stages.runs.processes import agree
 from hf_speech_tl.training import (
     Batch,
     Batches,

@@ -13,8 +13,9 @@ import pytest
 
 from hf_speech_tl.errors import RunError, SettingsError
 from hf_speech_tl.settings import FinetuneSettings, Source
-from hf_speech_tl.stages import output, teaching
+from hf_speech_tl.stages import teaching
 from hf_speech_tl.stages.finetune import run
+from hf_speech_tl.stages.runs import output
 from hf_speech_tl.training import Pace, SpeechTrainer
 from hf_speech_tl.training.checkpoints import REST
 

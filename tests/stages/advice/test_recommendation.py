@@ -12,12 +12,12 @@ from tiny import save_tiny
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.languages import find_language
 from hf_speech_tl.models import Writing
-from hf_speech_tl.stages import recommendation, trial
-from hf_speech_tl.stages.recommendation import recommend
+from hf_speech_tl.stages.advice import recommendation, trial
+from hf_speech_tl.stages.advice.recommendation import recommend
 from hf_speech_tl.training import pace
 from hf_speech_tl.transfer import main
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "recommend_source"
+SCRIPT = Path(__file__).parents[3] / "scripts" / "recommend_source"
 
 
 @pytest.fixture(autouse=True)

@@ -19,9 +19,9 @@ from hf_speech_tl.models import Checkpoint, encoder_of, load_checkpoint, read_co
 from hf_speech_tl.scoring import character_edits
 from hf_speech_tl.settings import FinetuneSettings, read_yaml
 from hf_speech_tl.stages import finetune
-from hf_speech_tl.stages.candidate import Candidate
-from hf_speech_tl.stages.output import is_run
+from hf_speech_tl.stages.advice.candidate import Candidate
 from hf_speech_tl.stages.probing import make_probe
+from hf_speech_tl.stages.runs.output import is_run
 from hf_speech_tl.training import Clips
 
 

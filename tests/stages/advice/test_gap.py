@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import yaml
 
-from hf_speech_tl.stages.gap import MEASURES, Gap, Pair, describe, find_gaps, panels
+from hf_speech_tl.stages.advice.gap import MEASURES, Gap, Pair, describe, find_gaps, panels
 
 USUAL = {
     "bandwidth": (7000, 200),

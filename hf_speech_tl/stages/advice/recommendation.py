@@ -16,12 +16,12 @@ from hf_speech_tl.languages import Language
 from hf_speech_tl.models import frame_count, read_config
 from hf_speech_tl.scoring import choose_units, interval
 from hf_speech_tl.settings import STARTER, Source
-from hf_speech_tl.stages.candidate import Candidate, read_candidate, read_candidates
-from hf_speech_tl.stages.kinship import Texts, compare_languages
+from hf_speech_tl.stages.advice.candidate import Candidate, read_candidate, read_candidates
+from hf_speech_tl.stages.advice.kinship import Texts, compare_languages
+from hf_speech_tl.stages.advice.ranking import Evidence, Figure, Recommendation
+from hf_speech_tl.stages.advice.trial import Trial, train_briefly, try_checkpoint
 from hf_speech_tl.stages.probing import PROBED_SECONDS, draw_labelled
-from hf_speech_tl.stages.ranking import Evidence, Figure, Recommendation
 from hf_speech_tl.stages.reading import read_corpus
-from hf_speech_tl.stages.trial import Trial, train_briefly, try_checkpoint
 
 _MAX_SECONDS = 20.0  # of a clip, as in finetune
 

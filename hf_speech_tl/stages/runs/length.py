@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings import FinetuneSettings, RunSettings
-from hf_speech_tl.stages.output import write_json
+from hf_speech_tl.stages.runs.output import write_json
 from hf_speech_tl.training import Pace
 
 # On a CPU, for somebody who did not say how long.

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hf_speech_tl.errors import RunError
-from hf_speech_tl.stages.wholeness import find_damage, read_results
+from hf_speech_tl.stages.runs.wholeness import find_damage, read_results
 
 
 def _cut_short(path: Path) -> None:

@@ -12,7 +12,7 @@ from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.models import split_layer
 from hf_speech_tl.settings import RunSettings, Source, read_yaml, write_yaml
 from hf_speech_tl.settings.option import flag
-from hf_speech_tl.stages.holding import hold
+from hf_speech_tl.stages.runs.holding import hold
 from hf_speech_tl.training import latest
 
 # What a run writes beside run.yaml and its checkpoints; nothing else is ever removed from its directory.

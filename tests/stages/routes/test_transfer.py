@@ -17,9 +17,10 @@ from transformers import AutoModelForCTC, pipeline
 from hf_speech_tl.errors import DataError, SettingsError
 from hf_speech_tl.models import read_config
 from hf_speech_tl.settings import FinetuneSettings, Source, Stage, TransferSettings, lay_route, read_yaml, write_yaml
-from hf_speech_tl.stages import finetune, student, transfer
-from hf_speech_tl.stages.leg import Corpora
-from hf_speech_tl.stages.outlook import foresee
+from hf_speech_tl.stages import finetune, student
+from hf_speech_tl.stages.routes import transfer
+from hf_speech_tl.stages.routes.leg import Corpora
+from hf_speech_tl.stages.routes.outlook import foresee
 from hf_speech_tl.training import SpeechTrainer
 
 Make = Callable[..., TransferSettings]

@@ -19,7 +19,7 @@ from transformers import PreTrainedModel
 
 from hf_speech_tl.decoding import at_once
 from hf_speech_tl.models import Cost, cost_of
-from hf_speech_tl.stages.recipe import Recipe
+from hf_speech_tl.stages.runs.recipe import Recipe
 from hf_speech_tl.training import bytes_of_samples, room_for_clips, state_bytes
 
 _USED = 0.8  # of what is free: other programs want some

@@ -5,8 +5,8 @@ from tiny import tiny_model
 
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings import Augmentation, FinetuneSettings
-from hf_speech_tl.stages.length import choose_length
-from hf_speech_tl.stages.recipe import choose_augment, choose_masking, choose_recipe
+from hf_speech_tl.stages.runs.length import choose_length
+from hf_speech_tl.stages.runs.recipe import choose_augment, choose_masking, choose_recipe
 from hf_speech_tl.training import Pace
 
 MASK = (Augmentation.plain("mask"),)

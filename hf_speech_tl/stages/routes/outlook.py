@@ -13,10 +13,10 @@ from transformers import PreTrainedConfig
 from hf_speech_tl.corpora import Corpus
 from hf_speech_tl.models import can_mask, empty_model, encoder_of, keep_lowest, prepare_tuning, read_config
 from hf_speech_tl.settings import TEACHER, FinetuneSettings, Leg, SelftrainSettings
-from hf_speech_tl.stages.length import asked_length
-from hf_speech_tl.stages.memory import fit_memory
-from hf_speech_tl.stages.plan import clock, size
-from hf_speech_tl.stages.recipe import DEFAULT_RANK, choose_augment, choose_pretraining, choose_recipe
+from hf_speech_tl.stages.runs.length import asked_length
+from hf_speech_tl.stages.runs.memory import fit_memory
+from hf_speech_tl.stages.runs.plan import clock, size
+from hf_speech_tl.stages.runs.recipe import DEFAULT_RANK, choose_augment, choose_pretraining, choose_recipe
 from hf_speech_tl.stages.student import Round, lesson_of
 
 

@@ -14,16 +14,16 @@ from accelerate import PartialState
 from hf_speech_tl.models import read_config
 from hf_speech_tl.scoring import Comparison
 from hf_speech_tl.settings import AUTO, FinetuneSettings, Leg, Stage, TransferSettings, lay_route, read_yaml
-from hf_speech_tl.stages.ablation import compare_routes, count_runs, find_shortcuts, gains, travel
-from hf_speech_tl.stages.environment import describe_environment
-from hf_speech_tl.stages.forgetting import measure_forgetting
-from hf_speech_tl.stages.ledger import State, check_claim, claim
-from hf_speech_tl.stages.leg import Corpora, Done, follow, survey
-from hf_speech_tl.stages.outlook import Outlook, disk_of_all, foresee
-from hf_speech_tl.stages.output import write_json
-from hf_speech_tl.stages.plan import show_plan, size
-from hf_speech_tl.stages.preset import choose_preset
-from hf_speech_tl.stages.processes import agree, join_processes
+from hf_speech_tl.stages.routes.ablation import compare_routes, count_runs, find_shortcuts, gains, travel
+from hf_speech_tl.stages.routes.forgetting import measure_forgetting
+from hf_speech_tl.stages.routes.ledger import State, check_claim, claim
+from hf_speech_tl.stages.routes.leg import Corpora, Done, follow, survey
+from hf_speech_tl.stages.routes.outlook import Outlook, disk_of_all, foresee
+from hf_speech_tl.stages.runs.environment import describe_environment
+from hf_speech_tl.stages.runs.output import write_json
+from hf_speech_tl.stages.runs.plan import show_plan, size
+from hf_speech_tl.stages.runs.preset import choose_preset
+from hf_speech_tl.stages.runs.processes import agree, join_processes
 from hf_speech_tl.training import Part, as_part
 
 _STATES = {"complete": "; it is complete", "resume": "; it goes on from its checkpoint", "anew": ""}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hf_speech_tl.languages import find_language
-from hf_speech_tl.stages import kinship
-from hf_speech_tl.stages.kinship import Texts, compare_languages
+from hf_speech_tl.stages.advice import kinship
+from hf_speech_tl.stages.advice.kinship import Texts, compare_languages
 
 _ITALIAN = Texts(find_language("it"), ["la casa è bella", "il gatto mangia", "andiamo a casa"])
 _SPANISH = Texts(find_language("es"), ["la casa es bella", "el gato come", "vamos a casa"])

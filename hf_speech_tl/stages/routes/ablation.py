@@ -13,8 +13,8 @@ from hf_speech_tl.models import read_writing
 from hf_speech_tl.scoring import Comparison, compare_seeds, rate
 from hf_speech_tl.settings import FinetuneSettings, Leg, SelftrainSettings, Stage, TransferSettings, lay_route
 from hf_speech_tl.stages.judgement import Judgement, judge_saved
-from hf_speech_tl.stages.leg import Done
 from hf_speech_tl.stages.reading import read_test
+from hf_speech_tl.stages.routes.leg import Done
 
 DIRECT = "direct"
 # What was said of a target stage that goes on with what others have learnt, and is not meant for random weights, of

@@ -17,9 +17,9 @@ from tiny import RATE, tiny_rows
 from hf_speech_tl.corpora import load_corpus, samples
 from hf_speech_tl.errors import DataError
 from hf_speech_tl.languages import find_language
-from hf_speech_tl.stages.domain import compare_domains, count_letters, measure_rows
+from hf_speech_tl.stages.advice.domain import compare_domains, count_letters, measure_rows
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+SCRIPTS = Path(__file__).parents[3] / "scripts"
 
 
 @pytest.fixture(scope="session")

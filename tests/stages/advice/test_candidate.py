@@ -8,7 +8,7 @@ import pytest
 
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings import Source
-from hf_speech_tl.stages.candidate import read_candidate, read_candidates
+from hf_speech_tl.stages.advice.candidate import read_candidate, read_candidates
 
 
 def test_recordings_have_a_language_and_models_a_configuration(corpus: Path, tiny_checkpoint: Path) -> None:

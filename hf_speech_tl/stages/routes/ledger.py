@@ -16,8 +16,8 @@ from transformers.utils import cached_file
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.models import place_of, read_writing
 from hf_speech_tl.settings import STARTER, Leg, TransferSettings, plain_values, write_yaml
-from hf_speech_tl.stages.holding import hold
-from hf_speech_tl.stages.output import (
+from hf_speech_tl.stages.runs.holding import hold
+from hf_speech_tl.stages.runs.output import (
     check_place,
     find_output,
     holds_something,
@@ -26,7 +26,7 @@ from hf_speech_tl.stages.output import (
     unfinished,
     write_json,
 )
-from hf_speech_tl.stages.wholeness import find_damage
+from hf_speech_tl.stages.runs.wholeness import find_damage
 
 # complete: with the same inputs, so it is not run. resume: it goes on from a checkpoint. anew: from its beginning.
 State = Literal["complete", "resume", "anew"]

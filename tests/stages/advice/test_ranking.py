@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hf_speech_tl.stages.ranking import CAUTION, CRITERIA, Evidence, Figure, Recommendation, check, describe
+from hf_speech_tl.stages.advice.ranking import CAUTION, CRITERIA, Evidence, Figure, Recommendation, check, describe
 
 _BY = {one.key: one for one in CRITERIA}
 

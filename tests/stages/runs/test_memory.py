@@ -9,8 +9,8 @@ from tiny import tiny_model
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings import FinetuneSettings
 from hf_speech_tl.stages.finetune import run
-from hf_speech_tl.stages.memory import _HOLES, fit_memory, give_back
-from hf_speech_tl.stages.recipe import choose_recipe
+from hf_speech_tl.stages.runs.memory import _HOLES, fit_memory, give_back
+from hf_speech_tl.stages.runs.recipe import choose_recipe
 
 _SECONDS = np.asarray([2.0, 4.0, 8.0], np.float32)
 
@@ -55,7 +55,7 @@ def test_clips_are_kept_in_what_a_step_leaves_of_the_memory_and_counted(monkeypa
 
 
 def test_recognition_counts_with_a_batch_or_a_long_clip_for_each_of_its_workers(monkeypatch) -> None:
-    monkeypatch.setattr("hf_speech_tl.stages.memory.at_once", lambda *_, **__: (3, 12.0))
+    monkeypatch.setattr("hf_speech_tl.stages.runs.memory.at_once", lambda *_, **__: (3, 12.0))
     needed = {seconds: _fit(monkeypatch, 1e12, recognised=seconds)[1] for seconds in (1.0, 200.0, 400.0)}
     # Training takes more than three batches of 12 s, and less than three clips of 200 s.
     assert needed[200.0].needed > needed[1.0].needed
@@ -67,7 +67,7 @@ def test_recognition_counts_with_a_batch_or_a_long_clip_for_each_of_its_workers(
 def test_on_a_cpu_the_room_that_tensors_leave_is_counted(monkeypatch) -> None:
     fits = {}
     for holes in (1.0, 100.0):
-        monkeypatch.setattr("hf_speech_tl.stages.memory._HOLES", holes)
+        monkeypatch.setattr("hf_speech_tl.stages.runs.memory._HOLES", holes)
         fits[holes] = _fit(monkeypatch, 1e12)[1]
     # A step has several of the longest clips, and what this process holds changes by less.
     assert fits[100.0].needed - fits[1.0].needed > 99 * 3 * fits[1.0].cost.training.of(8.0) > 1e9

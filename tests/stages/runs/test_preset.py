@@ -12,7 +12,7 @@ from huggingface_hub import constants
 
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings import FinetuneSettings
-from hf_speech_tl.stages.preset import choose_preset
+from hf_speech_tl.stages.runs.preset import choose_preset
 
 _BASE, _LARGE = "facebook/wav2vec2-xls-r-300m", "facebook/w2v-bert-2.0"
 

@@ -13,7 +13,7 @@ from hf_speech_tl.audio.measure import measure
 from hf_speech_tl.corpora import load_corpus, samples
 from hf_speech_tl.errors import DataError
 from hf_speech_tl.languages import Language, Unspeakable, find_language, is_mandarin, transcript
-from hf_speech_tl.stages.gap import MEASURES, Pair, find_gaps
+from hf_speech_tl.stages.advice.gap import MEASURES, Pair, find_gaps
 from hf_speech_tl.stages.reading import SHORTEST
 
 _HEARD = 60 * RATE  # samples: the first minute of a clip says what it sounds like

@@ -12,8 +12,9 @@ import pytest
 
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings import FinetuneSettings, TransferSettings
-from hf_speech_tl.stages import finetune, transfer
-from hf_speech_tl.stages.holding import hold
+from hf_speech_tl.stages import finetune
+from hf_speech_tl.stages.routes import transfer
+from hf_speech_tl.stages.runs.holding import hold
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from hf_speech_tl.errors import DataError, named_by
 from hf_speech_tl.scoring import Scores
 from hf_speech_tl.settings import Leg, PretrainSettings, SelftrainSettings, Source, write_yaml
 from hf_speech_tl.stages import finetune, pretrain, selftrain
-from hf_speech_tl.stages.ledger import Ledger, State, begins_with, describe
-from hf_speech_tl.stages.processes import agree
 from hf_speech_tl.stages.reading import progress_of
-from hf_speech_tl.stages.wholeness import read_results
+from hf_speech_tl.stages.routes.ledger import Ledger, State, begins_with, describe
+from hf_speech_tl.stages.runs.processes import agree
+from hf_speech_tl.stages.runs.wholeness import read_results
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from hf_speech_tl.settings import FinetuneSettings, Source, Stage, TransferSettings, lay_route
-from hf_speech_tl.stages import transfer
-from hf_speech_tl.stages.ablation import Shortcut, find_shortcuts, gains, lay_shortcut
-from hf_speech_tl.stages.leg import Done
+from hf_speech_tl.stages.routes import transfer
+from hf_speech_tl.stages.routes.ablation import Shortcut, find_shortcuts, gains, lay_shortcut
+from hf_speech_tl.stages.routes.leg import Done
 
 Make = Callable[..., TransferSettings]
 _THREE = tuple(map(Stage, ("pretrain", "source", "target")))

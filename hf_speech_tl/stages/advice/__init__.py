@@ -1,0 +1,1 @@
+"""What to train with, before anything is trained: which recordings or model first, and which augmentation."""
