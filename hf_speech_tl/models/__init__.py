@@ -1,5 +1,7 @@
 """Speech encoders with a CTC head: load them, give them symbols, choose what is trained."""
 
+import os
+
 from hf_speech_tl.models.adapters import check_adapter
 from hf_speech_tl.models.checkpoint import Checkpoint, Masking, can_mask, load_checkpoint, read_config
 from hf_speech_tl.models.convolutions import multiply_convolutions
@@ -37,6 +39,10 @@ from hf_speech_tl.models.teacher import (
 from hf_speech_tl.models.tuning import keep_statistics, merge, prepare_tuning
 from hf_speech_tl.models.vocabulary import Vocabulary
 from hf_speech_tl.models.writing import Writing, read_writing
+
+# Of a model whose weights are a .bin, transformers would tell a service for conversion (its name, and whether it is
+# private), and fetch the same weights once more. Nothing leaves this machine unasked.
+os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
 
 __all__ = [
     "KINDS",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,13 +45,21 @@ _SETTINGS_HEADER = "# The settings of this model's training. Folders are named w
 
 
 def check_login() -> None:
-    """SettingsError where a push cannot work: offline mode, or no token. Asks nothing of the network."""
+    """SettingsError where a push cannot work: offline mode, no token, or none that can be sent. Asks nothing of the
+    network."""
     if is_offline_mode():
         raise SettingsError(
             "offline mode is on, so nothing can be pushed: unset HF_HUB_OFFLINE and TRANSFORMERS_OFFLINE"
         )
-    if get_token() is None:
+    token = get_token()
+    if token is None:
         raise SettingsError("there is no token for the Hugging Face Hub: run `hf auth login`, or set HF_TOKEN")
+    if not re.fullmatch(r"[!-~]+", token):
+        # The HTTP library would fail with a riddle, or show the token.
+        raise SettingsError(
+            "the token for the Hugging Face Hub has spaces or characters in it that no token has: copy it again and "
+            "run `hf auth login`, or set HF_TOKEN"
+        )
 
 
 def push(directory: Path, repo_id: str | None, *, private: bool) -> str:
@@ -110,7 +120,12 @@ def _one_line(model_id: str, endpoint: str) -> Iterator[None]:
         yield
     except Exception as error:
         # The last step after hours of training: whatever stops it, the user must read that nothing is lost.
-        raise RunError(f"the push to {model_id} failed: {_reason(error, model_id, endpoint)}") from error
+        said = f"the push to {model_id} failed: {_reason(error, model_id, endpoint)}"
+        token = get_token()
+        if token and token in "".join(traceback.format_exception(error)):
+            # A proxy repeated what it was sent; this line and its traceback are what people paste into reports.
+            raise RunError(said.replace(token, "[token]")) from None
+        raise RunError(said) from error
 
 
 def _contents(directory: Path, model_id: str) -> dict[str, Path | bytes]:

@@ -40,7 +40,7 @@ class Repository:
 
     def sha(self, revision: str = "main") -> str:
         """The id of a revision's last commit."""
-        said = ["init", *self.commits] if revision == "main" else [revision, *sorted(self.refs[revision])]
+        said = [revision, *(self.commits if revision == "main" else ()), *sorted(self.revisions[revision])]
         return hashlib.sha1("\n".join(said).encode()).hexdigest()
 
     def find(self, revision: str) -> str | None:

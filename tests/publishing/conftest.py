@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hub.away import OF_THE_HUB, environment_of
 from hub.server import Hub, User, serve
 from huggingface_hub.utils import close_session
 
-import hf_speech_tl
 from hf_speech_tl.errors import SpeechError
 from hf_speech_tl.publishing import push as push_here
 from hf_speech_tl.publishing.card import card
@@ -31,8 +31,6 @@ except SpeechError as error:
     print(f"{type(error).__name__}: {error}")
     sys.exit(error.exit_code)
 """
-
-_OF_THE_HUB = ("HF_", "HUGGING", "TRANSFORMERS_")
 
 Push = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -76,6 +74,8 @@ def saved(tmp_path: Path, results: dict) -> Path:
         "training.svg": "<svg/>",
         "results.json": json.dumps(results),
         "run.yaml": settings.replace("\n        ", "\n"),
+        "head.csv": "symbol,row\na,1",
+        "error.log": 'Traceback: "/home/ana/secret.py"',
         "skipped.csv": "id,split,source,reason,detail\nana/clip_07,train,ro-tuxpaint,truncated,",
         "log.jsonl": '{"loss": 1.0}',
         "transcripts.jsonl": '{"text": "bună ziua"}',
@@ -93,23 +93,14 @@ def saved(tmp_path: Path, results: dict) -> Path:
 
 @pytest.fixture
 def away(hub: Hub, tmp_path: Path) -> dict[str, str]:
-    """The environment of a process whose Hub is the stand-in; huggingface_hub reads it when it is imported."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_OF_THE_HUB)}
-    return kept | {
-        "HF_ENDPOINT": hub.url,
-        "HF_HUB_DISABLE_XET": "1",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-        "HF_HOME": str(tmp_path / "cache"),
-        "NO_PROXY": "127.0.0.1",
-        "PYTHONPATH": str(Path(hf_speech_tl.__file__).parents[1]),
-    }
+    """The environment of a process whose Hub is the stand-in, with an empty cache."""
+    return environment_of(hub, tmp_path / "cache")
 
 
 @pytest.fixture
 def here(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """This process's Hub is the stand-in, as though huggingface_hub had been imported in the environment of `away`."""
-    for name in [name for name in os.environ if name.startswith(_OF_THE_HUB)]:
+    for name in [name for name in os.environ if name.startswith(OF_THE_HUB)]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     read = {"ENDPOINT": hub.url, "HF_HUB_OFFLINE": False, "HF_HUB_DISABLE_XET": True}

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import jinja2
 import pytest
+from hub.front_matter import complaints
 from huggingface_hub import ModelCard
 
 from hf_speech_tl.publishing.card import card, name_model, write_card
@@ -34,6 +35,31 @@ def test_the_hub_reads_the_metadata(results: dict) -> None:
     figures = {result.metric_type: result.metric_value for result in data.eval_results}
     assert figures == {"wer": 0.2346, "cer": 0.0821}
     assert {result.dataset_split for result in data.eval_results} == {"test"}
+
+
+@pytest.mark.parametrize(
+    ("part", "changes"),
+    [
+        ("language", {"tag": "zh-Hant-TW", "name": "Chinese", "metric": "cer", "units": "romanized"}),
+        ("language", {"tag": "cmn"}),
+        ("data", {"languages": {tag: {"name": tag, "hours": 1, "share": 0.5} for tag in ("no", "pt-BR")}}),
+        ("data", {"sources": ["fleurs", "fleurs#2"]}),
+        ("data", {"sources": ["my words: [a, b", '- it\'s "said" #1', "*x & 你好 \n---\nlicense: mit\n---\n"]}),
+        ("data", {"licenses": ["CC-BY-NC-ND-4.0"]}),
+        ("data", {"licenses": ["ask\n---\nAna"]}),
+        ("model", {"base_model": None, "fresh": True}),
+        ("model", {"base_model": "/home/ana/models/xls-r", "name": "/home/ana/models/xls-r"}),
+        ("model", {"base_model": "starter", "name": "starter", "starter": True}),
+    ],
+)
+def test_the_hub_has_nothing_against_any_card(results: dict, part: str, changes: dict) -> None:
+    results[part] |= changes
+    for model_id in (None, "ana/romanian"):
+        text = card(results, model_id=model_id)
+        assert complaints(text) == []
+        data = ModelCard(text).data
+        assert data.license == ("cc-by-nc-nd-4.0" if "CC-BY-NC-ND-4.0" in results["data"]["licenses"] else "other")
+        assert {figure.metric_value for figure in data.eval_results} == {0.2346, 0.0821}
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,20 @@ def _is_whole(hub: Hub) -> bool:
     return True
 
 
+def test_what_a_proxy_repeats_of_a_request_is_told_without_the_token(hub: Hub, saved: Path, push: Push) -> None:
+    hub.inject(Fault(403, f"blocked: POST, Authorization: Bearer {_TOKEN}"), lambda number: number > 1)
+    done = push(saved, "romanian")
+    assert done.returncode == 1 and "(403: blocked: POST, Authorization: Bearer [token])" in done.stdout
+    assert "RunError" in done.stderr and _TOKEN not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("token", ["ana writes", "ana\x01writes", "ana\u2026writes"])
+def test_a_token_that_cannot_be_one_is_refused_before_it_is_sent(hub: Hub, saved: Path, push: Push, token: str) -> None:
+    done = push(saved, "romanian", token=token)
+    assert done.returncode == 2 and "characters in it that no token has" in done.stdout
+    assert token not in done.stdout + done.stderr and not hub.requests
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("part_size", [None, 4], ids=["in one piece", "in parts"])
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 from hub.server import Hub, Repository
+from huggingface_hub import ModelCard
 
 Push = Callable[..., "subprocess.CompletedProcess[str]"]
 _PUBLIC = {
@@ -78,6 +79,16 @@ def test_a_repository_is_the_users_where_no_owner_is_named(
 ) -> None:
     assert push(saved, repo_id).stdout == f"{hub.url}/{expected}\n"
     assert set(hub.repositories) == {expected}
+
+
+def test_the_card_is_what_the_hub_takes(hub: Hub, saved: Path, push: Push) -> None:
+    assert push(saved, "ana/romanian").returncode == 0
+    card = ModelCard(hub.repositories["ana/romanian"].files["README.md"].decode())
+    card.validate()
+    assert {figure.metric_type: figure.metric_value for figure in card.data.eval_results} == {
+        "wer": 0.2346,
+        "cer": 0.0821,
+    }
 
 
 def test_a_second_push_of_the_same_adds_nothing(hub: Hub, saved: Path, push: Push) -> None:
