@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from dataclasses import dataclass
@@ -18,16 +17,17 @@ from transformers import (
     PreTrainedConfig,
     PreTrainedModel,
 )
-from transformers.utils import cached_file, logging
+from transformers.utils import logging
 
 from hf_speech_tl.audio import RATE
 from hf_speech_tl.errors import SettingsError
-from hf_speech_tl.models.adapters import adapter_languages, load_adapter
+from hf_speech_tl.models.adapters import load_adapter
 from hf_speech_tl.models.families import FAMILIES, find_family
 from hf_speech_tl.models.frames import frame_count, plain_feature_extractor
 from hf_speech_tl.models.fresh import place_filterbank
 from hf_speech_tl.models.frontends import FeatureExtractor, encoder_config
 from hf_speech_tl.models.starter import place_of
+from hf_speech_tl.models.symbols import read_symbols
 from hf_speech_tl.models.vocabulary import Vocabulary
 from hf_speech_tl.settings import STARTER
 
@@ -167,7 +167,7 @@ def load_checkpoint(
         load_adapter(model, name, target_lang)
     if not all(weight.isfinite().all() for weight in model.state_dict().values()):
         raise SettingsError(f"--model {name}: some of its weights are not finite numbers. Take another checkpoint.")
-    vocabulary = None if headless else _read_vocabulary(place, model, target_lang)
+    vocabulary = None if headless else read_symbols(name, place, model, target_lang)
     return Checkpoint(name, model, _feature_extractor(place, config), vocabulary, fresh=False)
 
 
@@ -206,6 +206,8 @@ def _load_weights(name: str, config: PreTrainedConfig) -> tuple[PreTrainedModel,
         )
     except Exception as error:  # missing, cut short, or a pickle that holds more than weights
         reason = " ".join(str(error).split())[:300]
+        if "weights_only" in reason:  # torch goes on with advice to run it all the same
+            reason = "its pickle holds more than weights, which could run code here"
         raise SettingsError(
             f"--model {name}: its weights cannot be loaded ({reason}). It takes a whole model.safetensors, or a "
             "pytorch_model.bin of nothing but tensors."
@@ -242,32 +244,6 @@ def _feature_extractor(name: str, config: PreTrainedConfig) -> FeatureExtractor:
     # Without the mask, padding changes what a clip is heard as; with it, models with layer norm are exact.
     extractor.return_attention_mask = True
     return extractor
-
-
-def _read_vocabulary(name: str, model: PreTrainedModel, target_lang: str | None) -> Vocabulary | None:
-    """The symbols of the checkpoint's head by id; None where it has no vocab.json, or one for each of many languages.
-
-    Raises SettingsError where the file and the head do not belong together.
-    """
-    path = cached_file(name, "vocab.json", _raise_exceptions_for_missing_entries=False)
-    if path is None:
-        return None
-    outputs, blank = model.config.vocab_size, model.config.pad_token_id
-    try:
-        ids = json.loads(Path(path).read_text("utf-8"))
-        if languages := adapter_languages(ids):
-            if target_lang is None:
-                return None
-            ids = languages[target_lang]
-        symbols = [""] * outputs
-        for symbol, index in ids.items():
-            symbols[range(outputs).index(index)] = symbol
-        return Vocabulary(tuple(symbols), blank=range(outputs).index(blank))
-    except (ValueError, AttributeError, TypeError) as error:
-        raise SettingsError(
-            f"--model {name}: its vocab.json does not fit its head ({outputs} outputs, blank {blank}): {error}. "
-            "Mend the file, or take another checkpoint."
-        ) from error
 
 
 def _is_misspelt(place: str) -> bool:
