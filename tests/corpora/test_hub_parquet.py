@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hub.faults import BROKEN, EXPIRED, RATE_LIMIT, SERVER_ERROR, Fault
 from hub.server import Hub, Repository, serve
 from huggingface_hub import constants
 
@@ -107,3 +110,31 @@ def test_without_a_network_it_says_what_works(tmp_path: Path, monkeypatch: pytes
         ) as caught:
             load_corpus(["fleurs"], "zh")
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lasting", [False, True], ids=["once", "for good"])
+@pytest.mark.parametrize("fault", [SERVER_ERROR, RATE_LIMIT, BROKEN, EXPIRED], ids=["500", "429", "breaks", "expired"])
+def test_every_fault_at_every_request_of_a_download(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Fault, lasting: bool
+) -> None:
+    for module in ("utils._http", "file_download"):
+        monkeypatch.setattr(f"huggingface_hub.{module}.time", SimpleNamespace(sleep=lambda _: None))
+    wanted = load_corpus(["fleurs"], "zh").fingerprint
+    survived, told = [], []
+    for first in itertools.count(1):
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / f"cache {first}"))
+        hub.requests.clear()
+        hub.inject(fault, lambda number, first=first: number >= first if lasting else number == first)
+        try:
+            assert load_corpus(["fleurs"], "zh").fingerprint == wanted
+            survived.append(first)
+        except (DataError, SettingsError) as error:
+            told.append(str(error))
+            assert "\n" not in told[-1]
+            assert (f"it answered {fault.status}" in told[-1]) == (fault.status is not None)
+        if len([asked for asked in hub.requests if "agent-harnesses" not in asked]) < first:
+            break
+        hub.mend()
+        assert load_corpus(["fleurs"], "zh").fingerprint == wanted
+    print(f"{first - 1} requests, {len(survived) - 1} survived, {len(told)} told")  # pytest -rP shows it

@@ -54,6 +54,21 @@ def _is_whole(hub: Hub) -> bool:
     return True
 
 
+@pytest.mark.parametrize("part_size", [None, 1_000_000], ids=["in one piece", "in parts"])
+def test_large_weights_arrive_whole_though_the_connection_breaks(
+    hub: Hub, saved: Path, push: Push, waits: list[float], part_size: int | None
+) -> None:
+    hub.part_size = part_size
+    weights = bytes(range(256)) * 12_345
+    (saved / "model.safetensors").write_bytes(weights)
+    (saved / "adapter" / "adapter_model.safetensors").unlink()
+    hub.inject(BROKEN, lambda number: number == 6)  # after whoami, create, validate, preupload, batch
+    assert push(saved, "romanian").returncode == 0
+    assert hub.repositories["ana/romanian"].files["model.safetensors"] == weights
+    sent = [request for request in hub.requests if request.startswith("PUT")]
+    assert len(sent) == len(set(sent)) + 1 and waits == [1]
+
+
 def test_what_a_proxy_repeats_of_a_request_is_told_without_the_token(hub: Hub, saved: Path, push: Push) -> None:
     hub.inject(Fault(403, f"blocked: POST, Authorization: Bearer {_TOKEN}"), lambda number: number > 1)
     done = push(saved, "romanian")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hub.front_matter import complaints
 from safetensors.torch import load_file
 from tiny import encoder_of, save_tiny, tiny_model, tiny_rows
 from transformers import AutoFeatureExtractor, AutoModel
@@ -88,6 +89,7 @@ def test_recordings_alone_give_an_encoder_that_others_load(settings, corpus, tmp
     for key, value in _weights(directory).items():
         assert torch.equal(encoder_of(ours.model).state_dict().get(key, value), value), key
     card = (directory / "README.md").read_text()
+    assert complaints(card) == []
     assert "automatic-speech-recognition" not in card and str(tmp_path) not in card and "DistilHuBERT" in card
     tuned = finetune(
         FinetuneSettings(
