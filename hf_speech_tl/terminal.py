@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import re
@@ -24,6 +25,8 @@ from hf_speech_tl.settings import Settings, parse
 if TYPE_CHECKING:
     from hf_speech_tl.scoring import LanguageScores, Scores
     from hf_speech_tl.scoring.scores import Rate
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 S = TypeVar("S", bound=Settings)
 
@@ -52,6 +55,8 @@ def conclude(cls: type[S], arguments: Sequence[str] | None, work: Callable[[S], 
     except KeyboardInterrupt as stop:
         return _say(cls, _stopped(cls, str(stop)), INTERRUPTED)
     except Exception as error:
+        if _is_full(error):
+            return _say(cls, _full(cls, output), 1)
         first, *_ = str(error).strip().splitlines() or [""]
         line = explain_import_error(error) or f"{type(error).__name__}: {first}"
         return _say(cls, f"{line} ({_log(output)})", 1)
@@ -146,12 +151,23 @@ def _say(cls: type[Settings], line: str, code: int) -> int:
     return code
 
 
+def _is_full(error: Exception) -> bool:
+    # What safetensors raises is no OSError, and says the number in words.
+    return getattr(error, "errno", None) in _FULL or any(f"(os error {number})" in str(error) for number in _FULL)
+
+
+def _full(cls: type[Settings], output: Path | None) -> str:
+    said = "there is no room on the disk, or for this user; make some"
+    return f"{said}, and go on: {_going_on(cls, str(output))}" if output and (output / "checkpoints").is_dir() else said
+
+
 def _stopped(cls: type[Settings], directory: str) -> str:
-    if not directory:
-        return "stopped; nothing was saved"
+    return f"stopped; to go on: {_going_on(cls, directory)}" if directory else "stopped; nothing was saved"
+
+
+def _going_on(cls: type[Settings], directory: str) -> str:
     command = ["python", "-m", f"hf_speech_tl.{cls.command}", f"{directory}/run.yaml", "--resume", directory]
-    joined = subprocess.list2cmdline(command) if sys.platform == "win32" else shlex.join(command)
-    return f"stopped; to go on: {joined}"
+    return subprocess.list2cmdline(command) if sys.platform == "win32" else shlex.join(command)
 
 
 def _log(output: Path | None) -> str:

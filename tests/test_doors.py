@@ -205,6 +205,26 @@ def test_the_traceback_of_a_surprise_goes_to_a_file(
     assert "in run" in (tmp_path / "out" / "error.log").read_text("utf-8")
 
 
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), ValueError("Error while serializing: I/O error (os error 28)")]
+)
+def test_a_full_disk_says_how_to_go_on(
+    stage: Stage, error: Exception, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage(failing(error))
+    asked = ["--lang", "zh", "--data", "starter", "--output", "run"]
+    assert finetune.main(asked) == 1
+    assert capsys.readouterr().err == (
+        "hf-speech-tl finetune: there is no room on the disk, or for this user; make some\n"
+    )
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "run" / "run.yaml").touch()
+    assert finetune.main(asked) == 1
+    assert capsys.readouterr().err.endswith(
+        "make some, and go on: python -m hf_speech_tl.finetune run/run.yaml --resume run\n"
+    )
+
+
 def test_pretrain_says_what_decided_and_where_the_encoder_is(
     stage: Stage, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

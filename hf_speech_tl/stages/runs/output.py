@@ -67,35 +67,46 @@ def find_output(settings: RunSettings) -> Output:
             raise SettingsError(
                 f"--output {directory}: holds {name} {place}, which would be lost. Name another directory."
             )
-    if holds_something(directory):
-        if not is_run(directory):
-            raise SettingsError(
-                f"--output {directory}: holds something that is not a run of ours, and is left alone. "
-                "Name an empty or new directory."
-            )
-        if run_command(directory) == "transfer":
-            raise SettingsError(
-                f"--output {directory}: holds a transfer, which would be lost with what its stages were worth. Name "
-                "another directory."
-            )
-        if not settings.overwrite:
-            going_on = f"--resume {directory} to go on with it, " if unfinished(directory) else ""
-            raise SettingsError(
-                f"--output {directory}: holds an earlier run. Add --overwrite to replace it, {going_on}or name another "
-                "directory."
-            )
+    _refuse_what_is_there(directory, settings)
     return Output(directory, None)
+
+
+def _refuse_what_is_there(directory: Path, settings: RunSettings) -> None:
+    """SettingsError for all but an empty directory, or a run that may be overwritten."""
+    if not holds_something(directory):
+        return
+    if not is_run(directory):
+        raise SettingsError(
+            f"--output {directory}: holds something that is not a run of ours, and is left alone. "
+            "Name an empty or new directory."
+        )
+    if run_command(directory) == "transfer":
+        raise SettingsError(
+            f"--output {directory}: holds a transfer, which would be lost with what its stages were worth. Name "
+            "another directory."
+        )
+    if not settings.overwrite:
+        going_on = f"--resume {directory} to go on with it, " if unfinished(directory) else ""
+        raise SettingsError(
+            f"--output {directory}: holds an earlier run. Add --overwrite to replace it, {going_on}or name another "
+            "directory."
+        )
 
 
 def claim_output(output: Output, settings: RunSettings) -> None:
     """Take the directory, once it is known that there is something to put there: an earlier run goes only now.
 
-    Raises SettingsError where another process writes into it.
+    Raises SettingsError where another process writes into it, or has done so since it was found.
     """
     output.directory.mkdir(parents=True, exist_ok=True)
     hold(output.directory)
     if output.checkpoint:
+        if not output.checkpoint.exists():
+            raise SettingsError(
+                f"--resume {output.directory}: another process has gone on with that run meanwhile. See what is there."
+            )
         return
+    _refuse_what_is_there(output.directory, settings)
     # In an order that a kill does no harm to: old checkpoints never stand beside new settings, and with run.yaml there
     # the directory stays known as ours.
     _remove(output.checkpoints)

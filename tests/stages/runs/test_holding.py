@@ -15,6 +15,7 @@ from hf_speech_tl.settings import FinetuneSettings, TransferSettings
 from hf_speech_tl.stages import finetune
 from hf_speech_tl.stages.routes import transfer
 from hf_speech_tl.stages.runs.holding import hold
+from hf_speech_tl.stages.runs.output import Output, claim_output
 
 
 @pytest.fixture
@@ -64,3 +65,15 @@ def test_so_is_a_transfer(
     with pytest.raises(SettingsError, match="another process is writing a run into it"):
         transfer.run(asked())
     assert not trained and not any((tmp_path / "whole").iterdir())
+
+
+def test_a_run_that_was_completed_while_another_got_ready_is_not_replaced(
+    settings: Callable[..., FinetuneSettings], earlier: Path
+) -> None:
+    content = {path: path.read_bytes() for path in earlier.rglob("*") if path.is_file()}
+    asked = settings(output=earlier)
+    with pytest.raises(SettingsError, match="holds an earlier run"):
+        claim_output(Output(earlier, None), asked)
+    with pytest.raises(SettingsError, match="another process has gone on with that run meanwhile"):
+        claim_output(Output(earlier, earlier / "checkpoints" / "checkpoint-2"), asked)
+    assert {path: path.read_bytes() for path in earlier.rglob("*") if path.is_file()} == content
