@@ -38,6 +38,16 @@ class ToldElsewhere(SpeechError):
         self.exit_code = exit_code
 
 
+def http_status(error: BaseException | None) -> int | None:
+    """The status with which a server's answer began this chain of errors; None where there was no answer."""
+    while error is not None:
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        if isinstance(status, int):
+            return status
+        error = error.__cause__ or error.__context__
+    return None
+
+
 @contextlib.contextmanager
 def named_by(option: str, instead_of: str = "--model") -> Iterator[None]:
     """Inside, a SettingsError or DataError about what one option names tells of another one that named it."""

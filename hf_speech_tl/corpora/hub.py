@@ -7,19 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from huggingface_hub import get_cached_repo_tree, snapshot_download
-from huggingface_hub.errors import (
-    GatedRepoError,
-    HfHubHTTPError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
+from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
 from hf_speech_tl.corpora.files import Progress
 from hf_speech_tl.corpora.licence import licences_beside
 from hf_speech_tl.corpora.parquet import note_on, read_parquet_files
 from hf_speech_tl.corpora.splits import split_of_file
 from hf_speech_tl.corpora.table import Recordings
-from hf_speech_tl.errors import DataError, SettingsError
+from hf_speech_tl.errors import DataError, SettingsError, http_status
 
 _REVISIONS = ("main", "refs/convert/parquet")  # the second holds what the Hub made of scripts, folders and archives
 
@@ -69,26 +64,18 @@ def _fetched(repo: str, revision: str, files: Sequence[str]) -> Path:
             f"--data hub:{repo}: the Hub has no such dataset, or it is private: then log in with `hf auth login`."
         ) from error
     except Exception as error:  # the HTTP library under huggingface_hub, and so its errors, change with its version
-        why = _answer(error)
+        status = http_status(error)
+        why = f"it answered {status}" if status else type(error).__name__
         raise DataError(
-            f"--data hub:{repo} is not in the cache whole and cannot be fetched from the Hub "
-            f"({why or type(error).__name__}). {_remedy(why)}; --data starter or a folder of recordings works offline."
+            f"--data hub:{repo} is not in the cache whole and cannot be fetched from the Hub ({why}). "
+            f"{_remedy(status)}; --data starter or a folder of recordings works offline."
         ) from error
 
 
-def _answer(error: BaseException | None) -> str | None:
-    """What the Hub answered, where that began the chain of errors; None where it was not reached."""
-    while error is not None:
-        if isinstance(error, HfHubHTTPError):
-            return f"it answered {error.response.status_code}"
-        error = error.__cause__ or error.__context__
-    return None
-
-
-def _remedy(answer: str | None) -> str:
-    if answer is None:
+def _remedy(status: int | None) -> str:
+    if status is None:
         return "It needs a network, and HF_HUB_OFFLINE unset"
-    if answer.endswith("401"):
+    if status == 401:
         return "It does not know the token that it was shown: log in with `hf auth login`, or unset HF_TOKEN"
     return "Try again later"
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Mapping
-from pathlib import Path
 
 from transformers import PreTrainedModel
-from transformers.utils import cached_file
 
 from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.models.files import find_file
 from hf_speech_tl.models.starter import place_of
 
 _LISTED = 12
@@ -60,8 +59,8 @@ def load_adapter(model: PreTrainedModel, name: str, target_lang: str) -> None:
 
 
 def _languages(name: str) -> Mapping[str, object]:
-    path = cached_file(place_of(name), "vocab.json", _raise_exceptions_for_missing_entries=False)
+    path = find_file(place_of(name), "vocab.json")
     try:
-        return adapter_languages(json.loads(Path(path).read_text("utf-8"))) if path else {}
+        return adapter_languages(json.loads(path.read_text("utf-8"))) if path else {}
     except (ValueError, RecursionError, OSError) as error:
         raise SettingsError(f"--model {name}: its vocab.json cannot be read ({error}). Mend the file.") from error

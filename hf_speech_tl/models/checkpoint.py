@@ -23,6 +23,7 @@ from hf_speech_tl.audio import RATE
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.models.adapters import load_adapter
 from hf_speech_tl.models.families import FAMILIES, find_family
+from hf_speech_tl.models.files import find_file
 from hf_speech_tl.models.frames import frame_count, plain_feature_extractor
 from hf_speech_tl.models.fresh import place_filterbank
 from hf_speech_tl.models.frontends import FeatureExtractor, encoder_config
@@ -31,6 +32,7 @@ from hf_speech_tl.models.symbols import read_symbols
 from hf_speech_tl.models.vocabulary import Vocabulary
 from hf_speech_tl.settings import STARTER
 
+_EXTRACTOR_FILES = ("processor_config.json", "preprocessor_config.json", "config.json")
 _USUAL_SYMBOLS = 32  # the default of wav2vec 2.0
 
 
@@ -233,8 +235,9 @@ def _head_keys(config: PreTrainedConfig) -> set[str]:
 def _feature_extractor(name: str, config: PreTrainedConfig) -> FeatureExtractor:
     if os.path.isfile(name):  # a configuration alone
         return plain_feature_extractor(config)
+    found = [path for file in _EXTRACTOR_FILES if (path := find_file(name, file))]
     try:
-        extractor = AutoFeatureExtractor.from_pretrained(name, trust_remote_code=False)
+        extractor = AutoFeatureExtractor.from_pretrained(found[0].parent if found else name, trust_remote_code=False)
     except (OSError, ValueError):
         extractor = plain_feature_extractor(config)
     if extractor.sampling_rate != RATE:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from transformers.utils import cached_file
-
+from hf_speech_tl.models.files import find_file
 from hf_speech_tl.settings import STARTER
 
 _DIRECTORY = Path(__file__).parents[1] / "assets" / "starter"
@@ -40,7 +39,7 @@ def is_of_starter(name: str, *, fresh: bool) -> bool:
 
 def read_beside(name: str, file: str) -> str:
     """The text of a file beside the weights of a model, in a directory or on the Hub; OSError where there is none."""
-    path = cached_file(place_of(name), file, _raise_exceptions_for_missing_entries=False)
+    path = find_file(place_of(name), file)
     if path is None:
         raise FileNotFoundError(file)
-    return Path(path).read_text("utf-8")
+    return path.read_text("utf-8")

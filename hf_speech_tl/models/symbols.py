@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from pathlib import Path
 
 from transformers import AutoTokenizer, PreTrainedModel
-from transformers.utils import cached_file
 
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.models.adapters import adapter_languages
+from hf_speech_tl.models.files import find_file
 from hf_speech_tl.models.vocabulary import DELIMITER, Vocabulary
+
+_TOKENIZER_FILES = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "tokenizer.json")
 
 
 def read_symbols(name: str, place: str, model: PreTrainedModel, target_lang: str | None) -> Vocabulary | None:
@@ -20,12 +21,12 @@ def read_symbols(name: str, place: str, model: PreTrainedModel, target_lang: str
     name: what the user calls it, and place: where that is. Raises SettingsError where the file, the tokenizer's
     settings and the head do not belong together: others would read another text of it than we.
     """
-    path = cached_file(place, "vocab.json", _raise_exceptions_for_missing_entries=False)
+    path = find_file(place, "vocab.json")
     if path is None:
         return None
     outputs, blank = model.config.vocab_size, model.config.pad_token_id
     try:
-        ids = json.loads(Path(path).read_text("utf-8"), object_pairs_hook=_each_once)
+        ids = json.loads(path.read_text("utf-8"), object_pairs_hook=_each_once)
         if languages := adapter_languages(ids):
             if target_lang is None:
                 return None
@@ -68,10 +69,11 @@ def _is_id(index: object, outputs: int) -> bool:
 
 def _tokenizer(place: str) -> object:
     """What transformers makes of the tokenizer's files, not always what these say; None where that is nothing."""
-    if cached_file(place, "tokenizer_config.json", _raise_exceptions_for_missing_entries=False) is None:
+    found = [find_file(place, file) for file in _TOKENIZER_FILES]
+    if found[0] is None:
         return None
     try:
-        return AutoTokenizer.from_pretrained(place, trust_remote_code=False)
+        return AutoTokenizer.from_pretrained(found[0].parent, trust_remote_code=False)
     except Exception:  # of another kind, damaged, or with code of its own: then vocab.json alone has to do
         return None
 

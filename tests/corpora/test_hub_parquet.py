@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hub.away import come_here
 from hub.faults import BROKEN, EXPIRED, RATE_LIMIT, SERVER_ERROR, Fault
 from hub.server import Hub, Repository, serve
 from huggingface_hub import constants
@@ -49,14 +50,9 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, voice: Voice) -> Iterat
         ),
         "owner/scripts": Repository(files={"README.md": readme, "load.py": b""}),
     }
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
     with serve({}) as running:
         running.repositories = {f"datasets/{name}": repository for name, repository in repositories.items()}
-        address = running.url + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", address)
-        monkeypatch.setattr(constants, "ENDPOINT", running.url)
+        come_here(running, tmp_path / "cache", monkeypatch)
         yield running
 
 

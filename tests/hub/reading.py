@@ -50,7 +50,8 @@ def tree(visit: Visit, kind: str, name: str, revision: str, folder: str | None =
 def resolve(visit: Visit, repo_id: str, revision: str, path: str) -> None:
     files, sha = visit.files(repo_id, revision)
     if path not in files:
-        raise Refusal(404, "Entry not found", "EntryNotFound")
+        # By the commit the client notes in its cache what is not there.
+        raise Refusal(404, "Entry not found", "EntryNotFound", {"X-Repo-Commit": sha})
     headers = {"ETag": f'"{object_id(path, files[path])}"', "X-Repo-Commit": sha, "Accept-Ranges": "bytes"}
     visit.send(files[path], headers=headers)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import traceback
@@ -11,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hub.away import OF_THE_HUB, environment_of
+from hub.away import come_here, environment_of
 from hub.server import Hub, User, serve
 from huggingface_hub.utils import close_session
 
@@ -99,14 +98,8 @@ def away(hub: Hub, tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def here(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """This process's Hub is the stand-in, as though huggingface_hub had been imported in the environment of `away`."""
-    for name in [name for name in os.environ if name.startswith(OF_THE_HUB)]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    read = {"ENDPOINT": hub.url, "HF_HUB_OFFLINE": False, "HF_HUB_DISABLE_XET": True}
-    for name, value in (read | {"HF_TOKEN_PATH": str(tmp_path / "cache" / "token")}).items():
-        monkeypatch.setattr(f"huggingface_hub.constants.{name}", value)
-    close_session()
+    """This process's Hub is the stand-in."""
+    come_here(hub, tmp_path / "cache", monkeypatch)
     yield
     close_session()
 
