@@ -101,12 +101,13 @@ def screen(
     )
 
 
-def hear(corpus: Corpus, split: str, *, threads: int, progress: Progress | None = None) -> Corpus:
+def hear(corpus: Corpus, split: str, *, threads: int, again: bool = False, progress: Progress | None = None) -> Corpus:
     """`corpus` without the rows of `split` that decoding finds bad; those join `skipped`.
 
-    The fingerprint stays: what a run is trained on does not change. Raises DataError where of some rows none is left.
+    again: whether what was heard before is heard once more, for a file may have gone since. The fingerprint stays: what
+    a run is trained on does not change. Raises DataError where of some rows none is left.
     """
-    if split in corpus.heard:
+    if split in corpus.heard and not again:
         return corpus
     skipped = inaudible(getattr(corpus, split), split, threads=threads, progress=progress)
     return replace(leave_out(corpus, split, skipped), heard=(*corpus.heard, split))

@@ -19,7 +19,7 @@ from hf_speech_tl.stages.course import Course, follow, lay_out
 from hf_speech_tl.stages.judgement import judge, load_recogniser
 from hf_speech_tl.stages.origins import tell_origins, write_origins
 from hf_speech_tl.stages.preparation import Prepared, prepare
-from hf_speech_tl.stages.reading import hear_split
+from hf_speech_tl.stages.reading import hear_after_training
 from hf_speech_tl.stages.results import gather_results
 from hf_speech_tl.stages.runs.length import store_length
 from hf_speech_tl.stages.runs.memory import Fit, give_back
@@ -79,7 +79,7 @@ def _run(settings: FinetuneSettings, output: Output, processes: PartialState) ->
     directory = output.directory
     base = base_of(settings.model, fresh=prepared.checkpoint.fresh)
     save_model(trained.model.cpu(), prepared.vocabulary, prepared.checkpoint.feature_extractor, directory, base=base)
-    prepared = replace(prepared, corpus=hear_split(prepared.corpus, "test", quiet=settings.quiet))
+    prepared = replace(prepared, corpus=hear_after_training(prepared.corpus, quiet=settings.quiet))
     write_skipped(prepared.corpus.skipped, directory / "skipped.csv")
     test = prepared.corpus.test
     # From here on everything is said of the files that others will load, in float32.

@@ -12,7 +12,7 @@ import torch
 from hf_speech_tl.audio import BadAudio
 from hf_speech_tl.corpora import samples
 from hf_speech_tl.decoding import recognise_each
-from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.errors import DataError, SettingsError
 from hf_speech_tl.languages import find_language
 from hf_speech_tl.models import Checkpoint, Vocabulary, load_checkpoint, read_config
 from hf_speech_tl.scoring import Scores, score, utterance_edits
@@ -57,7 +57,10 @@ def judge(
         rows["seconds"][:],
     ):
         if isinstance(heard, BadAudio):
-            raise heard
+            raise DataError(
+                f"{rows[index]['id']} could be decoded before, and no longer can ({heard}). Has the data been moved or "
+                "changed?"
+            )
         text = rewrite(heard.text, tags[index]) if rewrite else heard.text
         edits[index] = utterance_edits(transcripts[index], text, spaced=spaced[tags[index]])
     everywhere = all(spaced.values())

@@ -100,6 +100,18 @@ def hear_split(corpus: Corpus, split: str, *, quiet: bool) -> Corpus:
         return hear(corpus, split, threads=os.cpu_count() or 1, progress=progress)
 
 
+def hear_after_training(corpus: Corpus, *, quiet: bool) -> Corpus:
+    """`corpus` with the test split as it is now: hours later, some of it may be gone, which is told and noted."""
+    count = len(corpus.test) if "test" in corpus.heard else None
+    with progress_of("listening to the test split", quiet=quiet) as progress:
+        corpus = hear(corpus, "test", threads=os.cpu_count() or 1, again=True, progress=progress)
+    if count is None or len(corpus.test) == count:
+        return corpus
+    lost = f"{count - len(corpus.test)} of {count} test recordings could no longer be read when training was done"
+    print(f"warning: {lost}", file=sys.stderr, flush=True)
+    return replace(corpus, notes=(*corpus.notes, f"{lost}: scores from before training are of all of them"))
+
+
 @contextmanager
 def progress_of(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
     """A function that is told how many of how many are done, and shows it: a bar, or a line every half minute."""

@@ -98,7 +98,7 @@ def gather_results(
             "seed": settings.seed,
             "best_validation_cer": taught.best,
             "steps_skipped": taught.steps_skipped,
-            "clips_lost": dict(course.train.bad),
+            "clips_lost": {**course.train.bad, **course.task.validation.bad},
             "seconds": round(taught.seconds, 1),
             "audio_seconds_per_second": round(taught.audio_seconds / max(taught.seconds, 1e-9), 1),
             "peak_memory_mb": peak_memory_mb(),

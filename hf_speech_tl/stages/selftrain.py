@@ -27,7 +27,7 @@ from hf_speech_tl.stages.conclusion import complete_directory, hand_over
 from hf_speech_tl.stages.judgement import judge, judge_saved, load_recogniser
 from hf_speech_tl.stages.material import Pool, read_pool
 from hf_speech_tl.stages.readiness import known_as
-from hf_speech_tl.stages.reading import hear_split
+from hf_speech_tl.stages.reading import hear_after_training
 from hf_speech_tl.stages.runs.length import check_data
 from hf_speech_tl.stages.runs.memory import give_back
 from hf_speech_tl.stages.runs.output import Output, claim_output, find_output, remove_model, unfinished, write_json
@@ -146,7 +146,7 @@ def _conclude(rounds: _Rounds, pool: Pool, settings: SelftrainSettings, output: 
     save_model(best.model.cpu(), vocabulary, best.feature_extractor, directory, base=None)
     if rounds.best:
         shutil.copyfile(source / "log.jsonl", directory / "log.jsonl")
-    labelled = hear_split(pool.labelled, "test", quiet=settings.quiet)
+    labelled = hear_after_training(pool.labelled, quiet=settings.quiet)
     write_skipped((*labelled.skipped, *pool.unlabelled.skipped), directory / "skipped.csv")
     test = labelled.test
     # From here on everything is said of the files that others will load, in float32.

@@ -188,9 +188,15 @@ class Clips(torch.utils.data.Dataset):
             try:
                 return self._clip(at, epoch, name)
             except BadAudio as error:
-                self.bad[name] = error.reason
-                print(f"skipped from now on: {name}: {error.reason}", file=sys.stderr)
+                self.leave_out(at, error)
         raise DataError("none of the recordings can be decoded any more. Has the data been moved or changed?")
+
+    def leave_out(self, index: int, fault: BadAudio) -> None:
+        """Note that the clip of a row cannot be decoded, and tell of it once."""
+        name = self._ids[index]["id"]
+        if name not in self.bad:
+            print(f"skipped from now on: {name}: {fault.reason}", file=sys.stderr)
+        self.bad[name] = fault.reason
 
     def _clip(self, index: int, epoch: int, name: str) -> Clip:
         if features := self.features:

@@ -11,7 +11,9 @@ from accelerate.utils import gather_object
 from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel
 
-from hf_speech_tl.decoding import Recognition, recognise
+from hf_speech_tl.audio import BadAudio
+from hf_speech_tl.decoding import Recognition, recognise_each
+from hf_speech_tl.errors import DataError
 from hf_speech_tl.models import FeatureExtractor, Vocabulary
 from hf_speech_tl.scoring import character_edits, choose_units, interval
 from hf_speech_tl.training.clips import Batch, Clip, Clips, collator
@@ -62,10 +64,14 @@ class Transcription:
 
     def evaluate(self, model: nn.Module, moment: Moment) -> dict[str, float]:
         """Greedy error on the validation clips with its 95 % interval; blanks and distinct symbols show a collapse."""
-        recognitions = self.recognise(model, moment)
+        found = self.recognise(model, moment)
+        if not found:
+            raise DataError("none of the validation recordings can be decoded any more. Has the data been moved?")
+        recognitions = list(found.values())
         texts = [recognition.text for recognition in recognitions]
-        edits = character_edits(self.references, texts, spaced=self.spaced)
-        cer = interval(edits, choose_units(self.validation.rows["speaker"][:]))
+        edits = character_edits([self.references[at] for at in found], texts, spaced=self.spaced)
+        speakers = self.validation.rows["speaker"][:]
+        cer = interval(edits, choose_units([speakers[at] for at in found]))
         warning = collapse_warning(recognitions, moment.progress, again=self._warned)
         self._warned |= warning is not None
         if warning and moment.accelerator.is_main_process:
@@ -78,19 +84,24 @@ class Transcription:
             "symbols": float(len(set("".join(texts)))),
         }
 
-    def recognise(self, model: nn.Module, moment: Moment) -> list[Recognition]:
-        """What is written of the validation clips, by all processes together, in the order of the clips."""
+    def recognise(self, model: nn.Module, moment: Moment) -> dict[int, Recognition]:
+        """What is written of each validation clip, by all processes together, in the order of the clips.
+
+        One that can no longer be decoded is missing, and told of once: what is known of the others still chooses.
+        """
         clips = self.validation
         mine = moment.share(len(clips))
-        found = recognise(
+        found: list[tuple[int, Recognition]] = []
+        for at, heard in recognise_each(
             cast("PreTrainedModel", model),
             self.feature_extractor,
             self.vocabulary,
             lambda at: clips.load(mine[at]),
             [clips.seconds[index] for index in mine],
             dtype=moment.dtype,
-        )
-        if moment.sharded:
-            return found
-        order = gather_object(list(zip(mine, found, strict=True)))
-        return [recognition for _, recognition in sorted(order, key=lambda item: item[0])]
+        ):
+            if isinstance(heard, BadAudio):
+                clips.leave_out(mine[at], heard)
+            else:
+                found.append((mine[at], heard))
+        return dict(sorted(found if moment.sharded else gather_object(found), key=lambda item: item[0]))

@@ -16,6 +16,7 @@ from hf_speech_tl.settings import EvaluateSettings, FinetuneSettings
 from hf_speech_tl.stages import evaluation
 from hf_speech_tl.stages.finetune import run as finetune
 from hf_speech_tl.stages.reading import progress_of
+from hf_speech_tl.training import SpeechTrainer
 
 
 @pytest.fixture
@@ -63,3 +64,39 @@ def test_progress_without_a_terminal_is_a_line_now_and_then(
     with progress_of("looking", quiet=True) as progress:
         progress(3, 4)
     assert capsys.readouterr().err == ""
+
+
+def test_recordings_may_go_while_a_model_is_trained(
+    settings: Callable[..., FinetuneSettings],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("hf_speech_tl.training.clips._KEPT_SHARE", 0.0)  # nothing is remembered
+    folder = tmp_path / "clips"
+    lines = ["path,text,split"]
+    for at, split in enumerate(("train",) * 6 + ("dev",) * 3 + ("test",) * 3):
+        folder.mkdir(exist_ok=True)
+        soundfile.write(folder / f"a{at}.wav", np.random.default_rng(at).normal(0, 0.1, 16_000), 16_000)
+        lines.append(f"a{at}.wav,ab{'c' * at},{split}")
+    (folder / "metadata.csv").write_text("\n".join(lines))
+    trained = SpeechTrainer.training_step
+
+    def train(self: SpeechTrainer, *arguments: object) -> object:
+        if self.state.global_step == 1:
+            for gone in ("a0.wav", "a6.wav", "a9.wav"):
+                (folder / gone).unlink(missing_ok=True)
+            (folder / "a1.wav").write_bytes((folder / "a1.wav").read_bytes()[:5_000])
+        return trained(self, *arguments)
+
+    monkeypatch.setattr(SpeechTrainer, "training_step", train)
+    results = finetune(settings(data=(str(folder),), max_steps=6))
+    assert results["training"]["clips_lost"] == {"a0": "missing file", "a1": "truncated", "a6": "missing file"}
+    assert results["after"]["utterances"] == 2 and results["before"]["utterances"] == 3
+    assert results["data"]["rows"]["test"] == 2 and results["data"]["skipped"] == {"missing file": 1}
+    assert any(note.startswith("1 of 3 test recordings could no longer be read") for note in results["data"]["notes"])
+    said = capsys.readouterr().err
+    assert said.count("skipped from now on: a6: missing file") == 1
+    assert "warning: 1 of 3 test recordings could no longer be read when training was done" in said
+    with (tmp_path / "run" / "skipped.csv").open(newline="") as file:
+        assert [(row["id"], row["reason"]) for row in csv.DictReader(file)] == [("a9", "missing file")]

@@ -235,7 +235,7 @@ def test_the_best_weights_do_not_depend_on_which_evaluations_leave_a_checkpoint(
 def test_the_log_has_the_rates_of_both_parts_and_the_interval_of_the_error(optimiser: str, tmp_path) -> None:
     batches = FixedBatches([[0, 1]] * 10)
     trainer = build(tmp_path, batches, steps=10, optimiser=optimiser, rates=Rates(1e-2, 3e-3, 0.0, 0.5, 0))
-    heard = [Recognition("ab", 1.0, 0.5), Recognition("d", 1.0, 0.5)]  # of "ab" and "abc d"
+    heard = {0: Recognition("ab", 1.0, 0.5), 1: Recognition("d", 1.0, 0.5)}  # of "ab" and "abc d"
     trainer._task.recognise = lambda *_: heard
     trainer.train()
     training = next(entry for entry in trainer.state.log_history if "loss" in entry)
