@@ -8,6 +8,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from hf_speech_tl.publishing.markdown import fence, plain
 from hf_speech_tl.publishing.metadata import (
     base_model_of,
     encoder_metadata,
@@ -16,7 +17,7 @@ from hf_speech_tl.publishing.metadata import (
     ordered_metrics,
     recogniser_metadata,
 )
-from hf_speech_tl.publishing.redaction import redact_results
+from hf_speech_tl.publishing.redaction import redact_results, walk
 from hf_speech_tl.settings import STARTER_LICENCE
 
 _UNITS = {"char": "characters", "romanized": "Latin letters (romanised)", "ipa": "symbols of the IPA"}
@@ -43,37 +44,41 @@ def card(results: dict, *, model_id: str | None = None, curves: bool = False) ->
     """README.md for a model with these results (results.json); `model_id` is its id on the Hub, if it has one.
 
     curves: whether the picture of its training, training.svg, lies beside it.
-    Paths of this machine are taken out. Without an id the examples load the model from the folder they lie in, and
-    `name_model` puts the id in later. KeyError or jinja2.UndefinedError where results lack what a card must say.
+    Paths of this machine are taken out, and names that others gave are escaped. Without an id the examples load the
+    model from the folder they lie in, and `name_model` puts the id in later. KeyError or jinja2.UndefinedError where
+    results lack what a card must say.
     """
     base_model = base_model_of(results)
     public: dict = redact_results(results, keep={known for known in (base_model, model_id) if known})
     public["model"]["base_model"] = base_model
-    spoken = public["data"].get("languages", {})
+    shown: dict = walk(public, plain)  # type: ignore[assignment]
+    command = _command(public["command"])
+    spoken = shown["data"].get("languages", {})
     return (
         _templates()
         .get_template("card.md.j2")
         .render(
             metadata=recogniser_metadata(public, model_id),
-            language=public["language"],
-            names=_names(public),
+            language=shown["language"],
+            names=_names(shown),
             spoken=spoken if len(spoken) > 1 else {},
-            by_language=list(_by_language(public)),
-            units=_UNITS.get(public["language"]["units"], public["language"]["units"]),
-            model=public["model"],
+            by_language=list(_by_language(shown)),
+            units=_UNITS.get(shown["language"]["units"], shown["language"]["units"]),
+            model=shown["model"],
             linked=linked(base_model),
-            starter=_starter(public),
-            parameters=_millions(public["model"]["parameters"]),
-            before=public["before"],
-            selftraining=public.get("selftraining"),
-            after=public["after"],
-            figures=list(_figures(public)),
-            data={"licenses": [], "skipped": {}, "notes": [], "test_characters_never_trained": None, **public["data"]},
+            starter=_starter(shown),
+            parameters=_millions(shown["model"]["parameters"]),
+            before=shown["before"],
+            selftraining=shown.get("selftraining"),
+            after=shown["after"],
+            figures=list(_figures(shown)),
+            data={"licenses": [], "skipped": {}, "notes": [], "test_characters_never_trained": None, **shown["data"]},
             model_line=_model_line(model_id),
-            training=list(_training(public["training"])),
+            training=list(_training(shown["training"])),
             curves=curves,
-            command=_command(public["command"]),
-            environment=[f"{name} {value}" for name, value in public["environment"].items() if isinstance(value, str)],
+            command=command,
+            fence=fence(command),
+            environment=[f"{name} {value}" for name, value in shown["environment"].items() if isinstance(value, str)],
         )
     )
 
@@ -89,25 +94,28 @@ def write_encoder_card(directory: Path, results: dict) -> None:
     base_model = base_model_of(results)
     public: dict = redact_results(results, keep={base_model} if base_model else ())
     public["model"]["base_model"] = base_model
-    training = public["training"]
+    shown: dict = walk(public, plain)  # type: ignore[assignment]
+    command = _command(public["command"])
+    training = shown["training"]
     text = (
         _templates()
         .get_template("encoder_card.md.j2")
         .render(
             metadata=encoder_metadata(public),
-            name=public["model"]["name"],
-            model=public["model"],
+            name=shown["model"]["name"],
+            model=shown["model"],
             linked=linked(base_model),
-            starter=_starter(public),
-            parameters=_millions(public["model"]["parameters"]),
-            data=public["data"],
-            what=_OBJECTIVES[training["objective"]],
+            starter=_starter(shown),
+            parameters=_millions(shown["model"]["parameters"]),
+            data=shown["data"],
+            what=_OBJECTIVES[public["training"]["objective"]],
             facts=training,
             training=list(_training(training)),
             curves=(directory / "training.svg").is_file(),
             model_line=_model_line(None),
-            command=_command(public["command"]),
-            environment=[f"{name} {value}" for name, value in public["environment"].items() if isinstance(value, str)],
+            command=command,
+            fence=fence(command),
+            environment=[f"{name} {value}" for name, value in shown["environment"].items() if isinstance(value, str)],
         )
     )
     (directory / "README.md").write_text(text, encoding="utf-8")

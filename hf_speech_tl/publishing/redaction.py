@@ -33,7 +33,7 @@ def redact_settings(settings: Mapping[str, object], *, keep: Collection[str] = (
     for key in ("data", "unlabelled"):
         if isinstance(sources := public.get(key), list):
             public[key] = [_without_tier(source) for source in sources]
-    return {key: _walk(value, lambda text: _argument(text, keep)) for key, value in public.items()}
+    return {key: walk(value, lambda text: _argument(text, keep)) for key, value in public.items()}
 
 
 def redact_results(results: Mapping[str, object], *, keep: Collection[str] = ()) -> dict[str, object]:
@@ -47,7 +47,7 @@ def redact_results(results: Mapping[str, object], *, keep: Collection[str] = ())
     training = public.get("training")
     if isinstance(training, Mapping) and isinstance(training.get("clips_lost"), Mapping):
         public["training"] = {**training, "clips_lost": dict(Counter(training["clips_lost"].values()))}
-    redacted = {key: _walk(value, lambda text: _text(text, keep)) for key, value in public.items()}
+    redacted = {key: walk(value, lambda text: _text(text, keep)) for key, value in public.items()}
     if isinstance(public.get("command"), str):
         redacted["command"] = _command(str(public["command"]), keep)
     return redacted
@@ -65,13 +65,14 @@ def _without_tier(source: object) -> object:
     return {key: value for key, value in source.items() if key != "tier"} if isinstance(source, Mapping) else source
 
 
-def _walk(value: object, change: Callable[[str], str]) -> object:
+def walk(value: object, change: Callable[[str], str]) -> object:
+    """`value` with every text in it changed, keys too."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, Mapping):
-        return {change(key) if isinstance(key, str) else key: _walk(entry, change) for key, entry in value.items()}
+        return {change(key) if isinstance(key, str) else key: walk(entry, change) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [_walk(entry, change) for entry in value]
+        return [walk(entry, change) for entry in value]
     return value
 
 
