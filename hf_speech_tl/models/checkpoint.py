@@ -73,6 +73,8 @@ def read_any_config(name: str) -> PreTrainedConfig:
         return AutoConfig.from_pretrained(place, trust_remote_code=False)
     except Exception as error:  # every kind comes out of a stranger's config.json
         reason = " ".join(str(error).split())[:300]
+        if "trust_remote_code" in str(error):  # transformers goes on with how to run it all the same
+            reason = "it needs code of its own, which is never run here"
         if os.path.isfile(place):
             raise SettingsError(
                 f"--model {name}: is a file that cannot be used as a config.json ({reason}). Name the config.json "

@@ -140,7 +140,7 @@ _BAD: dict[str, tuple[Callable[[Path], None], str]] = {
         lambda directory: _changed(
             directory, "config.json", lambda config: config | {"model_type": "x", "auto_map": {"AutoConfig": "code.C"}}
         ),
-        "config.json cannot be used",
+        "config.json cannot be used .it needs code of its own, which is never run here",
     ),
 }
 
