@@ -28,12 +28,24 @@ def _verify(saved: Checkpoint) -> None:
     save.verify_saved(Path(saved.name), saved, saved.vocabulary, [CLIP])
 
 
-def test_symbols_that_are_equally_likely_may_be_chosen_either_way(
-    saved: Checkpoint, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_symbols_that_are_equally_likely_may_be_chosen_either_way(tmp_path: Path) -> None:
+    saved = load_checkpoint(str(save_tiny(tmp_path)), read_config(str(tmp_path)))
+    head = saved.model.lm_head
+    with torch.no_grad():
+        head.weight[3] = head.weight[2]
+        head.bias[2:4] = 10.0  # nothing else is ever chosen
+        head.bias[2] += 1e-5
+        saved.model.save_pretrained(tmp_path)
+        _verify(saved)
+        head.bias[3] += 2e-5
     _verify(saved)
-    monkeypatch.setattr(save, "recognise", lambda *_, **__: [Recognition("as rounding had it", 1.0, 0.0)])
+
+
+def test_a_text_that_its_own_logits_do_not_say_is_told(saved: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     _verify(saved)
+    monkeypatch.setattr(save, "recognise", lambda *_, **__: [Recognition("made up", 1.0, 0.0)])
+    with pytest.raises(RunError, match="and 'made up' in our decoding"):
+        _verify(saved)
 
 
 def test_another_model_is_told(saved: Checkpoint) -> None:
