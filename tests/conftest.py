@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import runpy
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,21 @@ def two_threads() -> Iterator[None]:
     torch.set_num_threads(2)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def run_script(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int | str | None]:
+    """The exit code of a script, by its name, with these words behind it; it runs in this process."""
+
+    def run(name: str, *words: object) -> int | str | None:
+        monkeypatch.setattr("sys.argv", [name, *map(str, words)])
+        try:
+            runpy.run_path(str(Path(__file__).parents[1] / "scripts" / name))["main"]()
+        except SystemExit as ended:
+            return ended.code
+        return 0
+
+    return run
 
 
 @pytest.fixture(scope="session")

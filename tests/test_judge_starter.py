@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import runpy
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,6 @@ import pyarrow.parquet as pq
 import pytest
 from tiny import save_tiny, tiny_rows
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "judge_starter"
 README = """
 | corpus | starter | what |
 |---|---|---|
@@ -41,19 +39,10 @@ def speech(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def judge(speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Judge:
+def judge(speech: Path, tmp_path: Path, run_script: Judge) -> Judge:
     """The script's exit code, its runs going to `work`."""
 
-    def called(*arguments: object) -> int | str | None:
-        words = ["judge_starter", speech, "--work", tmp_path / "work", *arguments]
-        monkeypatch.setattr("sys.argv", [str(word) for word in words])
-        try:
-            runpy.run_path(str(SCRIPT))["main"]()
-        except SystemExit as ended:
-            return ended.code
-        return 0
-
-    return called
+    return lambda *arguments: run_script("judge_starter", speech, "--work", tmp_path / "work", *arguments)
 
 
 @pytest.fixture

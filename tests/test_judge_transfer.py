@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import runpy
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import pyarrow.parquet as pq
 import pytest
 from tiny import tiny_rows
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "judge_transfer"
 Judge = Callable[..., "int | str | None"]
 
 
@@ -46,19 +44,10 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
 
 @pytest.fixture
-def judge(speech: Path, tmp_path: Path, asked: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> Judge:
+def judge(speech: Path, tmp_path: Path, asked: list[list[str]], run_script: Judge) -> Judge:
     """The script's exit code, its runs going to `work`."""
 
-    def called(*arguments: object) -> int | str | None:
-        words = ["judge_transfer", speech, "--work", tmp_path / "work", *arguments]
-        monkeypatch.setattr("sys.argv", [str(word) for word in words])
-        try:
-            runpy.run_path(str(SCRIPT))["main"]()
-        except SystemExit as ended:
-            return ended.code
-        return 0
-
-    return called
+    return lambda *arguments: run_script("judge_transfer", speech, "--work", tmp_path / "work", *arguments)
 
 
 def test_a_pair_is_a_transfer_with_ten_minutes_of_the_target_and_a_direct_route(
