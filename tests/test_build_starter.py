@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import runpy
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -19,19 +18,11 @@ Build = Callable[..., "int | str | None"]
 
 
 @pytest.fixture
-def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
+def build(tmp_path: Path, run_script: Build) -> Build:
     """The script's exit code, its runs going to `work`, the starter to `starter`."""
 
-    def called(*arguments: object) -> int | str | None:
-        words = ["build_starter", "--work", tmp_path / "work", "--output", tmp_path / "starter", *arguments]
-        monkeypatch.setattr("sys.argv", [str(word) for word in words])
-        try:
-            runpy.run_path(str(SCRIPTS / "build_starter"))["main"]()
-        except SystemExit as ended:
-            return ended.code
-        return 0
-
-    return called
+    places = ("--work", tmp_path / "work", "--output", tmp_path / "starter")
+    return lambda *arguments: run_script("build_starter", *places, *arguments)
 
 
 @pytest.fixture

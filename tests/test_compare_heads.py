@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import runpy
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from tiny import save_tiny, tiny_rows
 from hf_speech_tl.settings import FinetuneSettings, parse
 from hf_speech_tl.stages import finetune
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "compare_heads"
 Compare = Callable[..., "int | str | None"]
 
 
@@ -35,7 +33,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int | None]]:
 
 
 @pytest.fixture
-def compare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Compare:
+def compare(tmp_path: Path, run_script: Compare) -> Compare:
     """The script's exit code, of a tiny model and a corpus of noise that it knows most symbols of."""
     save_tiny(tmp_path / "model")
     (tmp_path / "data").mkdir()
@@ -46,17 +44,9 @@ def compare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Compare:
             str(tmp_path / "data" / f"{split}.parquet")
         )
 
-    def called(*arguments: object) -> int | str | None:
-        words = ["compare_heads", tmp_path / "model", "--lang", "it", "--data", tmp_path / "data"]
-        words += ["--work", tmp_path / "work", "--batch-seconds", "3", "--precision", "float32", *arguments]
-        monkeypatch.setattr("sys.argv", [str(word) for word in words])
-        try:
-            runpy.run_path(str(SCRIPT))["main"]()
-        except SystemExit as ended:
-            return ended.code
-        return 0
-
-    return called
+    words = (tmp_path / "model", "--lang", "it", "--data", tmp_path / "data", "--work", tmp_path / "work")
+    quick = ("--batch-seconds", "3", "--precision", "float32")
+    return lambda *arguments: run_script("compare_heads", *words, *quick, *arguments)
 
 
 @pytest.mark.slow
