@@ -10,6 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 from tiny import tiny_rows
 
+from hf_speech_tl.settings import TransferSettings, lay_route, parse
+
 Judge = Callable[..., "int | str | None"]
 
 
@@ -67,6 +69,14 @@ def test_a_pair_is_a_transfer_with_ten_minutes_of_the_target_and_a_direct_route(
     assert drawn == {"train": 20, "validation": 4, "test": 4}
 
 
+def test_the_source_may_have_minutes_of_its_own(judge: Judge, asked: list[list[str]], tmp_path: Path) -> None:
+    assert judge("--pairs", "ru-it", "--minutes", "4", "--source-minutes", "8") == 0
+    own = tmp_path / "work" / "stages.yaml"
+    assert asked[0][0] == str(own)
+    route = lay_route(parse(TransferSettings, asked[0]))
+    assert [(leg.name, leg.settings.max_minutes) for leg in route] == [("source", 8), ("target", 4)]
+
+
 def test_the_table_counts_the_pairs_that_are_better_by_enough_and_surely(
     judge: Judge, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -86,6 +96,7 @@ def test_the_table_counts_the_pairs_that_are_better_by_enough_and_surely(
     [
         (("--pairs", "ru-xx"), "'ru-xx' is no pair; allowed: ru-it, "),
         (("--pairs", "ru-it", "--output=x"), "--output: this script sets it"),
+        (("--source-minutes", "9", "--stages", "source,target"), "--stages: --source-minutes sets it; leave it out"),
         (("--pairs", "de-nl"), "de-kerstin: has no train.parquet; leave out its pair with --pairs"),
     ],
 )
