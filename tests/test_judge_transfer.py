@@ -97,7 +97,7 @@ def test_the_table_counts_the_pairs_that_are_better_by_enough_and_surely(
         (("--pairs", "ru-xx"), "'ru-xx' is no pair; allowed: ru-it, "),
         (("--pairs", "ru-it", "--output=x"), "--output: this script sets it"),
         (("--source-minutes", "9", "--stages", "source,target"), "--stages: --source-minutes sets it; leave it out"),
-        (("--pairs", "de-nl"), "de-kerstin: has no train.parquet; leave out its pair with --pairs"),
+        (("--pairs", "west+de-nl"), "en-asterisk: has no train.parquet; leave out its pair with --pairs"),
     ],
 )
 def test_what_cannot_be_is_told_in_a_line(
