@@ -16,7 +16,7 @@ from types import ModuleType
 import pytest
 
 import hf_speech_tl
-from hf_speech_tl import __main__, evaluate, finetune, pretrain, push, selftrain, transcribe, transfer
+from hf_speech_tl import __main__, evaluate, finetune, prepare, pretrain, push, selftrain, transcribe, transfer
 from hf_speech_tl.errors import DataError, SettingsError
 from hf_speech_tl.settings import EvaluateSettings, FinetuneSettings, Settings
 from hf_speech_tl.terminal import explain_import_error
@@ -463,7 +463,7 @@ def test_the_commands_are_listed_and_called_by_name(stage: Stage, capsys: pytest
     assert "did you mean finetune?" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["finetune", "pretrain", "selftrain", "transfer", "evaluate", "transcribe", "push"])
+@pytest.mark.parametrize("name", list(__main__._COMMANDS))
 def test_help_teaches_and_is_there_at_once(name: str) -> None:
     before = os.times()
     shown = python("-m", f"hf_speech_tl.{name}", "--help")
@@ -513,7 +513,7 @@ def test_a_broken_torchaudio_is_explained_and_nothing_else_is(monkeypatch: pytes
 
 def test_every_command_has_the_function_of_its_name() -> None:
     doors: dict[str, ModuleType] = {"finetune": finetune, "pretrain": pretrain, "evaluate": evaluate}
-    doors |= {"transcribe": transcribe, "push": push, "selftrain": selftrain, "transfer": transfer}
+    doors |= {"transcribe": transcribe, "push": push, "selftrain": selftrain, "transfer": transfer, "prepare": prepare}
     commands: dict[str, type[Settings]] = __main__._COMMANDS
     assert {name: callable(getattr(door, name)) for name, door in doors.items()} == dict.fromkeys(commands, True)
 

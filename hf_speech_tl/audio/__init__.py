@@ -7,6 +7,7 @@ from hf_speech_tl.audio.background import Background
 from hf_speech_tl.audio.cepstra import cepstra, cepstra_middles, power_spectrum
 from hf_speech_tl.audio.chain import backgrounds, draw, in_order
 from hf_speech_tl.audio.decode import decode, read_header
+from hf_speech_tl.audio.encode import Encoding, encode, suffix_of
 from hf_speech_tl.audio.fault import BadAudio
 from hf_speech_tl.audio.header import Header, plain_header
 from hf_speech_tl.audio.resample import RATE
@@ -15,6 +16,7 @@ __all__ = [
     "RATE",
     "Background",
     "BadAudio",
+    "Encoding",
     "Header",
     "add_noise",
     "backgrounds",
@@ -22,9 +24,11 @@ __all__ = [
     "cepstra_middles",
     "decode",
     "draw",
+    "encode",
     "in_order",
     "plain_header",
     "power_spectrum",
     "read_header",
     "reverberate",
+    "suffix_of",
 ]

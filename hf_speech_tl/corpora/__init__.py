@@ -8,17 +8,26 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hf_speech_tl.corpora.load import load_corpus
     from hf_speech_tl.corpora.screening import frames_needed, hear, inaudible, leave_out, screen
+    from hf_speech_tl.corpora.shard import PlacedRow, ShardRow, write_shard
+    from hf_speech_tl.corpora.shards import INDEX, Shard, Shards, parse_shards, shard_name, write_index, write_shards
     from hf_speech_tl.corpora.skipped import Skipped, reasons, write_skipped
-    from hf_speech_tl.corpora.sources import Place, find_source, has_starter_speech
+    from hf_speech_tl.corpora.sources import LISTED, Place, find_source, has_starter_speech
     from hf_speech_tl.corpora.spoken import find_spoken, refuse_for_languages, refuse_temperature
-    from hf_speech_tl.corpora.table import SPLITS, Corpus, digest, pulses, samples, select, with_columns
+    from hf_speech_tl.corpora.table import SPLITS, Corpus, as_file, digest, pulses, samples, select, with_columns
     from hf_speech_tl.corpora.unlabelled import forget_transcripts, heard_elsewhere
 
 __all__ = [
+    "INDEX",
+    "LISTED",
     "SPLITS",
     "Corpus",
     "Place",
+    "PlacedRow",
+    "Shard",
+    "ShardRow",
+    "Shards",
     "Skipped",
+    "as_file",
     "digest",
     "find_source",
     "find_spoken",
@@ -30,6 +39,7 @@ __all__ = [
     "inaudible",
     "leave_out",
     "load_corpus",
+    "parse_shards",
     "pulses",
     "reasons",
     "refuse_for_languages",
@@ -37,11 +47,27 @@ __all__ = [
     "samples",
     "screen",
     "select",
+    "shard_name",
     "with_columns",
+    "write_index",
+    "write_shard",
+    "write_shards",
     "write_skipped",
 ]
 
 _HOMES = {
+    "as_file": "table",
+    "write_shards": "shards",
+    "write_index": "shards",
+    "shard_name": "shards",
+    "parse_shards": "shards",
+    "Shards": "shards",
+    "Shard": "shards",
+    "LISTED": "sources",
+    "INDEX": "shards",
+    "write_shard": "shard",
+    "ShardRow": "shard",
+    "PlacedRow": "shard",
     "SPLITS": "table",
     "Corpus": "table",
     "Place": "sources",

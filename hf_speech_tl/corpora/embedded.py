@@ -16,7 +16,7 @@ _GROUPS = 4  # held in memory
 
 
 def read_bytes(path: str, start: int, size: int) -> bytes:
-    """`size` bytes of a file. Raises BadAudio where it cannot be read."""
+    """`size` bytes of a file, all that follow where it is -1. Raises BadAudio where it cannot be read."""
     try:
         with open(path, "rb", buffering=0) as file:
             file.seek(start)

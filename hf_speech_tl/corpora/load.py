@@ -17,6 +17,7 @@ from hf_speech_tl.corpora.folder import read_annotation, read_folder
 from hf_speech_tl.corpora.hub import read_hub
 from hf_speech_tl.corpora.manifest import read_manifests
 from hf_speech_tl.corpora.parquet import read_parquet
+from hf_speech_tl.corpora.prepared import read_prepared
 from hf_speech_tl.corpora.skipped import Skipped, reasons
 from hf_speech_tl.corpora.sources import Place, find_source
 from hf_speech_tl.corpora.splits import SplitRow, assign_splits, shared_texts
@@ -160,6 +161,8 @@ def _read(
     if place.layout == "hub":
         return read_hub(place.repo or "", place.config, text_column, progress, labelled=labelled)
     path = place.path or Path()
+    if place.layout == "shards":
+        return read_prepared(str(path))
     if place.layout == "parquet":
         return read_parquet(path, text_column, progress, labelled=labelled)
     if place.layout == "folder":

@@ -14,11 +14,13 @@ from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.languages import Language
 
 _FORMS = (
-    "a Parquet file or a folder of them, a folder of audio with metadata.csv/.tsv/.jsonl or a .txt beside each file, a "
-    "Common Voice, AISHELL-1, LibriSpeech, MLS or Kaldi folder, ELAN or Praat files beside their recordings, a "
-    "manifest (.jsonl, .csv, .tsv), starter, fleurs, or hub:OWNER/NAME[:CONFIG]"
+    "a folder that `prepare` wrote, a Parquet file or a folder of them, a folder of audio with "
+    "metadata.csv/.tsv/.jsonl or a .txt beside each file, a Common Voice, AISHELL-1, LibriSpeech, MLS or Kaldi folder, "
+    "ELAN or Praat files beside their recordings, a manifest (.jsonl, .csv, .tsv), starter, fleurs, or "
+    "hub:OWNER/NAME[:CONFIG]"
 )
-_Layout = Literal["parquet", "folder", "manifest", "annotation", "starter", "hub"]
+_Layout = Literal["parquet", "shards", "folder", "manifest", "annotation", "starter", "hub"]
+LISTED = "shards.json"  # what gives away a folder that `prepare` wrote
 _SUFFIXES: dict[str, _Layout] = {".parquet": "parquet", ".jsonl": "manifest", ".csv": "manifest", ".tsv": "manifest"}
 _SUFFIXES |= {".eaf": "annotation", ".textgrid": "annotation"}
 STARTER_LANGUAGE = "zh"
@@ -58,6 +60,8 @@ def find_source(source: str, language: Language) -> Place:
 
 
 def _folder(path: Path) -> Place:
+    if os.path.isfile(path / LISTED):
+        return Place("shards", path.name, path)
     files = [os.path.splitext(name) for _, _, names in os.walk(path) for name in names if not name.startswith(".")]
     if not any(suffix.lower() == ".parquet" for _, suffix in files):
         return Place("folder", path.name, path)

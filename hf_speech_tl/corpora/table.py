@@ -127,18 +127,33 @@ def read_table(rows: Sequence[ReadRow]) -> pa.Table:
 
 def samples(row_audio: Mapping[str, object]) -> np.ndarray:
     """Decodes the audio of one row, float32 `(samples,)` at 16 kHz. Raises BadAudio."""
-    content, path = row_audio["bytes"], row_audio["path"]
-    start, size, group, row = (row_audio.get(name) for name in ("start", "size", "group", "row"))
     offset, length = row_audio["offset"], row_audio["length"]
-    if isinstance(start, int) and isinstance(size, int):
-        content = read_bytes(str(path), start, size)
-    elif isinstance(group, int) and isinstance(row, int):
-        content = read_row(str(path), group, row)
     return decode(
-        content if isinstance(content, bytes) else Path(str(path)),
+        _file_of(row_audio),
         offset=offset if isinstance(offset, float) else 0.0,
         length=length if isinstance(length, float) else None,
     )
+
+
+def as_file(row_audio: Mapping[str, object]) -> bytes | None:
+    """The file of one row's audio as it is; None where that is a piece of one, which only decoding cuts out.
+
+    Raises BadAudio.
+    """
+    if row_audio["offset"] is not None or row_audio["length"] is not None:
+        return None
+    file = _file_of(row_audio)
+    return file if isinstance(file, bytes) else read_bytes(str(file), 0, -1)
+
+
+def _file_of(row_audio: Mapping[str, object]) -> bytes | Path:
+    content, path = row_audio["bytes"], row_audio["path"]
+    start, size, group, row = (row_audio.get(name) for name in ("start", "size", "group", "row"))
+    if isinstance(start, int) and isinstance(size, int):
+        return read_bytes(str(path), start, size)
+    if isinstance(group, int) and isinstance(row, int):
+        return read_row(str(path), group, row)
+    return content if isinstance(content, bytes) else Path(str(path))
 
 
 def pulses(row_audio: Mapping[str, object]) -> np.ndarray:

@@ -4,6 +4,7 @@ Saving is imported as `publishing.save`, so that a push alone does not wait for 
 """
 
 from hf_speech_tl.publishing.card import card, write_card, write_encoder_card
+from hf_speech_tl.publishing.dataset_card import dataset_card
 from hf_speech_tl.publishing.hub import check_login, push
 
-__all__ = ["card", "check_login", "push", "write_card", "write_encoder_card"]
+__all__ = ["card", "check_login", "dataset_card", "push", "write_card", "write_encoder_card"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from huggingface_hub import EvalResult, ModelCardData
 
@@ -40,7 +41,7 @@ def recogniser_metadata(results: dict, model_id: str | None) -> str:
     ]
     metadata = ModelCardData(
         language=main_tags if len(main_tags) > 1 else main_tags[0],
-        license=_licence(data.get("licenses", []), is_of_starter(results)),
+        license=hub_licence(data.get("licenses", []), is_of_starter(results)),
         library_name="transformers",
         pipeline_tag="automatic-speech-recognition",
         base_model=linked(results["model"]["base_model"]),
@@ -59,7 +60,7 @@ def encoder_metadata(results: dict) -> str:
     """Of a pretrained encoder with these results, as YAML; results: as for recogniser_metadata."""
     data = results["data"]
     metadata = ModelCardData(
-        license=_licence(data["licenses"], is_of_starter(results)),
+        license=hub_licence(data["licenses"], is_of_starter(results)),
         library_name="transformers",
         # Without a task of its own, the Hub would take it for a recogniser by its tags.
         pipeline_tag="feature-extraction",
@@ -110,7 +111,7 @@ def _name(results: dict, model_id: str | None) -> str:
     return f"{began_as.rpartition('/')[2]}-{results['language']['tag']}"
 
 
-def _licence(licences: list[str], of_starter: bool) -> str:
+def hub_licence(licences: Sequence[str], of_starter: bool = False) -> str:
     """The Hub's name of the one licence of all recordings, those of the starter too; "other" for several, unknown or
     none."""
     if licences and of_starter:

@@ -5,6 +5,7 @@ from hf_speech_tl.settings.command_line import parse
 from hf_speech_tl.settings.evaluate import EvaluateSettings
 from hf_speech_tl.settings.finetune import FinetuneSettings
 from hf_speech_tl.settings.option import Settings
+from hf_speech_tl.settings.prepare import PrepareSettings
 from hf_speech_tl.settings.preset import AUTO, PRESETS, STARTER, STARTER_LICENCE
 from hf_speech_tl.settings.pretrain import PretrainSettings
 from hf_speech_tl.settings.push import PushSettings
@@ -25,6 +26,7 @@ COMMANDS: tuple[type[Settings], ...] = (
     TransferSettings,
     EvaluateSettings,
     TranscribeSettings,
+    PrepareSettings,
     PushSettings,
 )
 RunSettings = FinetuneSettings | PretrainSettings | SelftrainSettings
@@ -40,6 +42,7 @@ __all__ = [
     "EvaluateSettings",
     "FinetuneSettings",
     "Leg",
+    "PrepareSettings",
     "PretrainSettings",
     "PushSettings",
     "RunSettings",

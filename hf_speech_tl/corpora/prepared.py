@@ -1,0 +1,87 @@
+"""A folder of shards as a corpus: its index, laid out as Arrow in the cache of `datasets`, where it can be mapped."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from contextlib import suppress
+from pathlib import Path
+
+import datasets
+import pyarrow as pa
+
+from hf_speech_tl.corpora.shards import INDEX, Shards, parse_shards, read_index
+from hf_speech_tl.corpora.sources import LISTED
+from hf_speech_tl.corpora.table import READ, Recordings, digest
+from hf_speech_tl.errors import DataError
+
+_LAYOUT = 1  # of the cached file: a new number when what is written below changes
+
+
+def read_prepared(folder: str) -> Recordings:
+    """The recordings of the shards in `folder`; of none of them is anything read before a batch needs it.
+
+    Raises DataError where a shard is missing or not as it was written.
+    """
+    listed = os.path.join(folder, LISTED)
+    shards = parse_shards(Path(listed).read_bytes(), listed)
+    _check(shards, folder)
+    return Recordings(datasets.Dataset.from_file(str(_laid_out(shards, folder))), shards.licenses)
+
+
+def _check(shards: Shards, folder: str) -> None:
+    """Raises DataError for the first file that is not there, or not as large as it was."""
+    sizes = {one.file: one.size for one in shards.shards} | {INDEX: shards.index}
+    for file, size in sizes.items():
+        try:
+            found = os.path.getsize(os.path.join(folder, file))
+        except OSError as error:
+            raise DataError(
+                f"--data {folder}: {file} cannot be read ({error.strerror or error}), and {LISTED} lists it. Bring it "
+                "back, or write the shards anew with `prepare`."
+            ) from None
+        if found != size:
+            raise DataError(
+                f"--data {folder}: {file} has {found} bytes, and {LISTED} says {size}: it was cut short or changed. "
+                "Copy it again, or write the shards anew with `prepare`."
+            )
+
+
+def _laid_out(shards: Shards, folder: str) -> Path:
+    """The Arrow file in the cache with the columns of READ, written now if it is not there yet."""
+    key = digest([("shards", _LAYOUT, shards.fingerprint, folder)])
+    cached = Path(datasets.config.HF_DATASETS_CACHE) / "hf_speech_tl" / f"{key}.arrow"
+    if cached.exists():
+        return cached
+    half = cached.with_suffix(f".{uuid.uuid4().hex}.tmp")
+    paths = pa.array([os.path.join(folder, one.file) for one in shards.shards], pa.string())
+    splits = pa.array([one.split for one in shards.shards], pa.string())
+    try:
+        half.parent.mkdir(parents=True, exist_ok=True)
+        with pa.OSFile(str(half), "wb") as sink, pa.ipc.new_stream(sink, READ) as writer:
+            for batch in read_index(os.path.join(folder, INDEX)):
+                writer.write_batch(_read(batch, paths, splits))
+        os.replace(half, cached)  # whole or not at all, also when two processes write it
+    except OSError as error:
+        raise DataError(
+            f"{cached.parent} cannot take the index of {folder}: {error.strerror or error}. Free some space, or name "
+            "another folder with HF_DATASETS_CACHE."
+        ) from error
+    finally:
+        with suppress(OSError):
+            half.unlink()
+    return cached
+
+
+def _read(batch: pa.RecordBatch, paths: pa.Array, splits: pa.Array) -> pa.RecordBatch:
+    """A piece of the index as rows of READ."""
+    shard = batch.column("shard")
+    columns = {name: batch.column(name) for name in ("id", "text", "speaker", "seconds", "digest", "start", "size")}
+    columns |= {"path": paths.take(shard), "split": splits.take(shard)}
+
+    def of(fields: pa.Schema | pa.StructType) -> list[pa.Array]:
+        return [columns.get(field.name, pa.nulls(len(batch), field.type)) for field in fields]
+
+    audio = READ.field("audio").type
+    columns["audio"] = pa.StructArray.from_arrays(of(audio), fields=list(audio))
+    return pa.RecordBatch.from_arrays(of(READ), schema=READ)

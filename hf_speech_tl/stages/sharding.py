@@ -1,0 +1,216 @@
+"""Recordings into a folder of shards, which stands alone: any reader of Parquet has them, and so has every command."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from hf_speech_tl.corpora import (
+    INDEX,
+    LISTED,
+    SPLITS,
+    Corpus,
+    Shard,
+    ShardRow,
+    Shards,
+    digest,
+    load_corpus,
+    parse_shards,
+    reasons,
+    screen,
+    write_index,
+    write_shards,
+    write_skipped,
+)
+from hf_speech_tl.errors import DataError, SettingsError
+from hf_speech_tl.publishing import dataset_card
+from hf_speech_tl.settings import PrepareSettings
+from hf_speech_tl.stages.reading import SHORTEST, progress_of
+from hf_speech_tl.stages.runs.holding import hold
+from hf_speech_tl.stages.runs.output import check_place
+from hf_speech_tl.stages.runs.plan import amount, show_plan, size
+from hf_speech_tl.stages.shard_making import UNDER_WAY, Made, Part, encoded, made, make, parts_of, write_note
+
+_LAYOUT = 1  # a new number when shards are written in another way
+_TRIED = 16  # recordings that are encoded to see how large they become
+_SPARE = 1.05  # of the disk, for the index
+
+
+def run(settings: PrepareSettings) -> dict[str, object]:
+    """Write what --data holds into --output; shards of the same that are there stay. Returns what is there then.
+
+    Raises SettingsError where something else is there or the disk has no room, DataError for data that cannot be used.
+    """
+    output = settings.output
+    check_place(output)
+    begun = _begun(output)
+    corpus = _read(settings)
+    # The rows, not the settings: what neither changes nor orders them may change.
+    key = digest([(_LAYOUT, corpus.fingerprint, settings.format, settings.shard_seconds, settings.seed)])
+    if begun not in (None, key):
+        raise SettingsError(
+            f"--output {output}: holds shards of other recordings or settings, and is left alone. Name an empty or new "
+            "directory."
+        )
+    if not (output / LISTED).is_file():
+        parts = parts_of(corpus, settings.shard_seconds, settings.seed)
+        _plan(corpus, parts, settings)
+        output.mkdir(parents=True, exist_ok=True)
+        hold(output)
+        _make_all(parts, corpus, key, settings)
+        _finish(parts, corpus, key, settings)
+    shutil.rmtree(output / UNDER_WAY, ignore_errors=True)
+    return _results(output)
+
+
+def _begun(output: Path) -> str | None:
+    """The key of the shards in a directory, whole or under way; None where it is empty. SettingsError where it holds
+    anything else."""
+    if not output.is_dir() or not any(output.iterdir()):
+        return None
+    try:
+        if (output / LISTED).is_file():
+            return parse_shards((output / LISTED).read_bytes(), str(output / LISTED)).key
+        return str(json.loads((output / UNDER_WAY / "plan.json").read_text("utf-8"))["key"])
+    except (OSError, ValueError, TypeError, KeyError, DataError):
+        raise SettingsError(
+            f"--output {output}: holds something that is no shards of ours, and is left alone. Name an empty or new "
+            "directory."
+        ) from None
+
+
+def _read(settings: PrepareSettings) -> Corpus:
+    """What --data holds, without the rows that no model could use."""
+    with progress_of("looking at every recording", quiet=settings.quiet) as progress:
+        corpus = load_corpus(
+            settings.data,
+            settings.lang,
+            text_column=settings.text_column,
+            tier=settings.tier,
+            labelled=not settings.unlabelled,
+            progress=progress,
+        )
+    with progress_of("listening to recordings", quiet=settings.quiet) as progress:
+        return screen(
+            corpus,
+            "char",
+            max_seconds=settings.max_seconds,
+            min_seconds=SHORTEST,
+            # How many frames there are, the model decides that is trained on them: a transcript too long for those is
+            # found then.
+            frames_of=lambda seconds: round(1000 * seconds),
+            threads=os.cpu_count() or 1,
+            labelled=not settings.unlabelled,
+            progress=progress,
+        )
+
+
+def _plan(corpus: Corpus, parts: Sequence[Part], settings: PrepareSettings) -> None:
+    """Tell what is about to happen. Raises SettingsError where the disk has no room for it."""
+    splits = {name: getattr(corpus, name) for name in SPLITS if len(getattr(corpus, name))}
+    rows = next(iter(splits.values()))
+    tried = rows.select(np.linspace(0, len(rows) - 1, min(_TRIED, len(rows))).astype(int))
+    some = [one for one in encoded(tried, settings.format) if isinstance(one, ShardRow)]
+    a_second = sum(len(one.content) for one in some) / max(1e-9, sum(one.seconds for one in some))
+    needed = _SPARE * a_second * sum(sum(rows["seconds"][:]) for rows in splits.values())
+    place = next(place for place in (settings.output, *settings.output.absolute().parents) if place.exists())
+    there = [found for part in parts if (found := made(part, settings.output))]
+    free = shutil.disk_usage(place).free + sum(one.size for one in there)
+    if not settings.quiet:
+        show_plan(
+            [
+                *(("data", note) for note in corpus.notes),
+                ("audio", ", ".join(amount(rows, name) for name, rows in splits.items())),
+                ("left out", f"{len(corpus.skipped)} ({reasons(corpus.skipped)})" if corpus.skipped else "nothing"),
+                ("shards", f"{len(parts)}, {settings.format}; {len(there)} of them are there already"),
+                ("disk", f"{size(needed)} in {settings.output}, of {size(free)}"),
+            ]
+        )
+    if needed > free:
+        raise SettingsError(
+            f"--output {settings.output}: the shards take some {size(needed)}, of which there are {size(free)}. Name "
+            "another directory, or take --format opus."
+        )
+
+
+def _make_all(parts: Sequence[Part], corpus: Corpus, key: str, settings: PrepareSettings) -> None:
+    (settings.output / UNDER_WAY).mkdir(exist_ok=True)
+    write_note({"key": key}, settings.output / UNDER_WAY / "plan.json")
+    total = sum(len(part.rows) for part in parts)
+    before = 0
+    with progress_of("writing recordings", quiet=settings.quiet) as progress:
+        for part in parts:
+            if made(part, settings.output) is None:
+                make(part, corpus, settings.format, settings.output, functools.partial(_tell, progress, before, total))
+            before += len(part.rows)
+
+
+def _tell(progress: Callable[[int, int], None], before: int, total: int, done: int) -> None:
+    progress(before + done, total)
+
+
+def _finish(parts: Sequence[Part], corpus: Corpus, key: str, settings: PrepareSettings) -> None:
+    """Write what tells of the shards, the list of them last: with it the folder is complete."""
+    output = settings.output
+    shards, skipped, state = [], list(corpus.skipped), []
+    for part in parts:
+        found = _found(part, output)
+        skipped += found.skipped
+        state.append((part.split, digest(row[:-2] for row in found.rows)))  # but for where they lie
+        seconds = round(sum(row.seconds for row in found.rows), 3)
+        shards.append(Shard(part.file, part.split, len(found.rows), seconds, found.size))
+    for split in dict.fromkeys(part.split for part in parts):
+        lost = [row for row in skipped if row.split == split]
+        if 2 * len(lost) > len(lost) + sum(shard.rows for shard in shards if shard.split == split):
+            raise DataError(
+                f"more than half of the recordings of the {split} split cannot be used: {reasons(lost)}. The first is "
+                f"{lost[0].id} ({lost[0].detail or lost[0].reason})."
+            )
+    write_index(output / INDEX, (_found(part, output).rows for part in parts))
+    write_skipped(skipped, output / "skipped.csv")
+    listed = Shards(
+        key=key,
+        fingerprint=digest(state),
+        audio=settings.format,
+        sources=corpus.names,
+        languages=corpus.languages,
+        licenses=corpus.licenses,
+        skipped=len(skipped),
+        index=(output / INDEX).stat().st_size,
+        shards=tuple(shards),
+    )
+    (output / "README.md").write_text(dataset_card(listed), "utf-8")
+    write_shards(listed, output)
+
+
+def _found(part: Part, output: Path) -> Made:
+    found = made(part, output)
+    if found is None:
+        raise DataError(f"{output / part.file}: has gone or changed meanwhile. Give the same command once more.")
+    return found
+
+
+def _results(output: Path) -> dict[str, object]:
+    shards = parse_shards((output / LISTED).read_bytes(), str(output / LISTED))
+    splits = {}
+    for split in SPLITS:
+        own = [one for one in shards.shards if one.split == split]
+        splits[split] = {
+            "rows": sum(one.rows for one in own),
+            "seconds": round(sum(one.seconds for one in own), 2),
+            "bytes": sum(one.size for one in own),
+        }
+    return {
+        "command": "prepare",
+        "output": str(output),
+        "shards": len(shards.shards),
+        "splits": splits,
+        "skipped": shards.skipped,
+        "fingerprint": shards.fingerprint,
+    }

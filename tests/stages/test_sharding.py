@@ -1,0 +1,168 @@
+"""prepare: what it writes, that it goes on where it was stopped, and what it leaves alone."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import datasets
+import numpy as np
+import pytest
+import soundfile
+import yaml
+
+from hf_speech_tl import prepare
+from hf_speech_tl.corpora import load_corpus, pulses
+from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.settings import PrepareSettings
+from hf_speech_tl.stages import shard_making, sharding
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture
+def recordings(tmp_path: Path) -> Path:
+    """Forty clips of noise of 0.5 to 1 s, of which one is silent and one has no text."""
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for at in range(40):
+        noise = rng.normal(0, 0 if at == 3 else 2_000, rng.integers(8_000, 16_000)).astype(np.int16)
+        soundfile.write(folder / f"a{at}.wav", noise, 16_000, subtype="PCM_16")
+        (folder / f"a{at}.txt").write_text("" if at == 5 else f"word {chr(97 + at % 26)}")
+    (folder / "README.md").write_text("---\nlicense: CC-BY-4.0\n---\n")
+    return folder
+
+
+def _settings(recordings: Path, output: Path, **more: object) -> PrepareSettings:
+    values = {"lang": "en", "data": (str(recordings),), "output": output, "shard_seconds": 10.0, "quiet": True} | more
+    return PrepareSettings(**values)  # type: ignore[arg-type]
+
+
+def _content(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_shards_hold_what_was_read_in_an_order_of_chance(recordings: Path, tmp_path: Path) -> None:
+    results = prepare.prepare(_settings(recordings, tmp_path / "out"))
+    before, after = load_corpus([str(recordings)], "en"), load_corpus([str(tmp_path / "out")], "en")
+    heard = {row["id"]: pulses(row["audio"]).tobytes() for row in before.train if row["id"] != "a3"}
+    found = {row["id"]: pulses(row["audio"]).tobytes() for row in after.train}
+    assert found == heard
+    assert list(found) != list(heard)
+    assert after.test["id"][:] == [id_ for id_ in before.test["id"][:] if id_ != "a3"]
+    texts = dict(zip(before.train["id"][:], before.train["text"][:], strict=True))
+    assert after.train["text"][:] == [texts[id_] for id_ in found]
+    splits = results["splits"]
+    assert isinstance(splits, dict) and splits["train"]["rows"] == len(found)
+    assert results["skipped"] == 2
+    skipped = (tmp_path / "out" / "skipped.csv").read_text()
+    assert "silent" in skipped and "no transcript" in skipped
+    names = sorted(path.name for path in (tmp_path / "out").glob("train*"))
+    assert len(names) > 1 and names[0] == f"train-00000-of-{len(names):05d}.parquet"
+    assert not list((tmp_path / "out").glob("*.part"))
+
+
+def test_datasets_reads_them(recordings: Path, tmp_path: Path) -> None:
+    prepare.prepare(_settings(recordings, tmp_path / "out"))
+    card = (tmp_path / "out" / "README.md").read_text()
+    head = yaml.safe_load(card.split("---")[1])
+    assert (head["license"], head["language"]) == ("cc-by-4.0", ["en"])
+    for read in (
+        datasets.load_dataset("parquet", data_dir=str(tmp_path / "out"), cache_dir=str(tmp_path / "a")),
+        datasets.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "b")),
+    ):
+        assert set(read) == {"train", "validation", "test"}
+        row = read["train"].cast_column("audio", datasets.Audio(decode=False))[0]
+        assert row["audio"]["bytes"].startswith(b"fLaC") and row["audio"]["path"].endswith(".flac")
+
+
+def test_the_same_command_writes_the_same_shards_and_does_it_once(recordings: Path, tmp_path: Path) -> None:
+    prepare.prepare(_settings(recordings, tmp_path / "one"))
+    prepare.prepare(_settings(recordings, tmp_path / "two"))
+    first = _content(tmp_path / "one")
+    assert _content(tmp_path / "two") == first
+    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "one").iterdir()}
+    prepare.prepare(_settings(recordings, tmp_path / "one"))
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "one").iterdir()} == times
+    prepare.prepare(_settings(recordings, tmp_path / "three", seed=1))
+    assert _content(tmp_path / "three") != first
+
+
+@pytest.mark.parametrize("torn", [False, True])
+def test_it_goes_on_where_it_was_stopped(
+    recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, torn: bool
+) -> None:
+    prepare.prepare(_settings(recordings, tmp_path / "whole"))
+    made: list[str] = []
+
+    def make(part: shard_making.Part, *rest: object) -> None:
+        if len(made) == 2:
+            (tmp_path / "out" / f"{part.file}.part").write_bytes(b"half of it")
+            raise KeyboardInterrupt
+        made.append(part.file)
+        shard_making.make(part, *rest)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sharding, "make", make)
+        with pytest.raises(KeyboardInterrupt):
+            prepare.prepare(_settings(recordings, tmp_path / "out"))
+    if torn:
+        os.truncate(tmp_path / "out" / made[1], 1_000)
+    again: list[str] = []
+    monkeypatch.setattr(sharding, "make", lambda part, *rest: (again.append(part.file), shard_making.make(part, *rest)))
+    prepare.prepare(_settings(recordings, tmp_path / "out"))
+    assert made[0] not in again
+    assert (made[1] in again) == torn
+    assert _content(tmp_path / "out") == _content(tmp_path / "whole")
+
+
+def test_what_is_something_else_is_left_alone(recordings: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    prepare.prepare(_settings(recordings, out))
+    with pytest.raises(SettingsError, match="other recordings or settings"):
+        prepare.prepare(_settings(recordings, out, format="keep"))
+    (out / "shards.json").write_text("{}")
+    with pytest.raises(SettingsError, match="no shards of ours"):
+        prepare.prepare(_settings(recordings, out))
+    with pytest.raises(SettingsError, match="no shards of ours"):
+        prepare.prepare(_settings(recordings, recordings))
+
+
+def test_too_little_room_is_told_before_anything_is_written(
+    recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1_000))
+    with pytest.raises(SettingsError, match=r"take some 1 MB, of which there are 0 MB.*--format opus"):
+        prepare.prepare(_settings(recordings, tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_files_are_kept_as_they_are_and_pieces_become_flac(recordings: Path, tmp_path: Path) -> None:
+    lines = [
+        {"file_name": "a0.wav", "text": "a", "split": "train"},
+        {"file_name": "a1.wav", "text": "b", "split": "train", "offset": 0.1, "duration": 0.3},
+        {"file_name": "a2.wav", "text": "c", "split": "validation"},
+        {"file_name": "a4.wav", "text": "d", "split": "test"},
+    ]
+    (recordings / "metadata.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    prepare.prepare(_settings(recordings, tmp_path / "out", format="keep"))
+    rows = datasets.load_dataset("parquet", data_dir=str(tmp_path / "out"), cache_dir=str(tmp_path / "a"))
+    train = rows["train"].cast_column("audio", datasets.Audio(decode=False))
+    contents = {row["text"]: row["audio"]["bytes"] for row in train}
+    assert contents["a"] == (recordings / "a0.wav").read_bytes()
+    assert contents["b"].startswith(b"fLaC")
+    assert {row["text"]: round(row["seconds"], 3) for row in train}["b"] == 0.3
+
+
+def test_unlabelled_recordings_want_to_be_asked_for(recordings: Path, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"--lang is missing.*--unlabelled"):
+        _settings(recordings, tmp_path / "out", lang=None)
+    prepare.prepare(_settings(recordings, tmp_path / "out", lang=None, unlabelled=True))
+    rows = load_corpus([str(tmp_path / "out")], None, labelled=False)
+    assert None in [*rows.train["text"][:], *rows.validation["text"][:], *rows.test["text"][:]]
