@@ -126,7 +126,6 @@ def test_set_up_leaves_an_environment_of_somebody_else_alone(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("script", "arguments", "said"),
     [
-        ("time_against_recipe.py", [], "arguments are required: recipe, corpus, --lang"),
         ("against_recipe.py", [], "arguments are required: recipe, corpus, --lang"),
         ("against_recipe.py", ["ours", "c", "--lang", "zh"], "ours: --output DIR is missing"),
         ("against_recipe.py", ["r.py", "c", "--lang", "zh", "--rate", "1"], "unknown options: --rate 1"),
