@@ -30,6 +30,7 @@ from hf_speech_tl.training.probe import Probe
 from hf_speech_tl.training.progress import Part, Report, as_part
 from hf_speech_tl.training.reporters import reporting
 from hf_speech_tl.training.store import Store
+from hf_speech_tl.training.streamed import Order, StreamedBatches
 from hf_speech_tl.training.targets import TargetStates
 from hf_speech_tl.training.task import Moment, Task
 from hf_speech_tl.training.temperature import GumbelTemperature
@@ -58,6 +59,7 @@ __all__ = [
     "MadeTargets",
     "Moment",
     "Objective",
+    "Order",
     "Pace",
     "Part",
     "Passes",
@@ -69,6 +71,7 @@ __all__ = [
     "Spans",
     "SpeechTrainer",
     "Store",
+    "StreamedBatches",
     "TargetStates",
     "Targets",
     "Task",
