@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from hf_speech_tl.corpora.far import are_far, expect, row_groups
     from hf_speech_tl.corpora.load import load_corpus
     from hf_speech_tl.corpora.screening import frames_needed, hear, inaudible, leave_out, screen
     from hf_speech_tl.corpora.shard import PlacedRow, ShardRow, write_shard
@@ -27,8 +28,10 @@ __all__ = [
     "ShardRow",
     "Shards",
     "Skipped",
+    "are_far",
     "as_file",
     "digest",
+    "expect",
     "find_source",
     "find_spoken",
     "forget_transcripts",
@@ -44,6 +47,7 @@ __all__ = [
     "reasons",
     "refuse_for_languages",
     "refuse_temperature",
+    "row_groups",
     "samples",
     "screen",
     "select",
@@ -56,6 +60,9 @@ __all__ = [
 ]
 
 _HOMES = {
+    "row_groups": "far",
+    "expect": "far",
+    "are_far": "far",
     "as_file": "table",
     "write_shards": "shards",
     "write_index": "shards",

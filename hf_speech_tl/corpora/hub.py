@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from huggingface_hub import get_cached_repo_tree, snapshot_download
@@ -12,6 +13,8 @@ from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, Revi
 from hf_speech_tl.corpora.files import Progress
 from hf_speech_tl.corpora.licence import licences_beside
 from hf_speech_tl.corpora.parquet import note_on, read_parquet_files
+from hf_speech_tl.corpora.prepared import read_prepared
+from hf_speech_tl.corpora.sources import LISTED
 from hf_speech_tl.corpora.splits import split_of_file
 from hf_speech_tl.corpora.table import Recordings
 from hf_speech_tl.errors import DataError, SettingsError, http_status
@@ -29,11 +32,27 @@ def read_hub(
 ) -> Recordings:
     """The recordings of the dataset `repo`; what was downloaded once is read from the Hub's cache, offline too.
 
+    Shards that `prepare` wrote are not downloaded: what a batch needs is read from them where they are.
+
     Unless `labelled`, there need be no transcripts.
     """
+    if shards := _shards(repo, config):
+        return read_prepared(shards)
     folder, files = _download(repo, config)
     rows = read_parquet_files([folder / name for name in files], folder, text_column, progress, labelled=labelled)
     return Recordings(rows, licences_beside(_fetched(repo, "main", ["README.md"])), note_on(rows))
+
+
+def _shards(repo: str, config: str | None) -> str | None:
+    """The address of a folder of shards, `config` in the repository or all of that, at the commit that it is at now;
+    None where it has none."""
+    with suppress(RevisionNotFoundError):
+        commit = _fetched(repo, "main", ["README.md"]).name  # brings the list of all files with it
+        listed = {file.path for file in get_cached_repo_tree(repo, repo_type="dataset", revision="main")}
+        within = f"{config}/" if config else ""
+        if within + LISTED in listed:
+            return f"hf://datasets/{repo}@{commit}/{within}".rstrip("/")
+    return None
 
 
 def _download(repo: str, config: str | None) -> tuple[Path, list[str]]:

@@ -162,7 +162,7 @@ def _read(
         return read_hub(place.repo or "", place.config, text_column, progress, labelled=labelled)
     path = place.path or Path()
     if place.layout == "shards":
-        return read_prepared(str(path))
+        return read_prepared(place.url or str(path))
     if place.layout == "parquet":
         return read_parquet(path, text_column, progress, labelled=labelled)
     if place.layout == "folder":

@@ -31,7 +31,7 @@ from hf_speech_tl.corpora.splits import split_named, split_of_file
 from hf_speech_tl.corpora.table import READ, ReadRow, Recordings, digest, read_table
 from hf_speech_tl.errors import DataError
 
-_LAYOUT = 2  # of the cached file: a new number when what is written below changes
+_LAYOUT = 3  # of the cached file: a new number when what is written below changes
 _ROWS = 128  # read at once: some tens of megabytes of uncompressed audio
 _CHECKED = 4  # recordings of a row group, whose seconds are compared with their headers
 _OFF = 0.05  # of a recording's length, that a column of seconds may be off, and at least as many seconds

@@ -10,56 +10,74 @@ from pathlib import Path
 import datasets
 import pyarrow as pa
 
+from hf_speech_tl.corpora.remote import download, is_url, read_all, sizes
 from hf_speech_tl.corpora.shards import INDEX, Shards, parse_shards, read_index
 from hf_speech_tl.corpora.sources import LISTED
 from hf_speech_tl.corpora.table import READ, Recordings, digest
 from hf_speech_tl.errors import DataError
 
+_TAKEN = ("id", "text", "speaker", "seconds", "digest", "start", "size", "group", "begin", "end")
 _LAYOUT = 1  # of the cached file: a new number when what is written below changes
 
 
 def read_prepared(folder: str) -> Recordings:
-    """The recordings of the shards in `folder`; of none of them is anything read before a batch needs it.
+    """The recordings of the shards in `folder`, a path or an address; of none of them is anything read before a batch
+    needs it.
 
     Raises DataError where a shard is missing or not as it was written.
     """
-    listed = os.path.join(folder, LISTED)
-    shards = parse_shards(Path(listed).read_bytes(), listed)
-    _check(shards, folder)
-    return Recordings(datasets.Dataset.from_file(str(_laid_out(shards, folder))), shards.licenses)
+    listed = _join(folder, LISTED)
+    shards = parse_shards(read_all(listed) if is_url(folder) else Path(listed).read_bytes(), listed)
+    cached = _cached(shards, folder)
+    if not is_url(folder) or not cached.exists():  # far away each file is looked at once: to ask for it takes time
+        _check(shards, folder)
+    if not cached.exists():
+        _lay_out(shards, folder, cached)
+    return Recordings(datasets.Dataset.from_file(str(cached)), shards.licenses)
+
+
+def _join(folder: str, file: str) -> str:
+    return f"{folder}/{file}" if is_url(folder) else os.path.join(folder, file)
 
 
 def _check(shards: Shards, folder: str) -> None:
     """Raises DataError for the first file that is not there, or not as large as it was."""
-    sizes = {one.file: one.size for one in shards.shards} | {INDEX: shards.index}
-    for file, size in sizes.items():
-        try:
-            found = os.path.getsize(os.path.join(folder, file))
-        except OSError as error:
+    said = {one.file: one.size for one in shards.shards} | {INDEX: shards.index}
+    found = sizes(folder, list(said)) if is_url(folder) else [_size(folder, file) for file in said]
+    for (file, size), there in zip(said.items(), found, strict=True):
+        if there not in (size, None):
             raise DataError(
-                f"--data {folder}: {file} cannot be read ({error.strerror or error}), and {LISTED} lists it. Bring it "
-                "back, or write the shards anew with `prepare`."
-            ) from None
-        if found != size:
-            raise DataError(
-                f"--data {folder}: {file} has {found} bytes, and {LISTED} says {size}: it was cut short or changed. "
+                f"--data {folder}: {file} has {there} bytes, and {LISTED} says {size}: it was cut short or changed. "
                 "Copy it again, or write the shards anew with `prepare`."
             )
 
 
-def _laid_out(shards: Shards, folder: str) -> Path:
-    """The Arrow file in the cache with the columns of READ, written now if it is not there yet."""
+def _size(folder: str, file: str) -> int:
+    try:
+        return os.path.getsize(os.path.join(folder, file))
+    except OSError as error:
+        raise DataError(
+            f"--data {folder}: {file} cannot be read ({error.strerror or error}), and {LISTED} lists it. Bring it "
+            "back, or write the shards anew with `prepare`."
+        ) from None
+
+
+def _cached(shards: Shards, folder: str) -> Path:
+    """Where in the cache the rows of the index are, with the columns of READ."""
     key = digest([("shards", _LAYOUT, shards.fingerprint, folder)])
-    cached = Path(datasets.config.HF_DATASETS_CACHE) / "hf_speech_tl" / f"{key}.arrow"
-    if cached.exists():
-        return cached
-    half = cached.with_suffix(f".{uuid.uuid4().hex}.tmp")
-    paths = pa.array([os.path.join(folder, one.file) for one in shards.shards], pa.string())
+    return Path(datasets.config.HF_DATASETS_CACHE) / "hf_speech_tl" / f"{key}.arrow"
+
+
+def _lay_out(shards: Shards, folder: str, cached: Path) -> None:
+    half, index = (cached.with_suffix(f".{uuid.uuid4().hex}.{kind}") for kind in ("tmp", "index"))
+    paths = pa.array([_join(folder, one.file) for one in shards.shards], pa.string())
     splits = pa.array([one.split for one in shards.shards], pa.string())
     try:
         half.parent.mkdir(parents=True, exist_ok=True)
+        if is_url(folder):
+            download(_join(folder, INDEX), index)
         with pa.OSFile(str(half), "wb") as sink, pa.ipc.new_stream(sink, READ) as writer:
-            for batch in read_index(os.path.join(folder, INDEX)):
+            for batch in read_index(index if is_url(folder) else Path(_join(folder, INDEX))):
                 writer.write_batch(_read(batch, paths, splits))
         os.replace(half, cached)  # whole or not at all, also when two processes write it
     except OSError as error:
@@ -68,15 +86,15 @@ def _laid_out(shards: Shards, folder: str) -> Path:
             "another folder with HF_DATASETS_CACHE."
         ) from error
     finally:
-        with suppress(OSError):
-            half.unlink()
-    return cached
+        for file in (half, index):
+            with suppress(OSError):
+                file.unlink()
 
 
 def _read(batch: pa.RecordBatch, paths: pa.Array, splits: pa.Array) -> pa.RecordBatch:
     """A piece of the index as rows of READ."""
     shard = batch.column("shard")
-    columns = {name: batch.column(name) for name in ("id", "text", "speaker", "seconds", "digest", "start", "size")}
+    columns = {name: batch.column(name) for name in _TAKEN}
     columns |= {"path": paths.take(shard), "split": splits.take(shard)}
 
     def of(fields: pa.Schema | pa.StructType) -> list[pa.Array]:

@@ -14,6 +14,7 @@ import datasets
 import numpy as np
 
 from hf_speech_tl.audio import BadAudio
+from hf_speech_tl.corpora.far import are_far, expect
 from hf_speech_tl.corpora.files import Progress
 from hf_speech_tl.corpora.skipped import Skipped, reasons
 from hf_speech_tl.corpora.table import SPLITS, Corpus, column, digest, samples, select, with_columns
@@ -72,7 +73,10 @@ def screen(
     heard = SPLITS if hours <= _DECODED_HOURS else ()
     if not heard:
         notes += (f"{hours:.0f} h: checked by their headers, and decoded only when they are needed",)
-        left = {name: sorted(random.Random(0).sample(all_, min(_SAMPLE, len(all_)))) for name, all_ in left.items()}
+        # What is far away comes in row groups, of which each of a sample would want another one; and `prepare` has
+        # listened to it.
+        near = {name: [] if are_far(splits[name]) else all_ for name, all_ in left.items()}
+        left = {name: sorted(random.Random(0).sample(all_, min(_SAMPLE, len(all_)))) for name, all_ in near.items()}
     total = sum(map(len, left.values()))
     done = 0
     for name, chosen in left.items():
@@ -210,8 +214,11 @@ def _by_decoding(rows: datasets.Dataset, threads: int) -> Iterator[Fault | None]
         return
     found: dict[int, Fault] = {}
     recordings = rows.select_columns(["audio"])
+    far = are_far(rows)
     with ThreadPoolExecutor(threads) as pool:
         for begin in range(0, len(rows), _TOGETHER):
+            if far:
+                expect(rows, range(begin, min(len(rows), begin + 2 * _TOGETHER)))
             batch = recordings[begin : begin + _TOGETHER]["audio"]
             for index, fault in enumerate(pool.map(_fault, batch), begin):
                 if fault:

@@ -10,12 +10,12 @@ import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from hf_speech_tl.corpora.embedded import PREFIX
 from hf_speech_tl.corpora.files import content_digest
 from hf_speech_tl.errors import RunError
 
 # Bytes of audio in a row group, which other readers of Parquet hold in memory at once.
 _GROUP = 4_000_000
-_PREFIX = 4  # bytes before each value of a column of bytes, that say how long it is
 _PAGE = 1 << 30  # bytes, more than a row group has: its audio is one page
 _FEATURES = datasets.Features(
     {
@@ -46,7 +46,8 @@ class ShardRow(NamedTuple):
 
 
 class PlacedRow(NamedTuple):
-    """What the index has of a recording: where its bytes lie in the shard, and a hash by which it is known."""
+    """What the index has of a recording: a hash by which it is known, where its bytes lie in the shard, and the number
+    of its row group, all of whose recordings are the bytes `begin` to `end`."""
 
     id: str
     text: str | None
@@ -57,6 +58,9 @@ class PlacedRow(NamedTuple):
     digest: str
     start: int
     size: int
+    group: int
+    begin: int
+    end: int
 
 
 def write_shard(path: Path, rows: Iterable[ShardRow]) -> list[PlacedRow]:
@@ -100,7 +104,8 @@ def _plain(name: str) -> str:
 
 def _known(row: ShardRow) -> PlacedRow:
     digest = content_digest(lambda start, count: row.content[start : start + count], len(row.content))
-    return PlacedRow(row.id, row.text, row.speaker, row.seconds, row.lang, row.source, digest, 0, len(row.content))
+    size = len(row.content)
+    return PlacedRow(row.id, row.text, row.speaker, row.seconds, row.lang, row.source, digest, 0, size, 0, 0, 0)
 
 
 def _placed(path: Path, rows: Sequence[PlacedRow]) -> list[PlacedRow]:
@@ -115,14 +120,15 @@ def _placed(path: Path, rows: Sequence[PlacedRow]) -> list[PlacedRow]:
             group = metadata.row_group(number)
             chunk = next(one for one in map(group.column, range(group.num_columns)) if one.path_in_schema == _BYTES)
             own = rows[len(placed) : len(placed) + group.num_rows]
-            at = chunk.data_page_offset + chunk.total_compressed_size - sum(_PREFIX + row.size for row in own)
+            end = chunk.data_page_offset + chunk.total_compressed_size
+            at = begin = end - sum(PREFIX + row.size for row in own)
             for row in own:
                 file.seek(at)
-                if file.read(_PREFIX) != row.size.to_bytes(_PREFIX, "little"):
+                if file.read(PREFIX) != row.size.to_bytes(PREFIX, "little"):
                     raise RunError(
                         f"{path.name}: this pyarrow ({pa.__version__}) lays recordings out in an unknown way. Install "
                         "another, such as that of constraints.txt."
                     )
-                placed.append(row._replace(start=at + _PREFIX))
-                at += _PREFIX + row.size
+                placed.append(row._replace(start=at + PREFIX, group=number, begin=begin, end=end))
+                at += PREFIX + row.size
     return placed

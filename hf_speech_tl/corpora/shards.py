@@ -33,6 +33,9 @@ _INDEX = pa.schema(
         ("digest", pa.string()),
         ("start", pa.int64()),
         ("size", pa.int64()),
+        ("group", pa.int32()),
+        ("begin", pa.int64()),
+        ("end", pa.int64()),
         ("shard", pa.int32()),
     ]
 )
@@ -84,15 +87,15 @@ def write_index(path: Path, shards: Iterable[Iterable[PlacedRow]]) -> None:
             writer.write_table(pa.Table.from_arrays(arrays, schema=_INDEX), _ROWS)
 
 
-def read_index(source: str) -> Iterator[pa.RecordBatch]:
+def read_index(source: Path) -> Iterator[pa.RecordBatch]:
     """The index in a file, a piece at a time. Raises DataError where it is none."""
     try:
-        with pa.OSFile(source, "rb") as file, pa.ipc.open_stream(file) as reader:
+        with pa.OSFile(str(source), "rb") as file, pa.ipc.open_stream(file) as reader:
             if reader.schema != _INDEX:
-                raise DataError(f"{source} is not the index of shards.")
+                raise DataError(f"{source.name} is not the index of shards.")
             yield from reader
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{source} cannot be read: {str(error).splitlines()[0]}") from error
+        raise DataError(f"{source.name} cannot be read: {str(error).splitlines()[0]}") from error
 
 
 def write_shards(shards: Shards, folder: Path) -> None:

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Literal
 
 from hf_speech_tl.corpora.fleurs import fleurs_config
+from hf_speech_tl.corpora.remote import check_url, is_url
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.languages import Language
 
 _FORMS = (
-    "a folder that `prepare` wrote, a Parquet file or a folder of them, a folder of audio with "
-    "metadata.csv/.tsv/.jsonl or a .txt beside each file, a Common Voice, AISHELL-1, LibriSpeech, MLS or Kaldi folder, "
-    "ELAN or Praat files beside their recordings, a manifest (.jsonl, .csv, .tsv), starter, fleurs, or "
-    "hub:OWNER/NAME[:CONFIG]"
+    "a folder that `prepare` wrote or its address (https://, s3://, hf://), a Parquet file or a folder of them, a "
+    "folder of audio with metadata.csv/.tsv/.jsonl or a .txt beside each file, a Common Voice, AISHELL-1, LibriSpeech, "
+    "MLS or Kaldi folder, ELAN or Praat files beside their recordings, a manifest (.jsonl, .csv, .tsv), starter, "
+    "fleurs, or hub:OWNER/NAME[:CONFIG]"
 )
 _Layout = Literal["parquet", "shards", "folder", "manifest", "annotation", "starter", "hub"]
 LISTED = "shards.json"  # what gives away a folder that `prepare` wrote
@@ -33,11 +34,13 @@ _HUB = re.compile(r"hub:(?P<repo>[\w.-]+/[\w.-]+)(:(?P<config>[\w.-]+))?")
 
 @dataclass(frozen=True)
 class Place:
-    """Where a corpus is: its layout, the name it is known by (no local path in it), and its path or Hub repository."""
+    """Where a corpus is: its layout, the name it is known by (no local path in it), and its path, address or Hub
+    repository."""
 
     layout: _Layout
     name: str
     path: Path | None = None
+    url: str | None = None
     repo: str | None = None
     config: str | None = None
 
@@ -55,6 +58,9 @@ def find_source(source: str, language: Language) -> Place:
         return Place("hub", "fleurs", repo="google/fleurs", config=fleurs_config(language))
     if match := _HUB.fullmatch(source):
         return Place("hub", source, repo=match["repo"], config=match["config"])
+    if is_url(source):
+        check_url(source)
+        return _address(source.rstrip("/"))
     hint = _nearest(source)
     raise SettingsError(f"--data {source}: no such file or name.{hint} It takes {_FORMS}.")
 
@@ -74,6 +80,12 @@ def _folder(path: Path) -> Place:
             "meant. Name the Parquet file, or move one of the two elsewhere."
         )
     return Place("parquet", path.name, path)
+
+
+def _address(url: str) -> Place:
+    if match := re.fullmatch(r"hf://datasets/([\w.-]+/[\w.-]+?)(@[^/]+)?", url):
+        return Place("shards", f"hub:{match[1]}", url=url)
+    return Place("shards", url.rpartition("/")[2], url=url)
 
 
 def _file(path: Path, source: str) -> Place:

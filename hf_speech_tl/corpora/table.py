@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from hf_speech_tl.audio import decode
-from hf_speech_tl.corpora.embedded import read_bytes, read_row
+from hf_speech_tl.corpora.embedded import read_bytes, read_placed, read_row
 from hf_speech_tl.corpora.skipped import Skipped
 
 # A plain struct rather than datasets.Audio: that type decodes through torchcodec, which needs a system FFmpeg.
@@ -28,6 +28,8 @@ _AUDIO = pa.struct(
         ("size", pa.int64()),
         ("group", pa.int32()),  # of a Parquet file
         ("row", pa.int32()),
+        ("begin", pa.int64()),  # bytes, of a row group of a shard: `group`, where `row` is null
+        ("end", pa.int64()),
     ]
 )
 # What a reader of a layout hands over. `digest` stands for the content of the audio; `reason` is null for a good row.
@@ -48,7 +50,9 @@ READ = pa.schema(
 
 class ReadRow(NamedTuple):
     """One row of READ. The audio is `content`, or the file `path`, or the `size` bytes of it from `start` on, or what
-    `row` of its row group `group` holds; of this, `length` seconds from `offset` on."""
+    `row` of its row group `group` holds; of this, `length` seconds from `offset` on.
+
+    In a shard, `begin` and `end` are where the recordings of its row group are: what is read at once from far away."""
 
     id: str
     text: str | None
@@ -62,6 +66,8 @@ class ReadRow(NamedTuple):
     size: int | None = None
     group: int | None = None
     row: int | None = None
+    begin: int | None = None
+    end: int | None = None
     seconds: float | None = None
     digest: str | None = None
     reason: str | None = None
@@ -88,11 +94,11 @@ class Recordings:
 class Corpus:
     """Three splits of the one table, and what a reader of the results must know about them.
 
-    Columns: id, audio {bytes, path, offset (seconds), length (seconds), start (bytes), size (bytes), group, row}, text,
-    speaker, seconds, source, lang; after `screen` also transcript. `names` are those of the sources, `languages` the
-    tags of theirs, and `weights` how often an epoch holds a training row of each. `fingerprint` is a hash of the
-    content, the same wherever the files lie; `notes` say what was done about splits. `heard` are the splits of which
-    every recording has been decoded.
+    Columns: id, audio {bytes, path, offset (seconds), length (seconds), start (bytes), size (bytes), group, row, begin
+    (bytes), end (bytes)}, text, speaker, seconds, source, lang; after `screen` also transcript. `names` are those of
+    the sources, `languages` the tags of theirs, and `weights` how often an epoch holds a training row of each.
+    `fingerprint` is a hash of the content, the same wherever the files lie; `notes` say what was done about splits.
+    `heard` are the splits of which every recording has been decoded.
     """
 
     train: datasets.Dataset
@@ -149,7 +155,10 @@ def as_file(row_audio: Mapping[str, object]) -> bytes | None:
 def _file_of(row_audio: Mapping[str, object]) -> bytes | Path:
     content, path = row_audio["bytes"], row_audio["path"]
     start, size, group, row = (row_audio.get(name) for name in ("start", "size", "group", "row"))
+    begin, end = row_audio.get("begin"), row_audio.get("end")
     if isinstance(start, int) and isinstance(size, int):
+        if isinstance(begin, int) and isinstance(end, int):
+            return read_placed(str(path), start, size, begin, end)
         return read_bytes(str(path), start, size)
     if isinstance(group, int) and isinstance(row, int):
         return read_row(str(path), group, row)

@@ -17,6 +17,7 @@ from pathlib import Path
 import datasets
 import pyarrow.compute as pc
 
+from hf_speech_tl.corpora.remote import is_url
 from hf_speech_tl.corpora.table import digest
 
 _LAYOUT = 1  # a new number when recordings are judged in another way
@@ -33,15 +34,20 @@ def verdicts_file(rows: datasets.Dataset) -> Path | None:
     columns = [pc.struct_field(audio, name) for name in _PLACE]
     if selection is not None:
         columns = [values.take(selection.column(0)) for values in columns]
-    stat = functools.cache(os.stat)
     try:
-        known = [
-            (*place, stat(place[0]).st_size, stat(place[0]).st_mtime_ns)
-            for place in zip(*(values.to_pylist() for values in columns), strict=True)
-        ]
+        known = [(*place, *_state(place[0])) for place in zip(*(values.to_pylist() for values in columns), strict=True)]
     except (OSError, TypeError, ValueError):  # decoding says what is wrong with it
         return None
     return Path(datasets.config.HF_DATASETS_CACHE) / "hf_speech_tl" / f"{digest([(_LAYOUT,), *known])}.heard.json"
+
+
+@functools.lru_cache(1)  # of many rows in one file, one after another
+def _state(path: str) -> tuple[int, int]:
+    """Size and time of change; of a shard far away neither, for its rows' places change with it."""
+    if is_url(path):
+        return 0, 0
+    found = os.stat(path)
+    return found.st_size, found.st_mtime_ns
 
 
 def read_verdicts(file: Path | None) -> dict[int, Fault] | None:

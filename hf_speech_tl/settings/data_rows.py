@@ -10,8 +10,9 @@ DATA = Option(
     "Data",
     "recordings with transcripts, repeatable: a Parquet file or folder; a folder of audio with metadata.csv, .tsv "
     "or .jsonl, or a .txt beside each file; a manifest (.jsonl, .csv, .tsv); a Common Voice, AISHELL-1, "
-    "LibriSpeech, MLS or Kaldi folder; ELAN .eaf or Praat .TextGrid files beside their recordings; starter; "
-    "fleurs; hub:OWNER/NAME[:CONFIG]; LANG=SOURCE for one in another language than --lang; in YAML also "
+    "LibriSpeech, MLS or Kaldi folder; ELAN .eaf or Praat .TextGrid files beside their recordings; a folder that "
+    "prepare wrote, or its address (https://HOST/FOLDER, s3://...); starter; fleurs; hub:OWNER/NAME[:CONFIG]; "
+    "LANG=SOURCE for one in another language than --lang; in YAML also "
     "{source: ..., lang: ..., weight: 2, text_column: ..., tier: ...}",
     kind=Source,
     many=True,

@@ -162,7 +162,9 @@ def _finish(parts: Sequence[Part], corpus: Corpus, key: str, settings: PrepareSe
     for part in parts:
         found = _found(part, output)
         skipped += found.skipped
-        state.append((part.split, digest(row[:-2] for row in found.rows)))  # but for where they lie
+        state.append(
+            (part.split, digest(row[: row._fields.index("start")] for row in found.rows))
+        )  # but for where they lie
         seconds = round(sum(row.seconds for row in found.rows), 3)
         shards.append(Shard(part.file, part.split, len(found.rows), seconds, found.size))
     for split in dict.fromkeys(part.split for part in parts):

@@ -14,7 +14,7 @@ import psutil
 import torch
 
 from hf_speech_tl.audio import RATE, BadAudio
-from hf_speech_tl.corpora import pulses
+from hf_speech_tl.corpora import are_far, expect, pulses
 from hf_speech_tl.errors import DataError
 from hf_speech_tl.models import FeatureExtractor, pad
 from hf_speech_tl.training.augmented import Augmenter
@@ -125,6 +125,7 @@ class Clips(torch.utils.data.Dataset):
         self._lengths: dict[int, int] = {}  # in samples, of clips that are features now
         self._left = self.room
         self._features: Features | None = None
+        self.far = are_far(self.rows)
 
     @property
     def features(self) -> Features | None:
@@ -190,6 +191,10 @@ class Clips(torch.utils.data.Dataset):
             except BadAudio as error:
                 self.leave_out(at, error)
         raise DataError("none of the recordings can be decoded any more. Has the data been moved or changed?")
+
+    def expect(self, places: Sequence[int], *, alone: bool) -> None:
+        """Begin to fetch the clips of these rows that are far away and not kept: as corpora.expect has it."""
+        expect(self.rows, [at for at in places if at not in self._kept], alone=alone)
 
     def leave_out(self, index: int, fault: BadAudio) -> None:
         """Note that the clip of a row cannot be decoded, and tell of it once."""

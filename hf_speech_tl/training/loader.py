@@ -16,6 +16,7 @@ from hf_speech_tl.training.batches import Batches
 from hf_speech_tl.training.clips import Batch, Clip, Clips
 
 _AHEAD = 3  # batches
+_EXPECTED = 4  # batches before which what is far away is sent for
 _THREADS = 8  # each decodes some 800 times as fast as real time
 
 
@@ -38,11 +39,30 @@ class Loader(DataLoader):
             # One of its own keeps the loader's seed out of torch's stream, which a resumed run restores.
             generator=torch.Generator(),
         )
+        self._clips = clips
         self._pinned = device.type == "cuda"
+        self._alone = isinstance(batches, Batches)  # whose batches have their clips from everywhere
         self._threads = min(_THREADS, os.cpu_count() or 1) if device.type == "cuda" else 0
 
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
-        return self._ahead(iter(self.batch_sampler)) if self._threads else super().__iter__()  # type: ignore[arg-type]
+        batches: Iterator[list[tuple[int, int]]] = iter(self.batch_sampler)  # type: ignore[arg-type]
+        if self._clips.far:
+            batches = self._expected(batches)
+        if self._threads:
+            return self._ahead(batches)
+        if self._clips.far:
+            return (self.collate_fn([self._clips[row] for row in rows]) for rows in batches)
+        return super().__iter__()
+
+    def _expected(self, batches: Iterator[list[tuple[int, int]]]) -> Iterator[list[tuple[int, int]]]:
+        """The same batches; of each the clips have been sent for some batches before."""
+        coming: deque[list[tuple[int, int]]] = deque()
+        for rows in batches:
+            self._clips.expect([row for row, _ in rows], alone=self._alone)
+            coming.append(rows)
+            if len(coming) > _EXPECTED:
+                yield coming.popleft()
+        yield from coming
 
     def _ahead(self, batches: Iterator[list[tuple[int, int]]]) -> Iterator[Batch]:
         with ThreadPoolExecutor(self._threads) as pool:

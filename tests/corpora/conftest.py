@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+
+from hf_speech_tl.corpora import INDEX, Shard, ShardRow, Shards, shard_name, write_index, write_shard, write_shards
 
 Voice = Callable[..., bytes]
 
@@ -55,3 +57,25 @@ def folder_of(tmp_path: Path, voice: Voice) -> Callable[[int], Path]:
         return folder
 
     return make
+
+
+@pytest.fixture
+def shards(tmp_path_factory: pytest.TempPathFactory, voice: Voice) -> Path:
+    """A folder of two shards for training, one each for the others: clips of half a second, of which 0 to 6 train."""
+    folder, written, listed = tmp_path_factory.mktemp("shards"), [], []
+
+    def rows(first: int, count: int) -> Iterator[ShardRow]:
+        for at in range(first, first + count):
+            content = voice(at, 0.5, file_format="FLAC")
+            yield ShardRow(f"id/{at}", content, ".flac", f"text {at}", f"ana {at % 3}", 0.5, "en", "somewhere")
+
+    first = 0
+    for split, number, count in (("train", 0, 4), ("train", 1, 3), ("validation", 0, 2), ("test", 0, 2)):
+        file = shard_name(split, number, 2 if split == "train" else 1)
+        written.append(write_shard(folder / file, rows(first, count)))
+        listed.append(Shard(file, split, count, 0.5 * count, (folder / file).stat().st_size))
+        first += count
+    write_index(folder / INDEX, written)
+    size = (folder / INDEX).stat().st_size
+    write_shards(Shards("k", "f", "flac", ("somewhere",), ("en",), ("mit",), 0, size, tuple(listed)), folder)
+    return folder

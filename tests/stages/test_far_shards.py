@@ -1,0 +1,81 @@
+"""Training from shards at an address: the same as from the folder, also where it was cut off and went on."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from served import Served, serve_folder
+
+from hf_speech_tl.corpora import remote
+from hf_speech_tl.errors import RunError
+from hf_speech_tl.prepare import prepare
+from hf_speech_tl.settings import FinetuneSettings, PrepareSettings
+from hf_speech_tl.stages.finetune import run
+from hf_speech_tl.training import SpeechTrainer
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def served(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    """The corpus as shards of some seconds on a server. Nothing that was read is kept: every clip is fetched anew."""
+    monkeypatch.setattr(remote, "_WAITS", (0.0,))
+    monkeypatch.setattr(remote, "_PIECES", remote._Pieces())
+    monkeypatch.setattr(remote, "_ROOM", 1)
+    monkeypatch.setattr("hf_speech_tl.stages.runs.memory.room_for_clips", lambda: 0.0)
+    prepare(PrepareSettings(lang="it", data=(str(corpus),), output=tmp_path / "shards", shard_seconds=4.0, quiet=True))
+    with serve_folder(tmp_path / "shards") as running:
+        yield running
+
+
+def _weights(run: Path) -> bytes:
+    return (run / "model.safetensors").read_bytes()
+
+
+def test_weights_are_those_of_the_folder_cut_off_or_not(
+    served: Served,
+    settings: Callable[..., FinetuneSettings],
+    cut_at: Callable[[int, FinetuneSettings], None],
+    tmp_path: Path,
+) -> None:
+    changes = dict(max_steps=16, augment=("mask",), learning_rate=1e-2)
+    near = run(settings(data=(str(served.folder),), output=tmp_path / "near", **changes))
+    served.asked.clear()
+    far = run(settings(data=(served.url,), output=tmp_path / "far", **changes))
+    assert len([line for line in served.asked if line.startswith("GET train")]) >= 16
+    assert _weights(tmp_path / "far") == _weights(tmp_path / "near")
+    assert far["after"] == near["after"]
+    cut = settings(data=(served.url,), output=tmp_path / "cut", **changes)
+    cut_at(9, cut)
+    went_on = run(dataclasses.replace(cut, output=None, resume=str(cut.output)))
+    assert 0 < went_on["training"]["resumed_at_step"] < 16
+    assert _weights(tmp_path / "cut") == _weights(tmp_path / "near")
+
+
+def test_a_server_that_goes_away_ends_the_run_with_a_line_and_it_goes_on_from_its_checkpoint(
+    served: Served,
+    settings: Callable[..., FinetuneSettings],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    changes = dict(max_steps=16, learning_rate=1e-2)
+    run(settings(data=(str(served.folder),), output=tmp_path / "near", **changes))
+    own = SpeechTrainer.training_step
+
+    def step(trainer: SpeechTrainer, *given: object) -> object:
+        if trainer.state.global_step == 8:
+            served.fails("GET train", 503)
+        return own(trainer, *given)  # type: ignore[arg-type]
+
+    cut = settings(data=(served.url,), output=tmp_path / "cut", **changes)
+    with monkeypatch.context() as patched:
+        patched.setattr(SpeechTrainer, "training_step", step)
+        with pytest.raises(RunError, match=r"it answered 503\). When it is there again, .*--resume"):
+            run(cut)
+    served.statuses.clear()
+    went_on = run(dataclasses.replace(cut, output=None, resume=str(cut.output)))
+    assert 0 < went_on["training"]["resumed_at_step"] <= 8
+    assert _weights(tmp_path / "cut") == _weights(tmp_path / "near")
