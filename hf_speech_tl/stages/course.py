@@ -23,11 +23,11 @@ from hf_speech_tl.stages.runs.recipe import is_small
 from hf_speech_tl.stages.teaching import Taught, choose_cores, choose_validation, plan_batches, settle_length, teach
 from hf_speech_tl.training import (
     Augmenter,
-    Batches,
     Clips,
     Cores,
     Features,
     Labels,
+    Order,
     Transcription,
     longest_seconds,
 )
@@ -45,7 +45,7 @@ class Course:
 
     train: Clips
     task: Transcription
-    batches: Batches
+    batches: Order
     length: Length
     fit: Fit
     corpus: Corpus

@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import datasets
 import numpy as np
@@ -16,22 +17,25 @@ from torch import nn
 from transformers import PreTrainedConfig, PrinterCallback, TrainerCallback, set_seed
 from transformers.utils import logging
 
-from hf_speech_tl.corpora import Corpus, inaudible, leave_out
+from hf_speech_tl.corpora import Corpus, inaudible, leave_out, row_groups
 from hf_speech_tl.settings import RunSettings
 from hf_speech_tl.stages.runs.length import Length, asked_length, choose_length, stored_length
 from hf_speech_tl.stages.runs.memory import Fit
 from hf_speech_tl.stages.runs.output import Output
 from hf_speech_tl.stages.runs.processes import agree
 from hf_speech_tl.training import (
+    WINDOW,
     Batch,
     Batches,
     Clips,
     Cores,
     Loader,
+    Order,
     Pace,
     Rates,
     Report,
     SpeechTrainer,
+    StreamedBatches,
     Task,
     build_optimiser,
     choose_precision,
@@ -80,18 +84,25 @@ def choose_validation(corpus: Corpus, seed: int) -> tuple[Corpus, datasets.Datas
 
 def plan_batches(
     seconds: np.ndarray, fit: Fit, corpus: Corpus, settings: RunSettings, processes: PartialState
-) -> Batches:
-    """This process's batches, of clips that may come to `seconds`; how many there are is settled later."""
-    return Batches(
-        seconds,
-        fit.recipe.batch_seconds,
-        settings.seed,
+) -> Order:
+    """This process's batches, of clips that may come to `seconds`; how many there are is settled later.
+
+    Of shards, on a disk or far away, they are such that reading is nearly sequential, unless all fits into one window.
+    """
+    common: dict[str, Any] = dict(
+        batch_seconds=fit.recipe.batch_seconds,
+        seed=settings.seed,
         process=processes.process_index,
         processes=processes.num_processes,
         accumulation=fit.recipe.accumulation,
         weights=row_weights(corpus, settings.temperature),
         quadratic=fit.cost.quadratic,
     )
+    if float(seconds.sum()) > WINDOW * processes.num_processes:
+        groups = row_groups(corpus.train)
+        if groups is not None and groups[-1] >= processes.num_processes:
+            return StreamedBatches(seconds, groups, **common)
+    return Batches(seconds, **common)
 
 
 def choose_cores(processes: PartialState, *, worthwhile: bool) -> Cores | None:
@@ -105,7 +116,7 @@ def settle_length(
     model: nn.Module,
     task: Task,
     train: Clips,
-    batches: Batches,
+    batches: Order,
     settings: RunSettings,
     output: Output,
     *,
@@ -151,7 +162,7 @@ def _measure(
     model: nn.Module,
     task: Task,
     train: Clips,
-    batches: Batches,
+    batches: Order,
     settings: RunSettings,
     rates: Rates,
     optimiser: str,
@@ -188,7 +199,7 @@ def teach(
     model: nn.Module,
     task: Task,
     train: Clips,
-    batches: Batches,
+    batches: Order,
     length: Length,
     settings: RunSettings,
     output: Output,

@@ -30,7 +30,7 @@ from hf_speech_tl.training.probe import Probe
 from hf_speech_tl.training.progress import Part, Report, as_part
 from hf_speech_tl.training.reporters import reporting
 from hf_speech_tl.training.store import Store
-from hf_speech_tl.training.streamed import Order, StreamedBatches
+from hf_speech_tl.training.streamed import WINDOW, Order, StreamedBatches
 from hf_speech_tl.training.targets import TargetStates
 from hf_speech_tl.training.task import Moment, Task
 from hf_speech_tl.training.temperature import GumbelTemperature
@@ -42,6 +42,7 @@ __all__ = [
     "CONTRASTIVE_SHARE",
     "LAYER_CLUSTERS",
     "PREDICTION_SHARE",
+    "WINDOW",
     "Augmenter",
     "Batch",
     "Batches",

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from hf_speech_tl.audio import Background, backgrounds, draw, in_order
 from hf_speech_tl.corpora import frames_needed
 from hf_speech_tl.settings import Augmentation
-from hf_speech_tl.training.batches import Batches
+from hf_speech_tl.training.streamed import Order
 
 _LENGTH, _VIEW = 0, 1  # what a generator is for: the length, which views share, or a view
 
@@ -83,7 +83,7 @@ def _factors(augmentations: Sequence[Augmentation]) -> list[float]:
 class Passes(torch.utils.data.Sampler):
     """The batches of `batches` as pairs of a row and its epoch, by which the row is augmented."""
 
-    batches: Batches
+    batches: Order
 
     def __len__(self) -> int:
         return len(self.batches)

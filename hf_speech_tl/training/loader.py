@@ -12,8 +12,8 @@ import torch
 from torch.utils.data import DataLoader
 
 from hf_speech_tl.training.augmented import Passes
-from hf_speech_tl.training.batches import Batches
 from hf_speech_tl.training.clips import Batch, Clip, Clips
+from hf_speech_tl.training.streamed import WINDOW, Order, StreamedBatches
 
 _AHEAD = 3  # batches
 _EXPECTED = 4  # batches before which what is far away is sent for
@@ -29,7 +29,7 @@ class Loader(DataLoader):
     """
 
     def __init__(
-        self, clips: Clips, batches: Batches, collate: Callable[[list[Clip]], Batch], device: torch.device
+        self, clips: Clips, batches: Order, collate: Callable[[list[Clip]], Batch], device: torch.device
     ) -> None:
         """collate: makes a batch of clips."""
         super().__init__(
@@ -41,7 +41,8 @@ class Loader(DataLoader):
         )
         self._clips = clips
         self._pinned = device.type == "cuda"
-        self._alone = isinstance(batches, Batches)  # whose batches have their clips from everywhere
+        # Batches with clips from everywhere would want a row group for each, unless there are not many in all.
+        self._alone = not isinstance(batches, StreamedBatches) and float(clips.seconds.sum()) > WINDOW
         self._threads = min(_THREADS, os.cpu_count() or 1) if device.type == "cuda" else 0
 
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]

@@ -13,9 +13,9 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from hf_speech_tl.training.batches import Batches
 from hf_speech_tl.training.clips import Batch
 from hf_speech_tl.training.cores import Cores
+from hf_speech_tl.training.streamed import Order
 
 _TRIALS = 5  # of each precision
 _STEPS = 20
@@ -126,6 +126,6 @@ def quick_dtype(device: torch.device) -> torch.dtype:
     return torch.float32 if _is_bfloat16_emulated() else torch.bfloat16
 
 
-def first_batches(batches: Batches) -> Batches:
+def first_batches(batches: Order) -> Order:
     """Micro-batches like the run's own, in their order, enough to measure by."""
     return replace(batches, count=_STEPS, start=0)

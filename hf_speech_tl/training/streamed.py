@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from hf_speech_tl.training.batches import Batches
 
-_WINDOW = 14_400.0  # seconds of audio: as FLAC some 250 MB, and clips enough to find others of the same length
+WINDOW = 14_400.0  # seconds of audio: as FLAC some 250 MB, and clips enough to find others of the same length
 _TRIALS = 16  # of a limit, each of which halves what is left to try
 
 
@@ -50,7 +50,7 @@ class StreamedBatches(torch.utils.data.Sampler):
     accumulation: int = 1
     weights: ArrayLike | None = None
     quadratic: float = math.inf
-    window: float = _WINDOW
+    window: float = WINDOW
     epoch: int = field(default=0, init=False)  # of the batch that was given out last
 
     def __len__(self) -> int:

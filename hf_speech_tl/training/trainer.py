@@ -16,7 +16,6 @@ from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from hf_speech_tl.errors import RunError
-from hf_speech_tl.training.batches import Batches
 from hf_speech_tl.training.checkpoints import BEST, Pauses, Rest, beside, finish, writing
 from hf_speech_tl.training.clips import Batch, Clips
 from hf_speech_tl.training.cores import Cores
@@ -24,6 +23,7 @@ from hf_speech_tl.training.guard import FiniteGradients, Interruption
 from hf_speech_tl.training.loader import Loader
 from hf_speech_tl.training.optimiser import Rates, build_optimiser, build_schedule
 from hf_speech_tl.training.splitting import in_fitting_parts
+from hf_speech_tl.training.streamed import Order
 from hf_speech_tl.training.task import Moment, Task
 
 
@@ -42,7 +42,7 @@ class SpeechTrainer(Trainer):
         *,
         task: Task,
         train: Clips,
-        batches: Batches,
+        batches: Order,
         rates: Rates,
         optimiser: str,
         cores: Cores | None = None,

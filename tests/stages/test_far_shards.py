@@ -13,8 +13,10 @@ from hf_speech_tl.corpora import remote
 from hf_speech_tl.errors import RunError
 from hf_speech_tl.prepare import prepare
 from hf_speech_tl.settings import FinetuneSettings, PrepareSettings
+from hf_speech_tl.stages import course, teaching
 from hf_speech_tl.stages.finetune import run
-from hf_speech_tl.training import SpeechTrainer
+from hf_speech_tl.stages.teaching import plan_batches
+from hf_speech_tl.training import Batches, Order, SpeechTrainer, StreamedBatches
 
 pytestmark = pytest.mark.slow
 
@@ -26,6 +28,7 @@ def served(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     monkeypatch.setattr(remote, "_PIECES", remote._Pieces())
     monkeypatch.setattr(remote, "_ROOM", 1)
     monkeypatch.setattr("hf_speech_tl.stages.runs.memory.room_for_clips", lambda: 0.0)
+    monkeypatch.setattr("hf_speech_tl.corpora.shard._GROUP", 50_000)
     prepare(PrepareSettings(lang="it", data=(str(corpus),), output=tmp_path / "shards", shard_seconds=4.0, quiet=True))
     with serve_folder(tmp_path / "shards") as running:
         yield running
@@ -35,12 +38,25 @@ def _weights(run: Path) -> bytes:
     return (run / "model.safetensors").read_bytes()
 
 
+@pytest.mark.parametrize("order", [Batches, StreamedBatches])
 def test_weights_are_those_of_the_folder_cut_off_or_not(
+    order: type,
     served: Served,
     settings: Callable[..., FinetuneSettings],
     cut_at: Callable[[int, FinetuneSettings], None],
+    monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
+    orders = set()
+
+    def noted(*given: object) -> Order:
+        planned = plan_batches(*given)  # type: ignore[arg-type]
+        orders.add(type(planned))
+        return planned
+
+    monkeypatch.setattr(course, "plan_batches", noted)
+    if order is StreamedBatches:
+        monkeypatch.setattr(teaching, "WINDOW", 1.0)
     changes = dict(max_steps=16, augment=("mask",), learning_rate=1e-2)
     near = run(settings(data=(str(served.folder),), output=tmp_path / "near", **changes))
     served.asked.clear()
@@ -53,6 +69,7 @@ def test_weights_are_those_of_the_folder_cut_off_or_not(
     went_on = run(dataclasses.replace(cut, output=None, resume=str(cut.output)))
     assert 0 < went_on["training"]["resumed_at_step"] < 16
     assert _weights(tmp_path / "cut") == _weights(tmp_path / "near")
+    assert orders == {order}
 
 
 def test_a_server_that_goes_away_ends_the_run_with_a_line_and_it_goes_on_from_its_checkpoint(
