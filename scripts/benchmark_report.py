@@ -34,6 +34,7 @@ def write_report(work: Path, machine: Mapping[str, Any], question: Mapping[str, 
     for name, sides in parts.items():
         parts[name] = {side: sides[side] for side in SIDES if side in sides}
     heard = [json.loads(file.read_text("utf-8")) for file in sorted(work.glob("heard-*.json"))]
+    errors = [json.loads(file.read_text("utf-8")) for file in sorted((work / "errors").glob("*.json"))]
     lengths = {file.stem[8:]: json.loads(file.read_text("utf-8")) for file in sorted(work.glob("lengths-*.json"))}
     told = {
         "command": command,
@@ -44,14 +45,16 @@ def write_report(work: Path, machine: Mapping[str, Any], question: Mapping[str, 
         "ratios": {name: _ratios(sides) for name, sides in parts.items()},
         "runs": runs,
         "transcription": heard,
+        "errors": errors,
     }
     page = "\n".join(
         [
-            *_head(machine, question, command, runs),
+            *_head(machine, question, command, [*runs, *errors]),
             *_lengths(lengths),
             *(line for name, sides in parts.items() for line in _part(name, sides)),
             *_heard(heard),
-            *_foot([*runs, *heard]),
+            *_errors(errors, str(question["corpus"])),
+            *_foot([*runs, *heard, *errors]),
         ]
     )
     (work / "benchmark.json").write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", "utf-8")
@@ -145,6 +148,36 @@ def _heard(heard: Sequence[Run]) -> list[str]:
         speeds = f"{_number(one)} | {_number(eight)} | {_number(us)}"
         lines.append(f"| {of['model']}{mark} | {of['clips']} | {speeds} | {us / one:.2f} | {us / eight:.2f} |")
     return [*lines, ""]
+
+
+def _errors(errors: Sequence[Run], corpus: str) -> list[str]:
+    """A row for each side and length; the rates of B that were tried in a line below."""
+    judged: dict[tuple[str, str, str], list[Run]] = {}
+    for run in errors:
+        if run["split"] == "test":
+            judged.setdefault((run["unit"], run["length"], run["side"]), []).append(run)
+    if not judged:
+        return []
+    most = max(map(len, judged.values()))
+    lines = [f"## test CER in per cent, {corpus}, the starter's shape from random weights", ""]
+    lines.append(f"| after | side | {' | '.join(f'seed {seed}: CER, steps' for seed in range(most))} | mean | spread |")
+    lines.append("|---" * (most + 4) + "|")
+    for (unit, length, side), runs in sorted(judged.items()):
+        cers = [100 * run["cer"] for run in runs]
+        cells = [f"{cer:.1f} ({run['steps']})" for cer, run in zip(cers, runs, strict=True)]
+        # After equal steps only the seeds matter, after equal minutes the machine does.
+        mark = "*" if unit == "minutes" and any(run["others"] > BUSY for run in runs) else ""
+        spread = f"{statistics.mean(cers):.1f} | {max(cers) - min(cers):.1f}"
+        cells += [""] * (most - len(cells))
+        lines.append(f"| {length} {unit} | {side}{mark} | {' | '.join(cells)} | {spread} |")
+    tried = [f"{run['rate']}: {100 * run['cer']:.1f}" for run in errors if run["split"] == "validation"]
+    rates = ", ".join(
+        f"{side} at {rate}"
+        for side, rate in sorted(
+            {(run["side"], run["rate"]) for run in errors if run["split"] == "test" and run["rate"]}
+        )
+    )
+    return [*lines, "", f"Rates: {rates}; of B tried on validation {', '.join(tried)}; ours at its default.", ""]
 
 
 def _foot(runs: Sequence[Run]) -> list[str]:

@@ -177,6 +177,7 @@ def faster_in_bfloat16(part: Part, work: Path) -> bool:
         return quick_dtype(device) == torch.bfloat16
     kept = work / f"gain-{part.model.name}.json"
     if not kept.is_file():
+        print(f"{part.name}: is bfloat16 faster? ...", file=sys.stderr, flush=True)
         with tempfile.TemporaryDirectory(dir=work) as place:
             command = recipe("B", part, Path(place) / "output", "--probe")
             found = watch_alone(command, Path(place), work / "errors.log")

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from benchmark_clips import LENGTHS, Clips, join
+from benchmark_errors import Contest, run_errors
 from benchmark_report import write_report
 from benchmark_sides import Part, _figures, ours, recipe
 from benchmark_watch import Event, Failed, Watched, watch
@@ -190,3 +191,34 @@ def test_all_sides_of_a_part_run_once_and_are_not_run_again(
     before = {file: os.stat(file).st_mtime_ns for file in (work / "runs").iterdir()}
     assert run_script("benchmark", *words) == 0
     assert before == {file: os.stat(file).st_mtime_ns for file in (work / "runs").iterdir()}
+
+
+def test_b_takes_the_rate_that_is_best_on_validation_and_all_are_scored_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+
+    def run(command: list[str], place: Path, log: Path) -> Watched:
+        asked.append(command)
+        heard = "a b" if "1e-3" in command else "a c" if "--group-by-length" in command else "c"
+        (place / "output").mkdir()
+        (place / "output" / "texts.jsonl").write_text(json.dumps({"id": "1", "said": "a b", "heard": heard}), "utf-8")
+        end = {"steps": 7, "skipped": 0, "gpu_mb": 0, "precision": "float32", "cer": 0.5}
+        return Watched((Event("end", 1.0, end),), (), 2.0, 100.0, 0.0)
+
+    monkeypatch.setattr("benchmark_errors.watch_alone", run)
+    monkeypatch.setattr("benchmark_errors.save_starter", lambda place, seed: None)
+    part = Part("errors", (), tmp_path / "model", False, Clips(Path("clips"), (5.0,)))
+    contest = Contest(part, "the-corpus", "it", "char", steps=30, minutes=2.0, seeds=2)
+    assert [*run_errors(contest, tmp_path)][-1] == "errors: done"
+    assert len(asked) == 3 + 2 * 2 * 3
+    tuned = [command for command in asked[3:] if "--group-by-length" in command]
+    assert all("1e-3" in command and "test" in command for command in tuned)
+    assert any("the-corpus" in command and "--max-minutes" in command for command in asked)
+    assert {command[command.index("--seed") + 1] for command in asked[3:]} == {"0", "1"}
+    page = write_report(tmp_path, MACHINE, {"corpus": "it-some"}, "scripts/benchmark it-some")
+    assert "| 30 steps | A | 100.0 (7) | 100.0 (7) | 100.0 | 0.0 |" in page
+    assert "| 2 minutes | B | 0.0 (7) | 0.0 (7) | 0.0 | 0.0 |" in page and "| 2 minutes | ours | 50.0 (7) |" in page
+    assert "B at 1e-3; of B tried on validation 1e-3: 0.0, 1e-4: 33.3, 3e-4: 33.3; ours at its default." in page
+    done = len(asked)
+    assert [*run_errors(contest, tmp_path)] and len(asked) == done

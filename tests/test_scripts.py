@@ -123,23 +123,6 @@ def test_set_up_leaves_an_environment_of_somebody_else_alone(tmp_path: Path) -> 
     assert list((tmp_path / "checkout" / ".venv").iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("script", "arguments", "said"),
-    [
-        ("against_recipe.py", [], "arguments are required: recipe, corpus, --lang"),
-        ("against_recipe.py", ["ours", "c", "--lang", "zh"], "ours: --output DIR is missing"),
-        ("against_recipe.py", ["r.py", "c", "--lang", "zh", "--rate", "1"], "unknown options: --rate 1"),
-    ],
-)
-def test_what_a_comparison_lacks_is_said_in_a_line(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], script: str, arguments: list[str], said: str
-) -> None:
-    monkeypatch.setattr("sys.argv", [script, *arguments])
-    with pytest.raises(SystemExit) as ended:
-        function(script, "main")()
-    assert ended.value.code == 2 and said in capsys.readouterr().err.splitlines()[-1]
-
-
 def plot_run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int | str | None:
     """The exit code of scripts/plot_run."""
     monkeypatch.setattr("sys.argv", ["plot_run", *map(str, arguments)])
