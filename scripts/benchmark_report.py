@@ -25,8 +25,12 @@ _RECIPES = ("A", "B", "A-lora", "B-lora")
 Run = Mapping[str, Any]
 
 
-def write_report(work: Path, machine: Mapping[str, Any], question: Mapping[str, object], command: str) -> str:
-    """benchmark.md, benchmark.json and benchmark.svg in `work`, of all runs that are kept there; returns the page."""
+def write_report(work: Path, machine: Mapping[str, Any], question: Mapping[str, object]) -> str:
+    """benchmark.md, benchmark.json and benchmark.svg in `work`, of all runs that are kept there; returns the page.
+
+    commands.txt there has the commands that were given, of which each is told once.
+    """
+    commands = list(dict.fromkeys((work / "commands.txt").read_text("utf-8").splitlines()))
     runs = [json.loads(file.read_text("utf-8")) for file in sorted((work / "runs").glob("*.json"))]
     parts: dict[str, dict[str, list[Run]]] = {}
     for run in runs:
@@ -37,7 +41,7 @@ def write_report(work: Path, machine: Mapping[str, Any], question: Mapping[str, 
     errors = [json.loads(file.read_text("utf-8")) for file in sorted((work / "errors").glob("*.json"))]
     lengths = {file.stem[8:]: json.loads(file.read_text("utf-8")) for file in sorted(work.glob("lengths-*.json"))}
     told = {
-        "command": command,
+        "commands": commands,
         "machine": machine,
         "question": question,
         "lengths": lengths,
@@ -49,7 +53,7 @@ def write_report(work: Path, machine: Mapping[str, Any], question: Mapping[str, 
     }
     page = "\n".join(
         [
-            *_head(machine, question, command, [*runs, *errors]),
+            *_head(machine, question, commands, [*runs, *errors]),
             *_lengths(lengths),
             *(line for name, sides in parts.items() for line in _part(name, sides)),
             *_heard(heard),
@@ -73,7 +77,7 @@ def draw(parts: Mapping[str, Mapping[str, Sequence[Run]]], picture: Path) -> Non
 
     most = max(map(len, parts.values()))
     with style.context(["default", STYLE]):
-        figure = Figure(figsize=(9, -(-len(parts) // 2) * (0.9 + 0.3 * most)), layout="constrained", facecolor="white")
+        figure = Figure(figsize=(9, -(-len(parts) // 2) * (1.1 + 0.3 * most)), layout="constrained", facecolor="white")
         grid = figure.subplots(-(-len(parts) // 2), 2, squeeze=False).flat
         for axes, (name, sides) in zip(grid, parts.items(), strict=False):
             for place, (side, runs) in enumerate(sides.items()):
@@ -81,7 +85,9 @@ def draw(parts: Mapping[str, Mapping[str, Sequence[Run]]], picture: Path) -> Non
                 colour = ORANGE if side in _RECIPES else BLUE
                 axes.barh(place, statistics.median(speeds), color=colour, alpha=0.5, height=0.6)
                 axes.plot(speeds, [place] * len(speeds), "o", color=colour, markersize=4)
-            axes.set(title=f"{name}: real audio trained on, s a second", ylim=(len(sides) - 0.5, -0.5), xlim=(0, None))
+            axes.set(
+                title=name, xlabel="real audio trained on, s a second", ylim=(len(sides) - 0.5, -0.5), xlim=(0, None)
+            )
             axes.set_yticks(range(len(sides)), list(sides))
             axes.grid(visible=False, axis="y")
         for axes in [*grid][len(parts) :]:
@@ -89,15 +95,19 @@ def draw(parts: Mapping[str, Mapping[str, Sequence[Run]]], picture: Path) -> Non
         write_svg(figure, picture)
 
 
-def _head(machine: Run, question: Mapping[str, object], command: str, runs: Sequence[Run]) -> list[str]:
+def _head(machine: Run, question: Mapping[str, object], commands: Sequence[str], runs: Sequence[Run]) -> list[str]:
     dates = sorted({run["date"] for run in runs})
     on = machine["gpu"] or machine["processor"]
     instructions = ", ".join(machine["instructions"]) or "none of those that matter"
     return [
         f"# Benchmark, {' to '.join(dict.fromkeys([dates[0], dates[-1]])) if dates else 'nothing measured yet'}",
         "",
-        f"`{command}`, on {on}: {machine['cores']} cores, {machine['threads']} threads, {instructions}; torch "
-        f"{machine['torch']}, transformers {machine['transformers']}. Clips made of {question['corpus']}.",
+        "```",
+        *commands,
+        "```",
+        "",
+        f"On {on}: {machine['cores']} cores, {machine['threads']} threads, {instructions}; torch {machine['torch']}, "
+        f"transformers {machine['transformers']}. Clips made of {question['corpus']}.",
         "",
     ]
 

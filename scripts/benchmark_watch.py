@@ -92,7 +92,7 @@ def watch(command: Sequence[str], log: Path, **environment: str) -> Watched:
             events.append(Event(figures.pop("event"), at, figures))
         else:
             lines.append(line)
-    return Watched(tuple(events), tuple(lines), seconds, peak, max(before, others))
+    return Watched(tuple(events), tuple(lines), seconds, peak, min(1.0, max(before, others)))
 
 
 def describe_machine() -> dict[str, object]:

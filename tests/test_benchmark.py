@@ -123,14 +123,18 @@ def test_the_report_has_medians_of_ratios_and_says_whether_the_machine_was_busy(
     tmp_path: Path, others: float, said: str
 ) -> None:
     _runs(tmp_path, others)
+    (tmp_path / "commands.txt").write_text(
+        "scripts/benchmark it\nscripts/benchmark it --rounds 2\nscripts/benchmark it\n"
+    )
     (tmp_path / "lengths-wide.json").write_text("[1.0, 2.0, 3.0]", "utf-8")
-    page = write_report(tmp_path, MACHINE, {"corpus": "qu-killkan"}, "scripts/benchmark qu-killkan")
+    page = write_report(tmp_path, MACHINE, {"corpus": "qu-killkan"})
     assert said in page and "peak GPU memory" not in page and "| wide | 3 | 0.1 |" in page
     assert (f"| A{'*' if others > 0.1 else ''} | 15.0 | 1.20 |") in page
     told = json.loads((tmp_path / "benchmark.json").read_text("utf-8"))
     assert told["ratios"]["starter, wide"] == {
         "ours / A": {"speed": 5.0, "first_step": 1.0, "peak_mb": 1.0, "disk_mb": 1.0, "judging": 1.0}
     }
+    assert told["commands"] == ["scripts/benchmark it", "scripts/benchmark it --rounds 2"]
     assert page == (tmp_path / "benchmark.md").read_text("utf-8").rstrip("\n")
     assert (tmp_path / "benchmark.svg").read_bytes().startswith(b"<?xml")
 
@@ -216,7 +220,8 @@ def test_b_takes_the_rate_that_is_best_on_validation_and_all_are_scored_alike(
     assert all("1e-3" in command and "test" in command for command in tuned)
     assert any("the-corpus" in command and "--max-minutes" in command for command in asked)
     assert {command[command.index("--seed") + 1] for command in asked[3:]} == {"0", "1"}
-    page = write_report(tmp_path, MACHINE, {"corpus": "it-some"}, "scripts/benchmark it-some")
+    (tmp_path / "commands.txt").touch()
+    page = write_report(tmp_path, MACHINE, {"corpus": "it-some"})
     assert "| 30 steps | A | 100.0 (7) | 100.0 (7) | 100.0 | 0.0 |" in page
     assert "| 2 minutes | B | 0.0 (7) | 0.0 (7) | 0.0 | 0.0 |" in page and "| 2 minutes | ours | 50.0 (7) |" in page
     assert "B at 1e-3; of B tried on validation 1e-3: 0.0, 1e-4: 33.3, 3e-4: 33.3; ours at its default." in page
