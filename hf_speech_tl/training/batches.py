@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
+from hf_speech_tl.training.cutting import cut_alike
+
 _JITTER = 0.1  # of a clip's length, so that a bucket is not the same clips in every epoch
 
 
@@ -19,8 +21,8 @@ class Batches(torch.utils.data.Sampler):
     """Lists of row numbers, one a micro-batch of one process, for the whole run; epochs follow without a seam.
 
     Every epoch has the same number of steps, and each step takes its clips from one place in the order of lengths. It
-    is cut into pieces of the same number of clips, give or take one: `accumulation` micro-batches, each dealt out over
-    the processes, which so work equally long. What a step holds does not depend on how it is cut, unless it has fewer
+    is cut into `accumulation` micro-batches of the same number of clips, give or take one, and each of them into shares
+    of the processes, which take equally long. What a step holds does not depend on how it is cut, unless it has fewer
     clips than pieces: one process and eight train alike, and a run may go on with other processes than it began with.
 
     batch_seconds: padded seconds in a step, over all processes; about so many, unless there is a clip a piece only.
@@ -83,7 +85,12 @@ class Batches(torch.utils.data.Sampler):
     def _piece(self, rows: np.ndarray, piece: int) -> list[int]:
         """This process's part of a micro-batch of the step that has these rows."""
         by_length = rows[np.argsort(self._lengths[rows], kind="stable")]
-        return np.array_split(by_length, self.accumulation)[piece][self.process :: self.processes].tolist()
+        rows = np.array_split(by_length, self.accumulation)[piece]
+        if self.processes > 1:
+            lengths = self._lengths[rows[::-1]].astype(np.float64)
+            bounds = len(rows) - cut_alike(lengths * (1 + lengths / self.quadratic), self.processes)
+            rows = rows[bounds[self.process + 1] : bounds[self.process]]
+        return rows.tolist()
 
     @cached_property
     def _lengths(self) -> np.ndarray:

@@ -14,9 +14,9 @@ import torch
 from numpy.typing import ArrayLike
 
 from hf_speech_tl.training.batches import Batches
+from hf_speech_tl.training.cutting import cut_alike
 
 WINDOW = 14_400.0  # seconds of audio: as FLAC some 250 MB, and clips enough to find others of the same length
-_TRIALS = 16  # of a limit, each of which halves what is left to try
 
 
 @dataclass
@@ -102,7 +102,7 @@ class StreamedBatches(torch.utils.data.Sampler):
         rows = rows[np.argsort(-self._lengths[rows], kind="stable")]
         rows = np.resize(rows, max(len(rows), pieces))  # with fewer clips than pieces, everybody still has one
         costs = self._cost(self._lengths[rows].astype(np.float64))
-        bounds = _cut(costs, pieces)
+        bounds = cut_alike(costs, pieces)
         by_cost = np.argsort(np.diff(bounds) * costs[bounds[:-1]], kind="stable")
         order = by_cost[np.random.default_rng([self.seed, self.epoch, number]).permutation(pieces)]
         return [rows[bounds[at] : bounds[at + 1]] for at in order]
@@ -161,25 +161,3 @@ class StreamedBatches(torch.utils.data.Sampler):
 
 
 Order: TypeAlias = Batches | StreamedBatches
-
-
-def _cut(costs: np.ndarray, pieces: int) -> np.ndarray:
-    """Where to cut clips of these costs, the highest first, into so many pieces that the costliest of them costs as
-    little as can be, though each clip costs as much as the first of its piece: `(pieces + 1,)`."""
-
-    def bounds(limit: float) -> list[int]:
-        found = [0]
-        while found[-1] < len(costs):
-            found.append(min(len(costs), found[-1] + max(1, int(limit / costs[found[-1]]))))
-        return found
-
-    low, high = float(costs.sum()) / pieces, float(costs[0]) * -(-len(costs) // pieces)
-    for _ in range(_TRIALS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if len(bounds(middle)) > pieces + 1 else (low, middle)
-    best = np.array(bounds(high))
-    while len(best) <= pieces:
-        clips = np.diff(best)
-        at = int(np.argmax(np.where(clips > 1, clips * costs[best[:-1]], 0.0)))
-        best = np.insert(best, at + 1, best[at] + clips[at] // 2)
-    return best
