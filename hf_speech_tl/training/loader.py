@@ -16,7 +16,7 @@ from hf_speech_tl.training.clips import Batch, Clip, Clips
 from hf_speech_tl.training.streamed import WINDOW, Order, StreamedBatches
 
 _AHEAD = 3  # batches
-_EXPECTED = 4  # batches before which what is far away is sent for
+_EXPECTED = 4  # batches before which what is far away is sent for, where nothing else says how many
 _THREADS = 8  # each decodes some 800 times as fast as real time
 
 
@@ -43,6 +43,7 @@ class Loader(DataLoader):
         self._pinned = device.type == "cuda"
         # Batches with clips from everywhere would want a row group for each, unless there are not many in all.
         self._alone = not isinstance(batches, StreamedBatches) and float(clips.seconds.sum()) > WINDOW
+        self._batches = batches
         self._threads = min(_THREADS, os.cpu_count() or 1) if device.type == "cuda" else 0
 
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
@@ -58,10 +59,11 @@ class Loader(DataLoader):
     def _expected(self, batches: Iterator[list[tuple[int, int]]]) -> Iterator[list[tuple[int, int]]]:
         """The same batches; of each the clips have been sent for some batches before."""
         coming: deque[list[tuple[int, int]]] = deque()
+        ahead = self._batches.ahead() if isinstance(self._batches, StreamedBatches) else _EXPECTED
         for rows in batches:
             self._clips.expect([row for row, _ in rows], alone=self._alone)
             coming.append(rows)
-            if len(coming) > _EXPECTED:
+            if len(coming) > ahead:
                 yield coming.popleft()
         yield from coming
 

@@ -74,14 +74,18 @@ class StreamedBatches(torch.utils.data.Sampler):
         """Micro-batches of one process in one pass over the data."""
         return self._steps * self.accumulation
 
+    def ahead(self) -> int:
+        """How many micro-batches before it is needed a recording should be sent for: those of half a window, so that a
+        window is there when the one before it ends."""
+        return max(1, self.per_epoch() // self._windows // 2)
+
     def _epoch(self, epoch: int) -> tuple[list[np.ndarray], list[int]]:
         """The groups of each window, and how many micro-batches come before it; at the end, how many there are."""
         generator = np.random.default_rng([self.seed, epoch])
         groups = generator.permutation(self._drawn(generator.random()))
         # As many groups for each process, but in the last window, where those that are left over are one more for some.
         rounds = len(groups) // self.processes
-        seconds = float(self._seconds_of_groups[groups].sum()) / self.processes
-        windows = max(1, min(round(seconds / self.window), rounds, self._steps))
+        windows = min(self._windows, rounds)
         ends = np.cumsum([len(part) for part in np.array_split(np.arange(rounds), windows)]) * self.processes
         work = np.concatenate([[0.0], np.cumsum(self._work[groups])])
         bounds = np.round(work[[0, *ends[:-1], -1]] / work[-1] * self._steps).astype(np.int64)
@@ -143,8 +147,10 @@ class StreamedBatches(torch.utils.data.Sampler):
         return np.bincount(np.asarray(self.groups), np.asarray(self.weights, np.float32)) / np.diff(self._starts)
 
     @cached_property
-    def _seconds_of_groups(self) -> np.ndarray:
-        return np.bincount(np.asarray(self.groups), self._lengths)
+    def _windows(self) -> int:
+        """Of an epoch."""
+        seconds = float(np.bincount(np.asarray(self.groups), self._lengths) @ self._weights)
+        return max(1, min(round(seconds / self.processes / self.window), self._steps))
 
     @cached_property
     def _work(self) -> np.ndarray:

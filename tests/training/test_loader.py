@@ -1,8 +1,10 @@
+from itertools import islice
+
 import pytest
 import torch
 from tiny import EXTRACTOR, VOCABULARY, tiny_rows
 
-from hf_speech_tl.training import Batches, Clips, Loader, collator
+from hf_speech_tl.training import Batches, Clips, Loader, StreamedBatches, collator
 
 _LENGTHS = (0.6, 0.9, 0.75, 0.5, 0.55, 0.8)
 _TEXTS = ("ab", "d", "a", "b", "c", "da")
@@ -43,3 +45,18 @@ def test_an_error_in_a_thread_reaches_the_step() -> None:
     ahead.dataset.load = lambda row: 1 / 0
     with pytest.raises(ZeroDivisionError):
         next(iter(ahead))
+
+
+def test_a_window_of_far_recordings_is_sent_for_while_half_of_the_one_before_it_is_left(monkeypatch) -> None:
+    clips = Clips(tiny_rows((0.5,) * 32, ("a",) * 32), [[1]] * 32)
+    clips.far = True
+    sent: list[int] = []
+    monkeypatch.setattr(clips, "expect", lambda rows, alone: sent.extend(rows))
+    groups = [row // 4 for row in range(32)]
+    order = StreamedBatches(clips.seconds, groups, 1.0, 0, count=16, window=8.0)  # two windows of eight steps
+    loaded = iter(Loader(clips, order, collator(EXTRACTOR), torch.device("cpu")))
+    names = [name for batch in islice(loaded, 4) for name in batch["ids"]]
+    assert names == [f"clip{row}" for row in sent[:8]]
+    assert len(sent) == 2 * (4 + order.ahead()) == 16 and len({groups[row] for row in sent}) == 4
+    next(loaded)
+    assert len({groups[row] for row in sent}) > 4
