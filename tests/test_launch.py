@@ -38,6 +38,7 @@ def test_the_cluster_script_is_bash_and_looks_for_what_a_checkpoint_has() -> Non
     script = LAUNCH / "slurm.sbatch"
     subprocess.run(["bash", "-n", str(script)], check=True)
     text = script.read_text("utf-8")
+    assert '--cpus-per-task="$SLURM_CPUS_PER_TASK"' in text
     assert "--signal=USR1" in text and "checkpoints/checkpoint-*/parts.json" in text and "code == 130" in text
 
 

@@ -23,7 +23,7 @@ class Batches(torch.utils.data.Sampler):
     Every epoch has the same number of steps, and each step takes its clips from one place in the order of lengths. It
     is cut into `accumulation` micro-batches of the same number of clips, give or take one, and each of them into shares
     of the processes, which take equally long. What a step holds does not depend on how it is cut, unless it has fewer
-    clips than pieces: one process and eight train alike, and a run may go on with other processes than it began with.
+    clips than pieces: one process and eight train alike.
 
     batch_seconds: padded seconds in a step, over all processes; about so many, unless there is a clip a piece only.
     count: micro-batches of a process in all; start: how many of them a resumed run leaves out, without loading them.

@@ -29,8 +29,8 @@ class StreamedBatches(torch.utils.data.Sampler):
     All this follows from the arguments: any position is found without the ones before it, by planning one window.
 
     Every epoch has the same number of steps, on all processes, and holds each row once. What a step holds depends on
-    how many processes there are: a run that goes on with another number hears some rows of the epoch it is in twice,
-    and some not at all; from the next epoch on each once again.
+    how many processes there are: going on with another number, a run would hear some rows of its epoch twice and some
+    not at all.
 
     groups: the number of each row's row group, from 0, none left out; at least as many as processes.
     weights: how often an epoch holds each row: a group is taken as often as its rows are to be on average, drawn anew
