@@ -23,7 +23,7 @@ from hf_speech_tl.corpora.sources import Place, find_source
 from hf_speech_tl.corpora.splits import SplitRow, assign_splits, shared_texts
 from hf_speech_tl.corpora.spoken import language_of
 from hf_speech_tl.corpora.starter import read_starter
-from hf_speech_tl.corpora.table import SPLITS, Corpus, ReadRow, Recordings, digest, select, with_columns
+from hf_speech_tl.corpora.table import SPLITS, Corpus, ReadRow, Recordings, digest, select, with_columns, with_same
 from hf_speech_tl.errors import DataError, SettingsError
 from hf_speech_tl.languages import Language
 from hf_speech_tl.settings import Source
@@ -75,10 +75,12 @@ def load_corpus(
             raise SettingsError(
                 f"data: tier {one.tier} of {one}: there are no ELAN or Praat files in it. Leave it out."
             )
+    tags = tuple(language.tag for language in languages)
+    if len(read) == 1 and divided and given[0].mix is None and _is_clean(read[0], labelled):
+        return _as_it_is(read[0], places[0].name, tags[0], given[0].weight)
     rows: list[_Row] = []
     skipped: list[Skipped] = []
     start = 0
-    tags = tuple(language.tag for language in languages)
     for place, tag, recordings in zip(places, tags, read, strict=True):
         good, bad = _sorted_out(recordings.rows, place.name, tag, start, labelled)
         if divided:
@@ -121,6 +123,35 @@ def load_corpus(
         weights=_weights(given, places, train),
         fingerprint=digest(content),
         notes=notes,
+    )
+
+
+def _is_clean(recordings: Recordings, labelled: bool) -> bool:
+    """Whether these are shards, and none of their rows lacks what is wanted."""
+    texts = recordings.rows.data.column("text")
+    return recordings.content is not None and len(texts) > 0 and not (labelled and texts.null_count)
+
+
+def _as_it_is(recordings: Recordings, name: str, tag: str, weight: float) -> Corpus:
+    """Shards alone as a corpus. No list of their rows is made, of which there may be millions."""
+    rows = recordings.rows
+    ends = [0]
+    for split in SPLITS:
+        count = pc.sum(pc.equal(rows.data.column("split"), split)).as_py()
+        ends.append(ends[-1] + (count or 0))
+    table = with_same(rows.select_columns(["audio", "text", "speaker", "seconds", "id"]), {"source": name, "lang": tag})
+    train, validation, test = (table.select(range(*ends[at : at + 2])) for at in range(len(SPLITS)))
+    return Corpus(
+        train,
+        validation,
+        test,
+        skipped=(),
+        licenses=recordings.licenses,
+        names=(name,),
+        languages=(tag,),
+        weights=(weight,),
+        fingerprint=digest([(recordings.content, tag)]),
+        notes=(),
     )
 
 

@@ -33,7 +33,7 @@ def read_prepared(folder: str) -> Recordings:
         _check(shards, folder)
     if not cached.exists():
         _lay_out(shards, folder, cached)
-    return Recordings(datasets.Dataset.from_file(str(cached)), shards.licenses)
+    return Recordings(datasets.Dataset.from_file(str(cached)), shards.licenses, content=shards.fingerprint)
 
 
 def _join(folder: str, file: str) -> str:

@@ -33,6 +33,7 @@ _FRAMES = 2  # that a clip without a transcript has at least: of one alone no ot
 # Characters as they are written, in all and for each second: no speaker comes near. Normalising takes seconds for some
 # thousand digits, and hours for a book in one cell.
 _WRITTEN, _WRITTEN_A_SECOND = 1_000, 50
+_REMEMBERED = 50_000  # transcripts: enough for lists of words, and of sentences few come again
 _TOGETHER = 64  # clips held in memory at once while they are decoded
 
 
@@ -143,7 +144,9 @@ def leave_out(corpus: Corpus, split: str, skipped: Sequence[Skipped]) -> Corpus:
 def _transcripts(
     rows: datasets.Dataset, seconds: Sequence[float], units: str, simplify: bool
 ) -> list[str | Fault | None]:
-    read = functools.cache(lambda text, tag: _transcript(text or "", find_language(tag), units, simplify))
+    read = functools.lru_cache(_REMEMBERED)(
+        lambda text, tag: _transcript(text or "", find_language(tag), units, simplify)
+    )
     return [
         ("too much text", f"{len(text)} characters for {length:.2f} s")
         if text and len(text) > _WRITTEN + _WRITTEN_A_SECOND * length

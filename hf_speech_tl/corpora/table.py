@@ -74,6 +74,7 @@ class ReadRow(NamedTuple):
     detail: str | None = None
 
 
+_PIECE = 8_192  # rows
 SPLITS = ("train", "validation", "test")
 
 
@@ -81,13 +82,15 @@ SPLITS = ("train", "validation", "test")
 class Recordings:
     """All rows of one source, good and bad, with the columns of READ; the licences its README names; how it was read.
 
-    tiered: whether it has tiers of which one was chosen.
+    tiered: whether it has tiers of which one was chosen. content: a hash of all rows, where they are shards: then each
+    is good, once there, and in a split, and splits follow each other.
     """
 
     rows: datasets.Dataset
     licenses: tuple[str, ...] = ()
     note: str | None = None
     tiered: bool = False
+    content: str | None = None
 
 
 @dataclass(frozen=True)
@@ -187,6 +190,23 @@ def digest(lines: Iterable[Sequence[object]]) -> str:
     for line in lines:
         state.update(repr(line).encode("utf-8", "backslashreplace"))
     return state.hexdigest()
+
+
+def with_same(rows: datasets.Dataset, values: Mapping[str, str]) -> datasets.Dataset:
+    """All of a table's `rows`, with columns of strings beside their own that have the same value in each.
+
+    What they hold in memory is a byte or two a row.
+    """
+    width = len(rows)
+    assert rows._indices is None, "all rows, and not some"
+    # Of one value for a thousand rows, over and over: slices of the same memory.
+    columns = {}
+    for name, value in values.items():
+        piece = pa.array([value] * _PIECE, pa.string())
+        pieces = [piece.slice(0, min(_PIECE, width - at)) for at in range(0, width, _PIECE)]
+        columns[name] = pa.chunked_array(pieces, pa.string())
+    beside = datasets.table.InMemoryTable(pa.table(columns))
+    return datasets.Dataset(datasets.table.concat_tables([rows.data, beside], axis=1), fingerprint=uuid.uuid4().hex)
 
 
 def with_columns(rows: datasets.Dataset, columns: Mapping[str, Sequence[str | None]]) -> datasets.Dataset:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -121,3 +122,26 @@ def test_an_index_of_something_else(shards: Path) -> None:
     (shards / LISTED).write_text(json.dumps(listed | {"index": 100}))
     with pytest.raises(DataError, match=r"index.arrow cannot be read"):
         load_corpus([str(shards)], "en")
+
+
+def test_shards_alone_are_opened_as_with_others(shards: Path, tmp_path: Path, voice: Voice) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "a.wav").write_bytes(voice(99, 0.5))
+    (tmp_path / "other" / "a.txt").write_text("a word")
+    one, several = load_corpus([str(shards)], "en"), load_corpus([str(shards), str(tmp_path / "other")], "en")
+    for split in COUNTS:
+        alone, among = getattr(one, split), getattr(several, split)
+        assert alone[:] == among.filter(lambda row: row["source"] == shards.name).select_columns(alone.column_names)[:]
+
+
+def test_rows_without_transcripts_are_listed_where_they_are_wanted(shards: Path) -> None:
+    table = pa.ipc.open_stream((shards / INDEX).read_bytes()).read_all()
+    texts = table.column("text").to_pylist()
+    texts[2] = None
+    table = table.set_column(table.column_names.index("text"), "text", pa.array(texts, pa.string()))
+    with pa.OSFile(str(shards / INDEX), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    listed = json.loads((shards / LISTED).read_text())
+    (shards / LISTED).write_text(json.dumps(listed | {"index": (shards / INDEX).stat().st_size}))
+    assert [row.reason for row in load_corpus([str(shards)], "en").skipped] == ["no transcript"]
+    assert len(load_corpus([str(shards)], "en", labelled=False).train) == 7
