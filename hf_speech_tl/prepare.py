@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from hf_speech_tl.corpora import find_spoken
+from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings import PrepareSettings
 from hf_speech_tl.terminal import conclude
 
@@ -18,7 +19,13 @@ def prepare(settings: PrepareSettings) -> dict[str, object]:
     Raises:
         SpeechError: see hf_speech_tl.errors. A source that is not there is refused before anything is read.
     """
-    find_spoken(settings.data, settings.lang)
+    spoken = find_spoken(settings.data, settings.lang)
+    if len(spoken) > 1 and not settings.unlabelled:
+        tags = ", ".join(language.tag for language in spoken)
+        raise SettingsError(
+            f"--data: is in several languages ({tags}), and the transcripts of a folder of shards are in one. Prepare "
+            "each by itself, and name all of them for training: --data it=DIR --data es=DIR"
+        )
     from hf_speech_tl.stages.sharding import run
 
     return run(settings)

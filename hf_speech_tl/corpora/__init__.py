@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hf_speech_tl.corpora.far import are_far, expect, row_groups
     from hf_speech_tl.corpora.load import load_corpus
+    from hf_speech_tl.corpora.prepared import check_shards
     from hf_speech_tl.corpora.screening import frames_needed, hear, inaudible, leave_out, screen
     from hf_speech_tl.corpora.shard import PlacedRow, ShardRow, write_shard
     from hf_speech_tl.corpora.shards import INDEX, Shard, Shards, parse_shards, shard_name, write_index, write_shards
@@ -30,6 +31,7 @@ __all__ = [
     "Skipped",
     "are_far",
     "as_file",
+    "check_shards",
     "digest",
     "expect",
     "find_source",
@@ -60,6 +62,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "check_shards": "prepared",
     "row_groups": "far",
     "expect": "far",
     "are_far": "far",

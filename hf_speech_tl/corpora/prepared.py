@@ -26,8 +26,7 @@ def read_prepared(folder: str) -> Recordings:
 
     Raises DataError where a shard is missing or not as it was written.
     """
-    listed = _join(folder, LISTED)
-    shards = parse_shards(read_all(listed) if is_url(folder) else Path(listed).read_bytes(), listed)
+    shards = _listed(folder)
     cached = _cached(shards, folder)
     if not is_url(folder) or not cached.exists():  # far away each file is looked at once: to ask for it takes time
         _check(shards, folder)
@@ -36,12 +35,21 @@ def read_prepared(folder: str) -> Recordings:
     return Recordings(datasets.Dataset.from_file(str(cached)), shards.licenses, content=shards.fingerprint)
 
 
+def check_shards(folder: str) -> None:
+    """Raises DataError for the first file of a folder of shards that is not there, or not as large as it was."""
+    _check(_listed(folder), folder)
+
+
+def _listed(folder: str) -> Shards:
+    listed = _join(folder, LISTED)
+    return parse_shards(read_all(listed) if is_url(folder) else Path(listed).read_bytes(), listed)
+
+
 def _join(folder: str, file: str) -> str:
     return f"{folder}/{file}" if is_url(folder) else os.path.join(folder, file)
 
 
 def _check(shards: Shards, folder: str) -> None:
-    """Raises DataError for the first file that is not there, or not as large as it was."""
     said = {one.file: one.size for one in shards.shards} | {INDEX: shards.index}
     found = sizes(folder, list(said)) if is_url(folder) else [_size(folder, file) for file in said]
     for (file, size), there in zip(said.items(), found, strict=True):

@@ -19,6 +19,7 @@ from hf_speech_tl.corpora import (
     Shard,
     ShardRow,
     Shards,
+    check_shards,
     digest,
     load_corpus,
     parse_shards,
@@ -66,13 +67,15 @@ def run(settings: PrepareSettings) -> dict[str, object]:
         _make_all(parts, corpus, key, settings)
         _finish(parts, corpus, key, settings)
     shutil.rmtree(output / UNDER_WAY, ignore_errors=True)
+    check_shards(str(output))
     return _results(output)
 
 
 def _begun(output: Path) -> str | None:
     """The key of the shards in a directory, whole or under way; None where it is empty. SettingsError where it holds
     anything else."""
-    if not output.is_dir() or not any(output.iterdir()):
+    # What a kill leaves of the first note is nothing yet.
+    if not any(path.is_file() and path.name != "plan.part" for path in output.rglob("*")):
         return None
     try:
         if (output / LISTED).is_file():

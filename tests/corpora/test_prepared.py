@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from hf_speech_tl.audio import decode
+from hf_speech_tl.audio import BadAudio, decode
 from hf_speech_tl.corpora import (
     INDEX,
     LISTED,
@@ -145,3 +145,12 @@ def test_rows_without_transcripts_are_listed_where_they_are_wanted(shards: Path)
     (shards / LISTED).write_text(json.dumps(listed | {"index": (shards / INDEX).stat().st_size}))
     assert [row.reason for row in load_corpus([str(shards)], "en").skipped] == ["no transcript"]
     assert len(load_corpus([str(shards)], "en", labelled=False).train) == 7
+
+
+def test_a_shard_that_was_changed_and_is_as_large_costs_its_recordings(shards: Path) -> None:
+    rows = load_corpus([str(shards)], "en").train
+    shard = shards / shard_name("train", 0, 2)
+    shard.write_bytes(bytes(shard.stat().st_size))
+    with pytest.raises(BadAudio, match="changed shard"):
+        samples(rows[0]["audio"])
+    assert len(samples(rows[6]["audio"])) == 8_000

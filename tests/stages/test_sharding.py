@@ -15,8 +15,8 @@ import yaml
 
 from hf_speech_tl import prepare
 from hf_speech_tl.corpora import load_corpus, pulses
-from hf_speech_tl.errors import SettingsError
-from hf_speech_tl.settings import PrepareSettings
+from hf_speech_tl.errors import DataError, SettingsError
+from hf_speech_tl.settings import PrepareSettings, Source
 from hf_speech_tl.stages import shard_making, sharding
 
 
@@ -166,3 +166,18 @@ def test_unlabelled_recordings_want_to_be_asked_for(recordings: Path, tmp_path: 
     prepare.prepare(_settings(recordings, tmp_path / "out", lang=None, unlabelled=True))
     rows = load_corpus([str(tmp_path / "out")], None, labelled=False)
     assert None in [*rows.train["text"][:], *rows.validation["text"][:], *rows.test["text"][:]]
+
+
+def test_transcripts_of_several_languages_want_a_folder_each(recordings: Path, tmp_path: Path) -> None:
+    data = (Source(str(recordings), lang="en"), Source(str(recordings), lang="de"))
+    with pytest.raises(SettingsError, match=r"in several languages \(en, de\).*Prepare each by itself"):
+        prepare.prepare(_settings(recordings, tmp_path / "out", data=data, lang="mul"))
+
+
+def test_a_kill_before_the_first_shard_leaves_nothing_in_the_way(recordings: Path, tmp_path: Path) -> None:
+    (tmp_path / "out" / "preparing").mkdir(parents=True)
+    (tmp_path / "out" / "preparing" / "plan.part").write_text("{")
+    prepare.prepare(_settings(recordings, tmp_path / "out"))
+    next((tmp_path / "out").glob("train*")).unlink()
+    with pytest.raises(DataError, match=r"cannot be read .*, and shards.json lists it"):
+        prepare.prepare(_settings(recordings, tmp_path / "out"))
