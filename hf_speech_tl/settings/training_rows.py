@@ -85,6 +85,6 @@ AUGMENT = Option(
     many=True,
     unset="auto",
     metavar="LIST",
-    why="mask (SpecAugment sized to the clips) for pretrained models that have it, for the starter speed, pitch and "
-    "gain too; the plan shows it",
+    why="mask (SpecAugment sized to the clips) for pretrained models that have it, for small ones speed, pitch and "
+    "gain too; for random weights nothing, but for small ones and less than an hour of audio; the plan shows it",
 )

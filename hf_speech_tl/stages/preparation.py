@@ -23,6 +23,7 @@ from hf_speech_tl.models import (
     can_mask,
     check_adapter,
     check_depth,
+    empty_model,
     frame_count,
     keep_lowest,
     load_checkpoint,
@@ -38,7 +39,15 @@ from hf_speech_tl.stages.origins import trace_origins
 from hf_speech_tl.stages.reading import all_spaced, hear_split, read_corpus
 from hf_speech_tl.stages.runs.memory import Fit, fit_memory
 from hf_speech_tl.stages.runs.processes import agree, first_then_others, is_sharded
-from hf_speech_tl.stages.runs.recipe import DEFAULT_RANK, Recipe, choose_augment, choose_masking, choose_recipe
+from hf_speech_tl.stages.runs.recipe import (
+    DEFAULT_RANK,
+    Recipe,
+    choose_augment,
+    choose_masking,
+    choose_recipe,
+    is_small,
+    refuse_masks,
+)
 from hf_speech_tl.training import shortest_seconds
 
 
@@ -90,7 +99,7 @@ def prepare(settings: FinetuneSettings, processes: PartialState, material: Mater
     """
     language = find_model_language(settings.lang)
     config = first_then_others(processes, lambda: _config(settings))
-    augment = choose_augment(settings, maskable=can_mask(config))
+    refuse_masks(settings, maskable=can_mask(config))
     if material is None:
         told = processes.is_main_process
         corpus = first_then_others(processes, lambda: labelled_corpus(settings, language, config, told=told))
@@ -99,7 +108,14 @@ def prepare(settings: FinetuneSettings, processes: PartialState, material: Mater
         corpus, vocabulary = material.corpus, material.vocabulary
 
     set_seed(settings.seed)
-    seconds = shortest_seconds(corpus.train["seconds"][:], augment)
+    lengths = np.asarray(corpus.train["seconds"][:], np.float32)
+    augment = choose_augment(
+        settings,
+        maskable=can_mask(config),
+        small=is_small(empty_model(config).num_parameters()),
+        seconds=float(lengths.sum()),
+    )
+    seconds = shortest_seconds(lengths, augment)
     frames = sorted(frame_count(config, round(length * RATE)) for length in seconds)
     masking = choose_masking(
         augment, shortest=frames[0], median=frames[len(frames) // 2], channels=getattr(config, "hidden_size", 0)

@@ -16,7 +16,7 @@ from hf_speech_tl.settings import TEACHER, FinetuneSettings, Leg, SelftrainSetti
 from hf_speech_tl.stages.runs.length import asked_length
 from hf_speech_tl.stages.runs.memory import fit_memory
 from hf_speech_tl.stages.runs.plan import clock, size
-from hf_speech_tl.stages.runs.recipe import DEFAULT_RANK, choose_augment, choose_pretraining, choose_recipe
+from hf_speech_tl.stages.runs.recipe import DEFAULT_RANK, choose_augment, choose_pretraining, choose_recipe, is_small
 from hf_speech_tl.stages.student import Round, lesson_of
 
 
@@ -59,23 +59,22 @@ def foresee(
             config = read_config(settings.student)
         settings, more = lesson_of(Round(1, settings.model, leg.directory, None), settings), " in each round"
     count = processes.num_processes
+    heard = [*corpus.train["seconds"][:], *(unlabelled.train["seconds"][:] if unlabelled else ())]
+    seconds = _short(heard, settings.max_seconds)
     if isinstance(settings, FinetuneSettings):
         if settings.keep_layers is not None:
             keep_lowest(config, settings.keep_layers)
         whole = empty_model(config)
-        recipe = choose_recipe(
-            settings,
-            parameters=whole.num_parameters(),
-            augment=choose_augment(settings, maskable=can_mask(config)),
-            processes=count,
+        size = whole.num_parameters()
+        augment = choose_augment(
+            settings, maskable=can_mask(config), small=is_small(size), seconds=float(seconds.sum())
         )
+        recipe = choose_recipe(settings, parameters=size, augment=augment, processes=count)
         rank = settings.lora_rank or DEFAULT_RANK
         model = prepare_tuning(whole, settings.tuning, fresh=fresh, rank=rank, freeze_layers=settings.freeze_layers)
     else:
         model = encoder_of(empty_model(config))
         recipe = choose_pretraining(settings, parameters=model.num_parameters(), processes=count)
-    heard = [*corpus.train["seconds"][:], *(unlabelled.train["seconds"][:] if unlabelled else ())]
-    seconds = _short(heard, settings.max_seconds)
     others = _short([*corpus.validation["seconds"][:], *corpus.test["seconds"][:]], settings.max_seconds)
     fit = fit_memory(
         model, recipe, seconds, processes, recognised=float(others.max()), checkpointing=settings.gradient_checkpointing

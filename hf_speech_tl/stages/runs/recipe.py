@@ -16,7 +16,9 @@ _SMALL = 20_000_000  # parameters: the starter model's size and its neighbours
 _AGREEING = 2.5  # times as many frames masked where two views are to agree, as CR-CTC has it (Yao et al. 2024)
 # Chosen for the starter on validation splits of languages that it never heard; model_cards/starter.md has the figures.
 _STARTER_RATE = 4e-4
-_STARTER_AUGMENT = tuple(Augmentation.plain(kind) for kind in ("speed", "pitch", "gain", "mask"))
+# Small models learn little data by heart; docs/augmentation.md has the figures, of a quarter of an hour and less.
+_LITTLE = 3600.0  # seconds of training audio
+_SMALL_AUGMENT = tuple(Augmentation.plain(kind) for kind in ("speed", "pitch", "gain", "mask"))
 _MICRO_SECONDS = {True: 160.0, False: 40.0}  # padded seconds at once, for small models and for others; not tuned
 
 
@@ -111,26 +113,32 @@ def _goes_on_from_starter(settings: FinetuneSettings) -> bool:
     return here and settings.tuning == "full" and is_of_starter(settings.model, fresh=settings.from_scratch)
 
 
-def choose_augment(settings: FinetuneSettings, *, maskable: bool) -> tuple[Augmentation, ...]:
-    """Masking while fine-tuning is wav2vec 2.0's practice (Baevski et al. 2020); on fresh weights it is untried. The
-    starter, for little data, hears other voices and rates of speech too.
+def refuse_masks(settings: FinetuneSettings, *, maskable: bool) -> None:
+    """Raises SettingsError where masking is asked of a model whose family has none built in."""
+    if not maskable and (masks := [str(one) for one in settings.augment or () if one.masks]):
+        raise SettingsError(
+            f"--augment {masks[0]}: models of the family of {settings.model} have no masking; allowed: others or none; "
+            "drop it"
+        )
 
-    maskable: the model's family has SpecAugment built in. Raises SettingsError where masking is asked of one that has
-    not, or two views of nothing that changes.
+
+def choose_augment(
+    settings: FinetuneSettings, *, maskable: bool, small: bool, seconds: float
+) -> tuple[Augmentation, ...]:
+    """Masking while fine-tuning is wav2vec 2.0's practice (Baevski et al. 2020). Small models hear other voices and
+    rates of speech too. With random weights both are for little data alone: of much, nothing is heard often enough.
+
+    maskable: the model's family has SpecAugment built in; small: as `is_small`; seconds: of training audio. Raises
+    SettingsError where two views are asked of what nothing changes.
     """
     if settings.augment is not None:
-        if (masks := [str(one) for one in settings.augment if one.masks]) and not maskable:
-            raise SettingsError(
-                f"--augment {masks[0]}: models of the family of {settings.model} have no masking; allowed: others or "
-                "none; drop it"
-            )
         chosen = settings.augment
     else:
         # Below a head that is trained alone nothing learns to fill gaps, and what is made of a clip can be kept.
-        fills = not settings.from_scratch and settings.tuning != "head"
-        chosen = (Augmentation.plain("mask"),) if maskable and (settings.consistency or fills) else ()
-        if _goes_on_from_starter(settings):
-            chosen = _STARTER_AUGMENT
+        often = not settings.from_scratch or (small and seconds < _LITTLE)
+        masks = maskable and (settings.consistency or (often and settings.tuning != "head"))
+        voices = often and small and settings.tuning == "full"
+        chosen = tuple(one for one in _SMALL_AUGMENT if (masks if one.masks else voices))
     if settings.consistency and not chosen:
         raise SettingsError(
             f"--consistency {settings.consistency:g}: models of the family of {settings.model} have no masking, so two "

@@ -6,7 +6,7 @@ from tiny import tiny_model
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings import Augmentation, FinetuneSettings
 from hf_speech_tl.stages.runs.length import choose_length
-from hf_speech_tl.stages.runs.recipe import choose_augment, choose_masking, choose_recipe
+from hf_speech_tl.stages.runs.recipe import choose_augment, choose_masking, choose_recipe, refuse_masks
 from hf_speech_tl.training import Pace
 
 MASK = (Augmentation.plain("mask"),)
@@ -33,45 +33,78 @@ def test_what_is_given_is_taken_and_the_rest_depends_on_the_model() -> None:
     given = FinetuneSettings(lang="it", learning_rate=3e-5, batch_seconds=200, optimizer="adamw", augment=())
     recipe = choose_recipe(given, parameters=300_000_000, augment=(), processes=1)
     assert (recipe.rates.encoder, recipe.batch_seconds, recipe.optimiser) == (3e-5, 200, "adamw")
-    assert choose_augment(given, maskable=True) == ()
+    assert choose_augment(given, maskable=True, small=False, seconds=600) == ()
     assert recipe.accumulation == 5
     plain = FinetuneSettings(lang="it")
     small, large = (choose_recipe(plain, parameters=n, augment=(), processes=1) for n in (5_000_000, 300_000_000))
     assert (small.optimiser, large.optimiser) == ("muon", "adamw")
-    assert choose_augment(plain, maskable=True) == MASK and choose_augment(plain, maskable=False) == ()
-    assert choose_augment(FinetuneSettings(lang="it", model="starter", from_scratch=True), maskable=True) == ()
+    assert (
+        choose_augment(plain, maskable=True, small=False, seconds=600) == MASK
+        and choose_augment(plain, maskable=False, small=False, seconds=600) == ()
+    )
+    assert (
+        choose_augment(
+            FinetuneSettings(lang="it", model="starter", from_scratch=True), maskable=True, small=False, seconds=600
+        )
+        == ()
+    )
     masked = FinetuneSettings(lang="it", augment=MASK)
+    refuse_masks(masked, maskable=True)
     with pytest.raises(SettingsError, match="--augment mask: models of the family of auto have no masking"):
-        choose_augment(masked, maskable=False)
+        refuse_masks(masked, maskable=False)
 
 
 @pytest.mark.parametrize(
     ("changes", "kinds", "rate"),
     [
         ({}, ["speed", "pitch", "gain", "mask"], 4e-4),
-        ({"from_scratch": True}, [], 1e-3),
+        ({"from_scratch": True}, ["speed", "pitch", "gain", "mask"], 1e-3),
         ({"tuning": "lora"}, ["mask"], 1e-3),
         ({"augment": (), "learning_rate": 2e-3}, [], 2e-3),
     ],
 )
 def test_the_starter_is_trained_on_at_a_rate_and_with_augmentation_of_its_own(changes, kinds, rate) -> None:
     settings = FinetuneSettings(lang="it", model="starter", **changes)
-    augment = choose_augment(settings, maskable=True)
+    augment = choose_augment(settings, maskable=True, small=True, seconds=600)
     assert [one.name for one in augment] == kinds
     assert choose_recipe(settings, parameters=12_000_000, augment=augment, processes=1).rates.encoder == rate
+
+
+def test_small_models_that_are_trained_on_hear_other_voices() -> None:
+    plain = FinetuneSettings(lang="it", model="1-source")
+    augment = choose_augment(plain, maskable=True, small=True, seconds=600)
+    assert [one.name for one in augment] == ["speed", "pitch", "gain", "mask"]
+    assert choose_augment(plain, maskable=False, small=True, seconds=600) == augment[:3]
+    assert choose_recipe(plain, parameters=12_000_000, augment=augment, processes=1).rates.encoder == 1e-3
+
+
+@pytest.mark.parametrize(("small", "seconds", "count"), [(True, 3599, 4), (True, 3601, 0), (False, 600, 0)])
+def test_random_weights_hear_other_voices_of_little_data(small: bool, seconds: float, count: int) -> None:
+    fresh = FinetuneSettings(lang="it", model="starter", from_scratch=True)
+    assert len(choose_augment(fresh, maskable=True, small=small, seconds=seconds)) == count
 
 
 def test_two_views_are_masked_more_and_need_something_that_differs() -> None:
     plain = FinetuneSettings(lang="it", consistency=0.2)
     more = (Augmentation("mask", 0.125),)  # 2.5 x 5 %
-    assert choose_augment(plain, maskable=True) == more
-    assert choose_augment(FinetuneSettings(lang="it", from_scratch=True, consistency=0.2), maskable=True) == more
+    assert choose_augment(plain, maskable=True, small=False, seconds=600) == more
+    assert (
+        choose_augment(
+            FinetuneSettings(lang="it", from_scratch=True, consistency=0.2), maskable=True, small=False, seconds=600
+        )
+        == more
+    )
     given = (Augmentation("mask", 0.2), Augmentation.plain("gain"))
-    assert choose_augment(FinetuneSettings(lang="it", augment=given, consistency=0.2), maskable=True) == given
+    assert (
+        choose_augment(
+            FinetuneSettings(lang="it", augment=given, consistency=0.2), maskable=True, small=False, seconds=600
+        )
+        == given
+    )
     gain = FinetuneSettings(lang="it", augment=("gain",), consistency=0.2)
-    assert choose_augment(gain, maskable=False) == (Augmentation.plain("gain"),)
+    assert choose_augment(gain, maskable=False, small=False, seconds=600) == (Augmentation.plain("gain"),)
     with pytest.raises(SettingsError, match=r"--consistency 0.2: models of the family of auto have no masking"):
-        choose_augment(plain, maskable=False)
+        choose_augment(plain, maskable=False, small=False, seconds=600)
 
 
 def test_two_views_are_cut_into_twice_as_many_pieces() -> None:
