@@ -108,10 +108,12 @@ def run_side(side: str, part: Part, work: Path, lang: str, units: str) -> Figure
         if side[0] in "AB":
             steps = part.steps or max(1, len(part.clips.lengths) // batch_size(side, part))
             command = recipe(side, part, output, "--max-steps", str(steps))
-        elif part.steps and side != "kept":
-            command = ours(side, part, output, lang, units, "--max-steps", str(part.steps))
         else:
-            command = ours(side, part, output, lang, units, "--epochs", str(EPOCHS if side == "kept" else 1))
+            limited = part.steps and side != "kept"
+            length = ("--max-steps", str(part.steps)) if limited else ("--epochs", str(EPOCHS if side == "kept" else 1))
+            # From random weights A and B change nothing either; pretrained ones mask as transformers does by itself.
+            plain = () if part.frozen else ("--augment", "none")
+            command = ours(side, part, output, lang, units, *length, *plain)
         watched = watch_alone(command, Path(place), work / "errors.log")
         left = sum(
             file.stat().st_size for name in ("home", "tmp") for file in Path(place, name).rglob("*") if file.is_file()

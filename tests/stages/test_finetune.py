@@ -63,7 +63,7 @@ def test_a_directory_that_stands_alone(complete) -> None:
 
 def test_the_same_settings_give_the_same_weights_and_scores(settings, complete, tmp_path) -> None:
     first, directory = complete
-    assert first["training"]["augment"] == ["mask"]  # chance has a part in every step
+    assert first["training"]["augment"] == ["speed", "pitch", "gain", "mask"]  # chance has a part in every step
     values = read_values(FinetuneSettings, directory / "run.yaml")
     second = run(FinetuneSettings(**values, output=tmp_path / "two", quiet=True))
     assert first["after"] == second["after"]
@@ -95,7 +95,8 @@ def test_every_family_is_trained_whole_and_read_alike_by_the_pipeline(family: st
     base = save_tiny(tmp_path / "base", family)
     results = run(settings(model=str(base), max_steps=2, augment=None))
     assert results["before"] is not None and results["model"]["family"] == family
-    assert results["training"]["augment"] == (["mask"] if can_mask(tiny_model(family).config) else [])
+    voices = ["speed", "pitch", "gain"]  # of small models
+    assert results["training"]["augment"] == voices + (["mask"] if can_mask(tiny_model(family).config) else [])
     trained, before = _weights(tmp_path / "run"), _weights(base)
     moved = {key for key, value in trained.items() if not torch.equal(value, before.get(key, value))}
     assert any(is_of_head(key) for key in moved) and any("encoder.layer" in key for key in moved)
