@@ -53,7 +53,7 @@ def write_report(work: Path, machine: Mapping[str, Any], question: Mapping[str, 
     }
     page = "\n".join(
         [
-            *_head(machine, question, commands, [*runs, *errors]),
+            *_head(machine, question, commands, [*runs, *heard, *errors]),
             *_lengths(lengths),
             *(line for name, sides in parts.items() for line in _part(name, sides)),
             *_heard(heard),

@@ -54,9 +54,9 @@ class Figures:
 
     speed: seconds of real audio that were trained on in a second of training steps, with loading them. padding: seconds
     that were computed for a second of real audio. first_step: seconds from the start of the process to the end of the
-    first step. peak_mb, others: as of Watched; gpu_mb: the most that torch held on a GPU, 0 without one. disk_mb: what
-    was left on the disk besides the model. judging: seconds of audio recognised in a second. steps and audio: how much
-    was trained. seconds: from start to end.
+    first step. peak_mb, others, before: as of Watched; gpu_mb: the most that torch held on a GPU, 0 without one.
+    disk_mb: what was left on the disk besides the model. judging: seconds of audio recognised in a second. steps and
+    audio: how much was trained. seconds: from start to end.
     """
 
     speed: float
@@ -72,6 +72,7 @@ class Figures:
     precision: str
     seconds: float
     others: float
+    before: float
     date: str
 
 
@@ -164,6 +165,7 @@ def _figures(watched: Watched, disk_mb: float) -> Figures:
         precision=end["precision"],
         seconds=round(watched.seconds, 1),
         others=round(watched.others, 3),
+        before=round(watched.before, 3),
         date=time.strftime("%Y-%m-%d"),
     )
 

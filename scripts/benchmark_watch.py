@@ -37,7 +37,7 @@ class Watched:
     peak_mb: the most memory that the process and its children held together, by resident pages; pages that they share
     are counted for each. Looked at four times a second, and on Linux not less than the peak that the system noted of
     any one of them (not by ru_maxrss, which begins at what the process that started it held). others: the share of the
-    machine's processors that other programs took meanwhile, or, where that was more, in the second before.
+    machine's processors that other programs took meanwhile; before: in the second before, when nothing of ours ran.
     """
 
     events: tuple[Event, ...]
@@ -45,6 +45,7 @@ class Watched:
     seconds: float
     peak_mb: float
     others: float
+    before: float
 
 
 class Failed(Exception):
@@ -92,7 +93,7 @@ def watch(command: Sequence[str], log: Path, **environment: str) -> Watched:
             events.append(Event(figures.pop("event"), at, figures))
         else:
             lines.append(line)
-    return Watched(tuple(events), tuple(lines), seconds, peak, min(1.0, max(before, others)))
+    return Watched(tuple(events), tuple(lines), seconds, peak, min(1.0, others), min(1.0, before))
 
 
 def describe_machine() -> dict[str, object]:

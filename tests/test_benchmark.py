@@ -92,7 +92,7 @@ def test_speed_is_that_of_steps_without_what_lies_between_them() -> None:
         ("end", 140.0, {"steps": 2, "skipped": 0, "gpu_mb": 0, "precision": "float32"}),
     ]
     events = tuple(Event(*one) for one in said)
-    figures = _figures(Watched(events, (), 150.0, 1000.0, 0.02), 1.0)
+    figures = _figures(Watched(events, (), 150.0, 1000.0, 0.02, 0.5), 1.0)
     assert (figures.speed, figures.padding, figures.first_step, figures.judging) == (5.0, 1.25, 14.0, 5.0)
 
 
@@ -208,7 +208,7 @@ def test_b_takes_the_rate_that_is_best_on_validation_and_all_are_scored_alike(
         (place / "output").mkdir()
         (place / "output" / "texts.jsonl").write_text(json.dumps({"id": "1", "said": "a b", "heard": heard}), "utf-8")
         end = {"steps": 7, "skipped": 0, "gpu_mb": 0, "precision": "float32", "cer": 0.5}
-        return Watched((Event("end", 1.0, end),), (), 2.0, 100.0, 0.0)
+        return Watched((Event("end", 1.0, end),), (), 2.0, 100.0, 0.0, 0.0)
 
     monkeypatch.setattr("benchmark_errors.watch_alone", run)
     monkeypatch.setattr("benchmark_errors.save_starter", lambda place, seed: None)
