@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from pathlib import Path
 
 import psutil
 import torch
@@ -34,7 +35,9 @@ def peak_memory_mb() -> int:
         return round(torch.cuda.max_memory_allocated() / 1e6)
     if sys.platform == "win32":
         return round(psutil.Process().memory_info().peak_wset / 1e6)
+    if sys.platform == "linux":  # where ru_maxrss begins at what the process held that started this one
+        lines = Path("/proc/self/status").read_text("utf-8").splitlines()
+        return round(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 1024 / 1e6)
     import resource
 
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / 1e6 if sys.platform == "darwin" else peak / 1e3)
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)
