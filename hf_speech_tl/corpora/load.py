@@ -127,9 +127,11 @@ def load_corpus(
 
 
 def _is_clean(recordings: Recordings, labelled: bool) -> bool:
-    """Whether these are shards, and none of their rows lacks what is wanted."""
-    texts = recordings.rows.data.column("text")
-    return recordings.content is not None and len(texts) > 0 and not (labelled and texts.null_count)
+    """Whether these are shards of all splits, and none of their rows lacks what is wanted."""
+    if recordings.content is None:
+        return False
+    splits = pc.unique(recordings.rows.data.column("split")).to_pylist()
+    return sorted(splits) == sorted(SPLITS) and not (labelled and recordings.rows.data.column("text").null_count)
 
 
 def _as_it_is(recordings: Recordings, name: str, tag: str, weight: float) -> Corpus:

@@ -154,3 +154,12 @@ def test_a_shard_that_was_changed_and_is_as_large_costs_its_recordings(shards: P
     with pytest.raises(BadAudio, match="changed shard"):
         samples(rows[0]["audio"])
     assert len(samples(rows[6]["audio"])) == 8_000
+
+
+def test_shards_of_some_splits_alone_get_the_others_as_other_corpora_do(shards: Path) -> None:
+    listed = json.loads((shards / LISTED).read_text())
+    for shard in listed["shards"]:
+        shard["split"] = "train"
+    (shards / LISTED).write_text(json.dumps(listed | {"fingerprint": "another"}))
+    corpus = load_corpus([str(shards)], "en")
+    assert len(corpus.train) < 11 == len(corpus.train) + len(corpus.validation) + len(corpus.test)

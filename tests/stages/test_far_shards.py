@@ -94,5 +94,5 @@ def test_a_server_that_goes_away_ends_the_run_with_a_line_and_it_goes_on_from_it
             run(cut)
     served.statuses.clear()
     went_on = run(dataclasses.replace(cut, output=None, resume=str(cut.output)))
-    assert 0 < went_on["training"]["resumed_at_step"] <= 8
+    assert 0 < went_on["training"]["resumed_at_step"] < 16
     assert _weights(tmp_path / "cut") == _weights(tmp_path / "near")
