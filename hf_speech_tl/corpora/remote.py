@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 _URL = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<rest>.+)", re.IGNORECASE)
 _WAITS = (1.0, 2.0, 4.0, 8.0, 16.0)  # seconds before each further try
 _QUIET = 30.0  # seconds without a byte, after which a connection is given up
-_ROOM = 512_000_000  # bytes of pieces kept: more than the window in whose order training reads (training/streamed.py)
+# Bytes of pieces kept: as FLAC the window in whose order training reads (training/streamed.py), and the next one, which
+# is on its way before that ends.
+_ROOM = 640_000_000
 _THREADS = 8  # that fetch: what they wait for is the network
 _ANYTHING = TypeVar("_ANYTHING")
 
