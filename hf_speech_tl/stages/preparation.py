@@ -46,7 +46,6 @@ from hf_speech_tl.stages.runs.recipe import (
     choose_masking,
     choose_recipe,
     is_small,
-    refuse_masks,
 )
 from hf_speech_tl.training import shortest_seconds
 
@@ -99,7 +98,8 @@ def prepare(settings: FinetuneSettings, processes: PartialState, material: Mater
     """
     language = find_model_language(settings.lang)
     config = first_then_others(processes, lambda: _config(settings))
-    refuse_masks(settings, maskable=can_mask(config))
+    maskable, small = can_mask(config), is_small(empty_model(config).num_parameters())
+    choose_augment(settings, maskable=maskable, small=small, seconds=0.0)  # refuse now what no data make right
     if material is None:
         told = processes.is_main_process
         corpus = first_then_others(processes, lambda: labelled_corpus(settings, language, config, told=told))
@@ -109,12 +109,7 @@ def prepare(settings: FinetuneSettings, processes: PartialState, material: Mater
 
     set_seed(settings.seed)
     lengths = np.asarray(corpus.train["seconds"][:], np.float32)
-    augment = choose_augment(
-        settings,
-        maskable=can_mask(config),
-        small=is_small(empty_model(config).num_parameters()),
-        seconds=float(lengths.sum()),
-    )
+    augment = choose_augment(settings, maskable=maskable, small=small, seconds=float(lengths.sum()))
     seconds = shortest_seconds(lengths, augment)
     frames = sorted(frame_count(config, round(length * RATE)) for length in seconds)
     masking = choose_masking(

@@ -20,7 +20,8 @@ def cut_alike(costs: np.ndarray, pieces: int) -> np.ndarray:
             found.append(min(len(costs), found[-1] + max(1, int(limit / costs[found[-1]]))))
         return found
 
-    low, high = float(costs.sum()) / pieces, float(costs[0]) * -(-len(costs) // pieces)
+    # A little more than as many of the costliest as each piece has at most: rounding must not make it one less.
+    low, high = float(costs.sum()) / pieces, float(costs[0]) * -(-len(costs) // pieces) * (1 + 1e-9)
     for _ in range(_TRIALS):
         middle = (low + high) / 2
         low, high = (middle, high) if len(bounds(middle)) > pieces + 1 else (low, middle)

@@ -113,15 +113,6 @@ def _goes_on_from_starter(settings: FinetuneSettings) -> bool:
     return here and settings.tuning == "full" and is_of_starter(settings.model, fresh=settings.from_scratch)
 
 
-def refuse_masks(settings: FinetuneSettings, *, maskable: bool) -> None:
-    """Raises SettingsError where masking is asked of a model whose family has none built in."""
-    if not maskable and (masks := [str(one) for one in settings.augment or () if one.masks]):
-        raise SettingsError(
-            f"--augment {masks[0]}: models of the family of {settings.model} have no masking; allowed: others or none; "
-            "drop it"
-        )
-
-
 def choose_augment(
     settings: FinetuneSettings, *, maskable: bool, small: bool, seconds: float
 ) -> tuple[Augmentation, ...]:
@@ -129,9 +120,14 @@ def choose_augment(
     rates of speech too. With random weights both are for little data alone: of much, nothing is heard often enough.
 
     maskable: the model's family has SpecAugment built in; small: as `is_small`; seconds: of training audio. Raises
-    SettingsError where two views are asked of what nothing changes.
+    SettingsError where masking is asked of a family that has none, or two views of what nothing changes.
     """
     if settings.augment is not None:
+        if (masks := [str(one) for one in settings.augment if one.masks]) and not maskable:
+            raise SettingsError(
+                f"--augment {masks[0]}: models of the family of {settings.model} have no masking; allowed: others or "
+                "none; drop it"
+            )
         chosen = settings.augment
     else:
         # Below a head that is trained alone nothing learns to fill gaps, and what is made of a clip can be kept.

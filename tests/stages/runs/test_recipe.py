@@ -6,7 +6,7 @@ from tiny import tiny_model
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings import Augmentation, FinetuneSettings
 from hf_speech_tl.stages.runs.length import choose_length
-from hf_speech_tl.stages.runs.recipe import choose_augment, choose_masking, choose_recipe, refuse_masks
+from hf_speech_tl.stages.runs.recipe import choose_augment, choose_masking, choose_recipe
 from hf_speech_tl.training import Pace
 
 MASK = (Augmentation.plain("mask"),)
@@ -49,9 +49,8 @@ def test_what_is_given_is_taken_and_the_rest_depends_on_the_model() -> None:
         == ()
     )
     masked = FinetuneSettings(lang="it", augment=MASK)
-    refuse_masks(masked, maskable=True)
     with pytest.raises(SettingsError, match="--augment mask: models of the family of auto have no masking"):
-        refuse_masks(masked, maskable=False)
+        choose_augment(masked, maskable=False, small=False, seconds=600)
 
 
 @pytest.mark.parametrize(
