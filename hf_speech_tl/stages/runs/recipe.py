@@ -123,9 +123,9 @@ def choose_augment(
     SettingsError where masking is asked of a family that has none, or two views of what nothing changes.
     """
     if settings.augment is not None:
-        if (masks := [str(one) for one in settings.augment if one.masks]) and not maskable:
+        if (asked := [str(one) for one in settings.augment if one.masks]) and not maskable:
             raise SettingsError(
-                f"--augment {masks[0]}: models of the family of {settings.model} have no masking; allowed: others or "
+                f"--augment {asked[0]}: models of the family of {settings.model} have no masking; allowed: others or "
                 "none; drop it"
             )
         chosen = settings.augment
