@@ -42,7 +42,8 @@ def _prepare(settings: PrepareSettings) -> None:
         print(json.dumps(results, ensure_ascii=False))
         return
     print(f"output: {settings.output}, {results['shards']} shards, {results['skipped']} recordings left out")
-    user = "pretrain" if settings.unlabelled else f"finetune --lang {settings.lang or 'mul'}"
+    first, *_ = find_spoken(settings.data, settings.lang)
+    user = "pretrain" if settings.unlabelled else f"finetune --lang {first.tag}"
     print(f"to use it: hf-speech-tl {user} --data {shlex.quote(str(settings.output))}")
 
 

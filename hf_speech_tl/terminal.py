@@ -53,7 +53,7 @@ def conclude(cls: type[S], arguments: Sequence[str] | None, work: Callable[[S], 
             return _say(cls, f"{type(error).__name__}: {error} ({_log(output)})", 1)
         return 1
     except KeyboardInterrupt as stop:
-        return _say(cls, _stopped(cls, str(stop)), INTERRUPTED)
+        return _say(cls, _stopped(cls, str(stop), output), INTERRUPTED)
     except Exception as error:
         if _is_full(error):
             return _say(cls, _full(cls, output), 1)
@@ -158,11 +158,21 @@ def _is_full(error: Exception) -> bool:
 
 def _full(cls: type[Settings], output: Path | None) -> str:
     said = "there is no room on the disk, or for this user; make some"
+    if _is_under_way(cls, output):
+        return f"{said}, and give the same command once more: it goes on, and shards that are whole stay"
     return f"{said}, and go on: {_going_on(cls, str(output))}" if output and (output / "checkpoints").is_dir() else said
 
 
-def _stopped(cls: type[Settings], directory: str) -> str:
+def _stopped(cls: type[Settings], directory: str, output: Path | None) -> str:
+    if _is_under_way(cls, output):
+        return "stopped; shards that are whole stay, and the same command goes on"
     return f"stopped; to go on: {_going_on(cls, directory)}" if directory else "stopped; nothing was saved"
+
+
+def _is_under_way(cls: type[Settings], output: Path | None) -> bool:
+    """Whether the output holds a part of what the same command makes the rest of."""
+    under_way = getattr(cls, "under_way", None)
+    return bool(output and under_way and (output / under_way).is_dir())
 
 
 def _going_on(cls: type[Settings], directory: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 
 import datasets
@@ -71,8 +72,9 @@ def _size(folder: str, file: str) -> int:
 
 
 def _cached(shards: Shards, folder: str) -> Path:
-    """Where in the cache the rows of the index are, with the columns of READ."""
-    key = digest([("shards", _LAYOUT, shards.fingerprint, folder)])
+    """Where in the cache the rows of the index are, with the columns of READ: known by all that the list says, for of
+    the same rows written in another way the places differ."""
+    key = digest([("shards", _LAYOUT, folder, *asdict(shards).items())])
     return Path(datasets.config.HF_DATASETS_CACHE) / "hf_speech_tl" / f"{key}.arrow"
 
 

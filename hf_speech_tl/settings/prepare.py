@@ -22,6 +22,9 @@ class PrepareSettings:
         "--unlabelled --data radio/ --output shards/ --format opus",
     )
 
+    # A folder in the output while shards are being written: with it there, the same command goes on.
+    under_way: ClassVar[str] = "preparing"
+
     data: tuple[str | Source, ...] = replace(
         data_rows.DATA, help="recordings, repeatable, in any layout that finetune takes", shown="", why=""
     ).required()
@@ -46,10 +49,11 @@ class PrepareSettings:
     ).required()
     format: str = Option(
         "Result",
-        "of the audio: flac (16 kHz, 16 bit, what training hears to the last bit), opus (a fifth of that, not the "
-        "same), keep (files as they are, pieces of files as flac)",
+        "of the audio: flac (one channel, 16 kHz, 16 bit: of recordings that were so to the last bit what training "
+        "hears, of others a step off in few samples), opus (a fifth of that, not the same), keep (files as they are, "
+        "pieces of files as flac)",
         choices=("flac", "opus", "keep"),
-        why="nothing is lost",
+        why="training hears the same, or nearly",
     ).default("flac")
     shard_seconds: float = Option(
         "Result",

@@ -24,8 +24,9 @@ from hf_speech_tl.corpora import (
     shard_name,
     write_shard,
 )
+from hf_speech_tl.settings import PrepareSettings
 
-UNDER_WAY = "preparing"  # a folder in the output with a note of each shard that is there; gone when all are
+UNDER_WAY = PrepareSettings.under_way  # has a note of each shard that is there
 _TOGETHER = 64  # recordings held in memory at once
 
 
@@ -66,8 +67,12 @@ def parts_of(corpus: Corpus, shard_seconds: float, seed: int) -> list[Part]:
     return parts
 
 
-def make(part: Part, corpus: Corpus, encoding: str, output: Path, progress: Callable[[int], None]) -> None:
-    """Write a shard beside, rename it, and note what it holds. progress: hears how many of its recordings are done."""
+def make(part: Part, corpus: Corpus, key: str, encoding: str, output: Path, progress: Callable[[int], None]) -> None:
+    """Write a shard beside, rename it, and note what it holds.
+
+    key: of all recordings and settings, by which it is known as theirs. progress: hears how many of its recordings are
+    done.
+    """
     skipped: list[Skipped] = []
     rows: datasets.Dataset = getattr(corpus, part.split)
 
@@ -83,6 +88,7 @@ def make(part: Part, corpus: Corpus, encoding: str, output: Path, progress: Call
     placed = write_shard(half, told())
     os.replace(half, output / part.file)
     note = {
+        "key": key,
         "rows": placed,
         "skipped": [astuple(row) for row in skipped],
         "size": (output / part.file).stat().st_size,
@@ -90,8 +96,8 @@ def make(part: Part, corpus: Corpus, encoding: str, output: Path, progress: Call
     write_note(note, _note(part, output))
 
 
-def made(part: Part, output: Path) -> Made | None:
-    """What was noted of a shard; None where it is not there, or not whole."""
+def made(part: Part, key: str, output: Path) -> Made | None:
+    """What was noted of a shard; None where it is not there, not whole, or not made of what `key` is of."""
     try:
         note = json.loads(_note(part, output).read_text("utf-8"))
         found = Made(
@@ -99,7 +105,7 @@ def made(part: Part, output: Path) -> Made | None:
             tuple(Skipped(*row) for row in note["skipped"]),
             int(note["size"]),
         )
-        return found if (output / part.file).stat().st_size == found.size else None
+        return found if note["key"] == key and (output / part.file).stat().st_size == found.size else None
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

@@ -50,25 +50,32 @@ def run(settings: PrepareSettings) -> dict[str, object]:
     """
     output = settings.output
     check_place(output)
-    begun = _begun(output)
+    _begun(output)
     corpus = _read(settings)
     # The rows, not the settings: what neither changes nor orders them may change.
     key = digest([(_LAYOUT, corpus.fingerprint, settings.format, settings.shard_seconds, settings.seed)])
-    if begun not in (None, key):
+    _refuse_others(output, key)
+    if not (output / LISTED).is_file():
+        parts = parts_of(corpus, settings.shard_seconds, settings.seed)
+        _plan(corpus, parts, key, settings)
+        output.mkdir(parents=True, exist_ok=True)
+        hold(output)
+        _refuse_others(output, key)  # of a process that began, or ended, since
+        if not (output / LISTED).is_file():
+            _make_all(parts, corpus, key, settings)
+            _finish(parts, corpus, key, settings)
+    shutil.rmtree(output / UNDER_WAY, ignore_errors=True)
+    check_shards(str(output))
+    return _results(output)
+
+
+def _refuse_others(output: Path, key: str) -> None:
+    """Raise SettingsError where a directory holds anything but what is made of these recordings and settings."""
+    if _begun(output) not in (None, key):
         raise SettingsError(
             f"--output {output}: holds shards of other recordings or settings, and is left alone. Name an empty or new "
             "directory."
         )
-    if not (output / LISTED).is_file():
-        parts = parts_of(corpus, settings.shard_seconds, settings.seed)
-        _plan(corpus, parts, settings)
-        output.mkdir(parents=True, exist_ok=True)
-        hold(output)
-        _make_all(parts, corpus, key, settings)
-        _finish(parts, corpus, key, settings)
-    shutil.rmtree(output / UNDER_WAY, ignore_errors=True)
-    check_shards(str(output))
-    return _results(output)
 
 
 def _begun(output: Path) -> str | None:
@@ -114,7 +121,7 @@ def _read(settings: PrepareSettings) -> Corpus:
         )
 
 
-def _plan(corpus: Corpus, parts: Sequence[Part], settings: PrepareSettings) -> None:
+def _plan(corpus: Corpus, parts: Sequence[Part], key: str, settings: PrepareSettings) -> None:
     """Tell what is about to happen. Raises SettingsError where the disk has no room for it."""
     splits = {name: getattr(corpus, name) for name in SPLITS if len(getattr(corpus, name))}
     rows = next(iter(splits.values()))
@@ -123,7 +130,7 @@ def _plan(corpus: Corpus, parts: Sequence[Part], settings: PrepareSettings) -> N
     a_second = sum(len(one.content) for one in some) / max(1e-9, sum(one.seconds for one in some))
     needed = _SPARE * a_second * sum(sum(rows["seconds"][:]) for rows in splits.values())
     place = next(place for place in (settings.output, *settings.output.absolute().parents) if place.exists())
-    there = [found for part in parts if (found := made(part, settings.output))]
+    there = [found for part in parts if (found := made(part, key, settings.output))]
     free = shutil.disk_usage(place).free + sum(one.size for one in there)
     if not settings.quiet:
         show_plan(
@@ -149,8 +156,9 @@ def _make_all(parts: Sequence[Part], corpus: Corpus, key: str, settings: Prepare
     before = 0
     with progress_of("writing recordings", quiet=settings.quiet) as progress:
         for part in parts:
-            if made(part, settings.output) is None:
-                make(part, corpus, settings.format, settings.output, functools.partial(_tell, progress, before, total))
+            if made(part, key, settings.output) is None:
+                tell = functools.partial(_tell, progress, before, total)
+                make(part, corpus, key, settings.format, settings.output, tell)
             before += len(part.rows)
 
 
@@ -163,7 +171,7 @@ def _finish(parts: Sequence[Part], corpus: Corpus, key: str, settings: PrepareSe
     output = settings.output
     shards, skipped, state = [], list(corpus.skipped), []
     for part in parts:
-        found = _found(part, output)
+        found = _found(part, key, output)
         skipped += found.skipped
         state.append(
             (part.split, digest(row[: row._fields.index("start")] for row in found.rows))
@@ -177,7 +185,7 @@ def _finish(parts: Sequence[Part], corpus: Corpus, key: str, settings: PrepareSe
                 f"more than half of the recordings of the {split} split cannot be used: {reasons(lost)}. The first is "
                 f"{lost[0].id} ({lost[0].detail or lost[0].reason})."
             )
-    write_index(output / INDEX, (_found(part, output).rows for part in parts))
+    write_index(output / INDEX, (_found(part, key, output).rows for part in parts))
     write_skipped(skipped, output / "skipped.csv")
     listed = Shards(
         key=key,
@@ -194,8 +202,8 @@ def _finish(parts: Sequence[Part], corpus: Corpus, key: str, settings: PrepareSe
     write_shards(listed, output)
 
 
-def _found(part: Part, output: Path) -> Made:
-    found = made(part, output)
+def _found(part: Part, key: str, output: Path) -> Made:
+    found = made(part, key, output)
     if found is None:
         raise DataError(f"{output / part.file}: has gone or changed meanwhile. Give the same command once more.")
     return found

@@ -134,6 +134,101 @@ def test_what_is_something_else_is_left_alone(recordings: Path, tmp_path: Path) 
         prepare.prepare(_settings(recordings, recordings))
 
 
+@pytest.mark.parametrize("cut", [False, True])
+def test_of_two_that_began_in_an_empty_directory_one_is_refused(
+    recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut: bool
+) -> None:
+    """The other begins, and is done or stopped, while this one reads."""
+    out = tmp_path / "out"
+    plan, stopped = sharding._plan, []
+
+    def meanwhile(*given: object) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(sharding, "_plan", plan)
+            if cut:
+                patched.setattr(sharding, "_finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+            try:
+                prepare.prepare(_settings(recordings, out, seed=1))
+            except KeyboardInterrupt:
+                stopped.append(True)
+        plan(*given)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sharding, "_plan", meanwhile)
+        with pytest.raises(SettingsError, match="other recordings or settings"):
+            prepare.prepare(_settings(recordings, out))
+    assert bool(stopped) == cut
+    prepare.prepare(_settings(recordings, out, seed=1))
+    prepare.prepare(_settings(recordings, tmp_path / "alone", seed=1))
+    assert _content(out) == _content(tmp_path / "alone")
+
+
+def test_of_two_that_make_the_same_the_second_takes_what_is_there(
+    recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = sharding._plan
+
+    def meanwhile(*given: object) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(sharding, "_plan", plan)
+            prepare.prepare(_settings(recordings, tmp_path / "out"))
+        monkeypatch.setattr(sharding, "make", lambda *_: pytest.fail("it was made twice"))
+
+    monkeypatch.setattr(sharding, "_plan", meanwhile)
+    assert prepare.prepare(_settings(recordings, tmp_path / "out"))["shards"] == 4
+
+
+def test_a_shard_noted_for_other_recordings_is_made_anew(
+    recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the file system knows no locks, and two wrote at once."""
+    out, own = tmp_path / "out", sharding._finish
+    monkeypatch.setattr(sharding, "_finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        prepare.prepare(_settings(recordings, out, seed=1))
+    (out / "preparing" / "plan.json").unlink()
+    with pytest.raises(KeyboardInterrupt):
+        prepare.prepare(_settings(recordings, tmp_path / "plan"))
+    (tmp_path / "plan" / "preparing" / "plan.json").rename(out / "preparing" / "plan.json")
+    monkeypatch.setattr(sharding, "_finish", own)
+    prepare.prepare(_settings(recordings, out))
+    prepare.prepare(_settings(recordings, tmp_path / "whole"))
+    assert _content(out) == _content(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (KeyboardInterrupt(), 130, "stopped; shards that are whole stay, and the same command goes on"),
+        (OSError(28, "No space left on device"), 1, "make some, and give the same command once more: it goes on"),
+    ],
+)
+def test_stopped_by_hand_or_a_full_disk_it_says_that_it_goes_on(
+    recordings: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: BaseException,
+    code: int,
+    said: str,
+) -> None:
+    command = ["--lang", "en", "--data", str(recordings), "--output", str(tmp_path / "out"), "--quiet"]
+    with monkeypatch.context() as patched:
+        patched.setattr(sharding, "load_corpus", lambda *_, **__: (_ for _ in ()).throw(error))
+        assert prepare.main(command) == code
+    assert "whole" not in (told := capsys.readouterr().err) and "goes on" not in told
+    monkeypatch.setattr(sharding, "_finish", lambda *_: (_ for _ in ()).throw(error))
+    assert prepare.main(command) == code
+    assert said in capsys.readouterr().err
+
+
+def test_the_command_that_uses_them_names_the_language_that_the_data_are_in(
+    recordings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert prepare.main(["--data", f"it={recordings}", "--output", str(tmp_path / "out"), "--quiet"]) == 0
+    assert f"finetune --lang it --data {tmp_path / 'out'}" in capsys.readouterr().out
+
+
 def test_too_little_room_is_told_before_anything_is_written(
     recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
