@@ -13,6 +13,8 @@ from numpy.typing import ArrayLike
 
 from hf_speech_tl.training.cutting import cut_alike
 
+_MANY = 1000  # steps an epoch, beyond which one that is not full does no harm
+_TRIALS = 8  # of a limit, each of which halves what is left to try
 _JITTER = 0.1  # of a clip's length, so that a bucket is not the same clips in every epoch
 
 
@@ -108,6 +110,23 @@ class Batches(torch.utils.data.Sampler):
         longest = self._lengths[self._drawn(self._lengths, 1.0)]
         costs = longest * (1 + longest / self.quadratic)
         limit = self.batch_seconds * (1 + float(self._lengths.mean()) / self.quadratic)
+        bounds = self._filled(costs, limit)
+        if len(bounds) > _MANY:
+            return bounds
+        # The last step has what is left over, perhaps a single clip, and would move the weights as far as any other:
+        # the lowest limit that makes as many steps shares it out.
+        low, high = limit / 2, limit
+        for _ in range(_TRIALS):
+            middle = (low + high) / 2
+            shared = self._filled(costs, middle)
+            if len(shared) == len(bounds):
+                bounds, high = shared, middle
+            else:
+                low = middle
+        return bounds
+
+    def _filled(self, costs: np.ndarray, limit: float) -> np.ndarray:
+        """Where steps begin in clips of these costs, the lowest first, and the end, if each costs `limit` at most."""
         bounds = [0]
         while bounds[-1] < len(costs):
             begin = bounds[-1]

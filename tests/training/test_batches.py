@@ -19,6 +19,14 @@ def test_batches_hold_their_seconds_and_hardly_any_padding() -> None:
     assert sum(_SECONDS) / sum(_padded(batch) for batch in found) > 0.85
 
 
+@pytest.mark.parametrize("clips", range(160, 200, 3))
+def test_no_step_is_left_with_few_clips(clips: int) -> None:
+    batches = Batches(_SECONDS[:clips], 40.0, seed=0)
+    batches.count = batches.per_epoch()
+    work = [_padded(batch) for batch in batches]
+    assert min(work) > max(work) / 2
+
+
 def test_a_longer_clip_is_a_batch_of_its_own() -> None:
     assert sorted(sorted(batch) for batch in Batches([1.0, 50.0, 1.0], 10.0, seed=0, count=2)) == [[0, 2], [1]]
 
