@@ -8,9 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmark_sides import SIDES
+from benchmark_clips import Clips
+from benchmark_sides import BATCH_SECONDS, SIDES, grouped_among
+from benchmark_watch import BUSY
 
-BUSY = 0.1  # of the machine, that others may take before a figure is marked
+_SKIPPED = 0.01  # of the steps, that a side may skip before its figures are marked
+_UNLEARNT = 0.9  # CER above which a recipe is no baseline
 _COLUMNS = {
     "speed": "real audio, s a second",
     "padding": "computed for 1 s of it, s",
@@ -40,11 +43,16 @@ def write_report(work: Path, machine: Mapping[str, Any], question: Mapping[str, 
     heard = [json.loads(file.read_text("utf-8")) for file in sorted(work.glob("heard-*.json"))]
     errors = [json.loads(file.read_text("utf-8")) for file in sorted((work / "errors").glob("*.json"))]
     lengths = {file.stem[8:]: json.loads(file.read_text("utf-8")) for file in sorted(work.glob("lengths-*.json"))}
+    gains = {
+        file.stem[5:].removeprefix("model-"): json.loads(file.read_text("utf-8"))
+        for file in sorted(work.glob("gain-*.json"))
+    }
     told = {
         "commands": commands,
         "machine": machine,
         "question": question,
         "lengths": lengths,
+        "gains": gains,
         "parts": {name: {side: _medians(of) for side, of in sides.items()} for name, sides in parts.items()},
         "ratios": {name: _ratios(sides) for name, sides in parts.items()},
         "runs": runs,
@@ -55,10 +63,11 @@ def write_report(work: Path, machine: Mapping[str, Any], question: Mapping[str, 
         [
             *_head(machine, question, commands, [*runs, *heard, *errors]),
             *_lengths(lengths),
+            *_gains(gains),
             *(line for name, sides in parts.items() for line in _part(name, sides)),
             *_heard(heard),
             *_errors(errors, str(question["corpus"])),
-            *_foot([*runs, *heard, *errors]),
+            *_foot([*runs, *heard, *errors], bool(machine["gpu"])),
         ]
     )
     (work / "benchmark.json").write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", "utf-8")
@@ -114,28 +123,43 @@ def _head(machine: Run, question: Mapping[str, object], commands: Sequence[str],
 
 def _lengths(lengths: Mapping[str, Sequence[float]]) -> list[str]:
     lines = [
-        "| clips to learn from | how many | minutes | 10th percentile, s | median, s | 90th, s |",
-        "|---" * 6 + "|",
+        "| clips to learn from | how many | minutes | 10th percentile, s | median, s | 90th, s | B groups among |",
+        "|---" * 7 + "|",
     ]
     for name, seconds in lengths.items():
         low, *_, high = statistics.quantiles(seconds, n=10) if len(seconds) > 1 else [seconds[0], seconds[0]]
         figures = f"{low:.1f} | {statistics.median(seconds):.1f} | {high:.1f}"
-        lines.append(f"| {name} | {len(seconds)} | {sum(seconds) / 60:.1f} | {figures} |")
+        clips = Clips(Path(), tuple(seconds))
+        batches = len(seconds) // clips.batch_size(BATCH_SECONDS)
+        # B has no part in what is kept.
+        grouped = "" if name.endswith("-kept") else f"{grouped_among(clips)} of {batches} batches"
+        lines.append(f"| {name} | {len(seconds)} | {sum(seconds) / 60:.1f} | {figures} | {grouped} |")
     return [*lines, ""] if lengths else []
+
+
+def _gains(gains: Mapping[str, Run]) -> list[str]:
+    """How B came to its precision."""
+    told = []
+    for name, of in gains.items():
+        trials = f", the median of {of['trials']} trials" if "trials" in of else ""
+        mark = "*" if of["others"] > BUSY else ""
+        told.append(f"{name}{mark} {of['gain']:.2f} times as fast{trials}, others at {of['others']:.0%}")
+    return [f"B's passes in bfloat16, beside float32: {'; '.join(told)}.", ""] if told else []
 
 
 def _part(name: str, sides: Mapping[str, Sequence[Run]]) -> list[str]:
     columns = {
         key: title for key, title in _COLUMNS.items() if any(run[key] for runs in sides.values() for run in runs)
     }
-    lines = [f"## {name}", "", f"| side | {' | '.join(columns.values())} | precision | steps | rounds |"]
-    lines.append("|---" * (len(columns) + 4) + "|")
+    lines = [f"## {name}", "", f"| side | {' | '.join(columns.values())} | precision | steps | audio, s | rounds |"]
+    lines.append("|---" * (len(columns) + 5) + "|")
     for side, runs in sides.items():
         medians = _medians(runs)
         cells = [_number(medians[key]) for key in columns]
-        mark = "*" if any(run["others"] > BUSY for run in runs) else ""
+        mark = ("*" if any(map(_busy, runs)) else "") + ("†" if any(map(_skips, runs)) else "")
         precision = ", ".join(sorted({run["precision"] for run in runs}))
-        lines.append(f"| {side}{mark} | {' | '.join(cells)} | {precision} | {medians['steps']:g} | {len(runs)} |")
+        cells += [precision, f"{medians['steps']:g}", _number(medians["audio"]), str(len(runs))]
+        lines.append(f"| {side}{mark} | {' | '.join(cells)} |")
     lines.append("")
     keys = [key for key in _RATIOS if key in columns]
     if ratios := _ratios(sides):
@@ -154,7 +178,7 @@ def _heard(heard: Sequence[Run]) -> list[str]:
     lines.append("|---" * 7 + "|")
     for of in heard:
         one, eight, us = (statistics.median(of["speeds"][name]) for name in ("pipeline1", "pipeline8", "ours"))
-        mark = "*" if of["others"] > BUSY else ""
+        mark = "*" if _busy(of) else ""
         speeds = f"{_number(one)} | {_number(eight)} | {_number(us)}"
         lines.append(f"| {of['model']}{mark} | {of['clips']} | {speeds} | {us / one:.2f} | {us / eight:.2f} |")
     return [*lines, ""]
@@ -168,19 +192,23 @@ def _errors(errors: Sequence[Run], corpus: str) -> list[str]:
             judged.setdefault((run["unit"], run["length"], run["side"]), []).append(run)
     if not judged:
         return []
-    most = max(map(len, judged.values()))
+    seeds = sorted({run["seed"] for runs in judged.values() for run in runs})
     lines = [f"## test CER in per cent, {corpus}, the starter's shape from random weights", ""]
-    lines.append(f"| after | side | {' | '.join(f'seed {seed}: CER, steps' for seed in range(most))} | mean | spread |")
-    lines.append("|---" * (most + 4) + "|")
+    lines.append(f"| after | side | {' | '.join(f'seed {seed}: CER, steps' for seed in seeds)} | mean | spread |")
+    lines.append("|---" * (len(seeds) + 4) + "|")
     for (unit, length, side), runs in sorted(judged.items()):
         cers = [100 * run["cer"] for run in runs]
-        cells = [f"{cer:.1f} ({run['steps']})" for cer, run in zip(cers, runs, strict=True)]
-        # After equal steps only the seeds matter, after equal minutes the machine does.
-        mark = "*" if unit == "minutes" and any(run["others"] > BUSY for run in runs) else ""
+        of_seed = {run["seed"]: f"{100 * run['cer']:.1f} ({run['steps']})" for run in runs}
+        mark = ("*" if any(map(_busy, runs)) else "") + ("†" if any(map(_skips, runs)) else "")
+        mark += "‡" if any(map(_is_unlearnt, runs)) else ""
         spread = f"{statistics.mean(cers):.1f} | {max(cers) - min(cers):.1f}"
-        cells += [""] * (most - len(cells))
-        lines.append(f"| {length} {unit} | {side}{mark} | {' | '.join(cells)} | {spread} |")
-    tried = [f"{run['rate']}: {100 * run['cer']:.1f}" for run in errors if run["split"] == "validation"]
+        cells = " | ".join(of_seed.get(seed, "") for seed in seeds)
+        lines.append(f"| {length} {unit} | {side}{mark} | {cells} | {spread} |")
+    tried = [
+        f"{run['rate']}: {100 * run['cer']:.1f}{'*' if _busy(run) else ''}"
+        for run in errors
+        if run["split"] == "validation"
+    ]
     rates = ", ".join(
         f"{side} at {rate}"
         for side, rate in sorted(
@@ -190,18 +218,44 @@ def _errors(errors: Sequence[Run], corpus: str) -> list[str]:
     return [*lines, "", f"Rates: {rates}; of B tried on validation {', '.join(tried)}; ours at its default.", ""]
 
 
-def _foot(runs: Sequence[Run]) -> list[str]:
-    busy = [run for run in runs if run["others"] > BUSY]
+def _foot(runs: Sequence[Run], on_gpu: bool) -> list[str]:
     lines = [f"{side}: {what}." for side, what in SIDES.items() if side in {run.get("side") for run in runs}]
-    if busy:
+    if skipping := [run for run in runs if _skips(run)]:
+        lines.append(
+            f"†: in {len(skipping)} of {len(runs)} runs more than {_SKIPPED:.0%} of the steps were skipped, as their "
+            f"gradient was not finite, at most {max(run['skipped'] / run['steps'] for run in skipping):.0%}."
+        )
+    if any(map(_is_unlearnt, runs)):
+        lines.append(f"‡: a CER above {_UNLEARNT:.0%}: this recipe has not learnt, and is no baseline.")
+    if on_gpu:
+        lines.append(
+            "**On a GPU this is not fair yet**: A and B load their batches in the training process, and transformers' "
+            "pipeline computes in float32, while ours decodes ahead and takes bfloat16."
+        )
+    if busy := [run for run in runs if _busy(run)]:
         most = max(run["others"] for run in busy)
         lines.append(
             f"**The machine was busy**: in {len(busy)} of {len(runs)} runs, marked *, other programs took more than "
             f"{BUSY:.0%} of its processors, at most {most:.0%}. Those figures say little."
         )
     elif runs:
-        lines.append(f"The machine was quiet: other programs never took more than {BUSY:.0%} of its processors.")
+        lines.append(
+            f"The machine was quiet where it matters: others never took more than {BUSY:.0%} of its processors."
+        )
     return [text for line in lines for text in (line, "")][:-1]
+
+
+def _busy(run: Run) -> bool:
+    """Whether others had so much of the machine that it matters: after equal steps a CER is the same."""
+    return bool(run["others"] > BUSY and run.get("unit") != "steps")
+
+
+def _skips(run: Run) -> bool:
+    return bool(run.get("skipped", 0) > _SKIPPED * run.get("steps", 0))
+
+
+def _is_unlearnt(run: Run) -> bool:
+    return bool(run.get("split") == "test" and run["side"] in _RECIPES and run["cer"] > _UNLEARNT)
 
 
 def _medians(runs: Sequence[Run]) -> dict[str, float]:

@@ -16,6 +16,7 @@ from typing import Any
 
 import psutil
 
+BUSY = 0.1  # of the machine, that others may take before a figure is marked
 _EVERY = 0.25  # seconds between two looks at the memory
 _BEFORE = 1.0  # seconds of looking at the machine before a process starts
 _FLAGS = ("avx2", "avx512f", "avx512_bf16", "avx512_fp16", "amx_bf16", "bf16", "sve")
@@ -118,6 +119,12 @@ def describe_machine() -> dict[str, object]:
         "transformers": transformers.__version__,
         "python": platform.python_version(),
     }
+
+
+def name_machine(machine: Mapping[str, object]) -> str:
+    """What of `describe_machine` decides how fast it is, in a line: runs are compared only where it is the same."""
+    on = f"{machine['gpu'] or machine['processor']}, {machine['cores']} cores, {machine['threads']} threads"
+    return f"{on}, torch {machine['torch']}, transformers {machine['transformers']}"
 
 
 def _read(process: subprocess.Popen[str], said: queue.Queue[tuple[float, str]], begin: float) -> None:

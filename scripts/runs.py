@@ -17,7 +17,8 @@ _STARTER = Path(__file__).parents[1] / "hf_speech_tl" / "assets" / "starter"
 
 def note_question(directory: Path, question: Mapping[str, object], model: str) -> str | None:
     """Note what the runs in `directory` are about, with the weights of `model`, so that those of another question are
-    not taken for them; what differs from what was noted before, None where nothing does.
+    not taken for them; what differs from what was noted before, None where nothing does. What an older version did not
+    ask about differs from nothing, and is noted now.
 
     Raises SettingsError for a place that cannot be written or holds something else.
     """
@@ -25,11 +26,14 @@ def note_question(directory: Path, question: Mapping[str, object], model: str) -
     known = hashlib.sha256(weights.read_bytes()).hexdigest() if weights.is_file() else None
     asked = {**question, "weights": known}
     path = directory / "question.json"
-    if path.is_file():
-        before = _read(path)
-        return next((f"{key} ({before.get(key)})" for key in asked if before.get(key) != asked[key]), None)
+    before = _read(path) if path.is_file() else None
+    if before is not None:
+        other = next((f"{key} ({before[key]})" for key in asked if key in before and before[key] != asked[key]), None)
+        if other or asked.keys() <= before.keys():
+            return other
+        asked = {**before, **asked}
     try:
-        if directory.is_dir() and any(directory.iterdir()) and not any(directory.glob("*/run.yaml")):
+        if before is None and directory.is_dir() and any(directory.iterdir()) and not any(directory.glob("*/run.yaml")):
             raise SettingsError(f"--work {directory}: holds something else, and is left alone; name an empty directory")
         directory.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(asked, ensure_ascii=False, indent=2) + "\n", "utf-8")

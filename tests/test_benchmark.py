@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from benchmark_clips import LENGTHS, Clips, join
 from benchmark_errors import Contest, run_errors
 from benchmark_report import write_report
-from benchmark_sides import Part, _figures, ours, recipe
-from benchmark_watch import Event, Failed, Watched, watch
+from benchmark_sides import Part, _figures, faster_in_bfloat16, grouped_among, ours, recipe, run_side
+from benchmark_watch import Event, Failed, Watched, name_machine, watch
 from tiny import save_tiny, tiny_rows
 
 MACHINE = {
@@ -107,6 +108,82 @@ def test_sides_differ_in_what_they_are_for() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("steps", "lengths"),
+    [
+        (6, {"A": ("--max-steps", "6"), "ours": ("--max-steps", "6"), "kept": ("--epochs", "5")}),
+        (
+            None,
+            {
+                "A": ("--max-steps", "5"),
+                "B": ("--max-steps", "10"),
+                "lora": ("--epochs", "1"),
+                "kept": ("--epochs", "5"),
+            },
+        ),
+    ],
+)
+def test_sides_take_as_many_steps_or_all_of_an_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int | None, lengths: dict[str, tuple[str, str]]
+) -> None:
+    commands: list[list[str]] = []
+
+    def run(command: list[str], place: Path, log: Path) -> Watched:
+        commands.append(command)
+        end = {"steps": 2, "skipped": 0, "gpu_mb": 0, "precision": "float32"}
+        return Watched(
+            (Event("step", 1.0, {"real": 5.0, "padded": 5.0}), Event("end", 2.0, end)), (), 2.0, 9.0, 0.0, 0.0
+        )
+
+    monkeypatch.setattr("benchmark_sides.watch_alone", run)
+    part = Part("base", (), Path("model"), True, Clips(Path("clips"), (10.0,) * 41), steps=steps)
+    for side, (option, value) in lengths.items():
+        run_side(side, part, tmp_path, "it", "char")
+        assert commands[-1][commands[-1].index(option) + 1] == value, side
+
+
+@pytest.mark.parametrize(
+    ("others", "gain", "tries"), [((0.02,), True, 1), ((0.5, 0.3, 0.4), False, 3), ((0.5, 0.05), False, 2)]
+)
+def test_precision_of_b_is_tried_again_while_others_use_the_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, others: tuple[float, ...], gain: bool, tries: int
+) -> None:
+    waiting = iter(zip(others, (1.2, 0.9, 1.3), strict=False))
+    done = []
+
+    def run(command: list[str], place: Path, log: Path) -> Watched:
+        assert "--probe" in command
+        busy, found = next(waiting)
+        done.append(busy)
+        return Watched((Event("probed", 1.0, {"gain": found, "trials": 6}),), (), 2.0, 9.0, busy, 0.0)
+
+    monkeypatch.setattr("benchmark_sides.watch_alone", run)
+    monkeypatch.setattr("hf_speech_tl.training.quick_dtype", lambda device: torch.bfloat16)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    part = Part("base", (), Path("model"), True, Clips(Path("clips"), (5.0,)))
+    assert faster_in_bfloat16(part, tmp_path) is gain and len(done) == tries
+    assert json.loads((tmp_path / "gain-model.json").read_text("utf-8"))["others"] == min(others)
+    if min(others) < 0.1:
+        assert faster_in_bfloat16(part, tmp_path) is gain and len(done) == tries
+
+
+def test_transformers_groups_among_as_many_batches_as_are_told() -> None:
+    from transformers.trainer_pt_utils import get_length_grouped_indices
+
+    for count in (3, 48, 180, 3_000):
+        lengths = np.random.default_rng(0).uniform(2, 8, count)
+        clips = Clips(Path(), tuple(lengths.tolist()))
+        size = clips.batch_size(40)
+        order = lengths[get_length_grouped_indices(lengths, size)]
+        rises = [at for at in range(2, count) if order[at] > order[at - 1]]  # where the next group begins
+        assert (rises or [count])[0] == min(count, grouped_among(clips) * size)
+
+
+def test_machines_differ_by_what_makes_them_fast() -> None:
+    assert name_machine(MACHINE) == "a processor, 2 cores, 2 threads, torch 2, transformers 5"
+    assert name_machine({**MACHINE, "gpu": "a GPU"}).startswith("a GPU, ")
+
+
 def _runs(work: Path, others: float) -> None:
     (work / "runs").mkdir()
     for number in (1, 2):
@@ -126,9 +203,18 @@ def test_the_report_has_medians_of_ratios_and_says_whether_the_machine_was_busy(
     (tmp_path / "commands.txt").write_text(
         "scripts/benchmark it\nscripts/benchmark it --rounds 2\nscripts/benchmark it\n"
     )
-    (tmp_path / "lengths-wide.json").write_text("[1.0, 2.0, 3.0]", "utf-8")
+    (tmp_path / "lengths-wide.json").write_text(json.dumps([4.0] * 90), "utf-8")
+    (tmp_path / "gain-model-base.json").write_text(json.dumps({"gain": 1.8, "trials": 6, "others": others}), "utf-8")
     page = write_report(tmp_path, MACHINE, {"corpus": "qu-killkan"})
-    assert said in page and "peak GPU memory" not in page and "| wide | 3 | 0.1 |" in page
+    assert (
+        said in page
+        and "peak GPU memory" not in page
+        and "| wide | 90 | 6.0 | 4.0 | 4.0 | 4.0 | 2 of 9 batches |" in page
+    )
+    assert (
+        f"base{'*' if others > 0.1 else ''} 1.80 times as fast, the median of 6 trials, others at {others:.0%}." in page
+    )
+    assert "†" not in page and "GPU" not in page and "| float32 | 3 | 60.0 | 2 |" in page
     assert (f"| A{'*' if others > 0.1 else ''} | 15.0 | 1.20 |") in page
     told = json.loads((tmp_path / "benchmark.json").read_text("utf-8"))
     assert told["ratios"]["starter, wide"] == {
@@ -186,7 +272,8 @@ def test_all_sides_of_a_part_run_once_and_are_not_run_again(
     words += ["--lengths", "common-voice", "--test-seconds", 20]
     assert run_script("benchmark", *words) == 0
     page = capsys.readouterr().out
-    assert [line.split()[1].rstrip("*") for line in page.splitlines() if line.startswith(("| A", "| B", "| ours "))]
+    rows = page.split("| side |")[1].split("\n\n")[0].splitlines()[2:]
+    assert [row.split()[1].rstrip("*†") for row in rows] == ["A", "B", "ours", "kept"]
     told = json.loads((work / "benchmark.json").read_text("utf-8"))
     assert [*told["parts"]["base, common-voice"]] == ["A", "B", "ours", "kept"]
     for run in told["runs"]:
@@ -222,8 +309,28 @@ def test_b_takes_the_rate_that_is_best_on_validation_and_all_are_scored_alike(
     assert {command[command.index("--seed") + 1] for command in asked[3:]} == {"0", "1"}
     (tmp_path / "commands.txt").touch()
     page = write_report(tmp_path, MACHINE, {"corpus": "it-some"})
-    assert "| 30 steps | A | 100.0 (7) | 100.0 (7) | 100.0 | 0.0 |" in page
+    assert "| 30 steps | A‡ | 100.0 (7) | 100.0 (7) | 100.0 | 0.0 |" in page
     assert "| 2 minutes | B | 0.0 (7) | 0.0 (7) | 0.0 | 0.0 |" in page and "| 2 minutes | ours | 50.0 (7) |" in page
     assert "B at 1e-3; of B tried on validation 1e-3: 0.0, 1e-4: 33.3, 3e-4: 33.3; ours at its default." in page
     done = len(asked)
     assert [*run_errors(contest, tmp_path)] and len(asked) == done
+
+
+def test_the_report_marks_what_skipped_steps_and_what_has_not_learnt(tmp_path: Path) -> None:
+    _runs(tmp_path, 0.0)
+    file = tmp_path / "runs" / "A-1.json"
+    file.write_text(json.dumps(json.loads(file.read_text("utf-8")) | {"skipped": 1}), "utf-8")
+    (tmp_path / "errors").mkdir()
+    for seed in (0, 2, 10):
+        for side, cer in (("B", 0.95 if seed == 2 else 0.8), ("ours", 0.95)):
+            told = {"side": side, "unit": "steps", "length": "30", "seed": seed, "rate": "1e-3", "split": "test"}
+            told |= {"cer": cer, "steps": 30 + seed, "skipped": 0, "others": 0.6, "date": "2026-01-02"}
+            (tmp_path / "errors" / f"{side}-{seed}.json").write_text(json.dumps(told), "utf-8")
+    (tmp_path / "commands.txt").touch()
+    page = write_report(tmp_path, {**MACHINE, "gpu": "a GPU"}, {"corpus": "qu"})
+    assert "| A† | 15.0 |" in page and "†: in 1 of 10 runs more than 1% of the steps were skipped" in page
+    assert "at most 33%" in page
+    assert "| seed 0: CER, steps | seed 2: CER, steps | seed 10: CER, steps |" in page
+    assert "| 30 steps | B‡ | 80.0 (30) | 95.0 (32) | 80.0 (40) | 85.0 | 15.0 |" in page
+    assert "| 30 steps | ours | 95.0 (30) |" in page and "‡: a CER above 90%" in page
+    assert "was busy" not in page and "**On a GPU this is not fair yet**" in page

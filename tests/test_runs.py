@@ -32,6 +32,12 @@ def test_another_question_is_noticed(runs: ModuleType, tmp_path: Path) -> None:
     assert runs.note_question(work, {"lang": "es"}, "starter") == "lang (it)"
 
 
+def test_what_was_not_asked_before_is_noted_and_then_noticed(runs: ModuleType, tmp_path: Path) -> None:
+    runs.note_question(tmp_path, {"lang": "it"}, "starter")
+    for machine, other in (("this", None), ("this", None), ("that", "machine (this)")):
+        assert runs.note_question(tmp_path, {"lang": "it", "machine": machine}, "starter") == other
+
+
 def test_a_place_that_is_not_ours_is_left_alone(runs: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
     for place, said in (
