@@ -15,9 +15,11 @@ from torch.utils.data import DataLoader
 
 from hf_speech_tl.training.clips import Batch
 from hf_speech_tl.training.cores import Cores
+from hf_speech_tl.training.splitting import part_of
 from hf_speech_tl.training.streamed import Order
 
 _TRIALS = 5  # of each precision
+_HEARD = 10.0  # seconds of audio in a trial, about: enough to be slow, and a base model is done after some
 _STEPS = 20
 _PATIENCE = 20.0  # seconds for the trials: a large model's own slowness says enough after one
 _GAIN = 0.9  # bf16 has to take less than this share of the time; below, its rounding is not worth it
@@ -50,8 +52,8 @@ def choose_precision(
     trial = copy.deepcopy(model).to(device).train()
     began = time.perf_counter()
     ratios: list[float] = []
-    for batch in itertools.islice(loader, _TRIALS + 1):
-        times = []
+    for whole in itertools.islice(loader, _TRIALS + 1):
+        batch, times = _some(whole), []
         for precision in ("float32", "bfloat16"):
             begin = time.perf_counter()
             _backward(trial, batch, loss_of, precision, device)
@@ -88,6 +90,12 @@ def measure_steps(
             torch.cuda.synchronize()
         times.append(time.perf_counter() - begin)
     return statistics.fmean(times), len(times)
+
+
+def _some(batch: Batch) -> Batch:
+    """As many clips of a batch as a trial hears, one at least."""
+    clips = len(batch["ids"])
+    return part_of(batch, slice(0, max(1, round(clips * min(1.0, _HEARD / batch["seconds"])))))
 
 
 def _backward(

@@ -40,6 +40,17 @@ def test_both_are_tried_where_it_has(monkeypatch) -> None:
     assert pace.gain is not None and (pace.precision == "bfloat16") == (1 / pace.gain < 0.9)
 
 
+def test_a_trial_hears_seconds_and_not_a_whole_step(monkeypatch) -> None:
+    monkeypatch.setattr(pace_module, "_is_bfloat16_emulated", lambda: False)
+    monkeypatch.setattr(pace_module, "_HEARD", 0.8)
+    heard = []
+    choose_precision(
+        tiny_model(), _loader(), lambda model, batch: heard.append(len(batch["ids"])) or _loss(model, batch), _CPU
+    )
+    assert heard and set(heard) == {1}
+    assert max(len(batch["ids"]) for batch in _loader()) == 2
+
+
 @pytest.mark.parametrize(
     ("has", "library", "dtype"),
     [
