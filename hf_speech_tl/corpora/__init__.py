@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from hf_speech_tl.corpora.far import are_far, expect, row_groups
     from hf_speech_tl.corpora.load import load_corpus
     from hf_speech_tl.corpora.prepared import check_shards
+    from hf_speech_tl.corpora.remote import stop_fetching
     from hf_speech_tl.corpora.screening import frames_needed, hear, inaudible, leave_out, screen
     from hf_speech_tl.corpora.shard import PlacedRow, ShardRow, write_shard
     from hf_speech_tl.corpora.shards import INDEX, Shard, Shards, parse_shards, shard_name, write_index, write_shards
@@ -54,6 +55,7 @@ __all__ = [
     "screen",
     "select",
     "shard_name",
+    "stop_fetching",
     "with_columns",
     "write_index",
     "write_shard",
@@ -100,6 +102,7 @@ _HOMES = {
     "samples": "table",
     "screen": "screening",
     "select": "table",
+    "stop_fetching": "remote",
     "with_columns": "table",
     "write_skipped": "skipped",
 }

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import re
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Lock
+from queue import SimpleQueue
+from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from hf_speech_tl.errors import DataError, RunError, SettingsError, SpeechError, http_status
@@ -25,6 +26,7 @@ _QUIET = 30.0  # seconds without a byte, after which a connection is given up
 # is on its way before that ends.
 _ROOM = 640_000_000
 _THREADS = 8  # that fetch: what they wait for is the network
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _ANYTHING = TypeVar("_ANYTHING")
 
 
@@ -71,7 +73,8 @@ def read_all(url: str) -> bytes:
 
 
 def download(url: str, path: Path) -> None:
-    """A whole file, to the disk. Raises DataError."""
+    """A whole file, to the disk. Raises DataError, and OSError where the disk does not take it."""
+    path.touch()  # who may not write here is not told that he may not read there
     _tried(lambda: _system(url).get_file(url, str(path)), url, DataError)
 
 
@@ -93,12 +96,18 @@ def begin_to_fetch(spans: Sequence[Span]) -> None:
         _PIECES.begin(span)
 
 
+def stop_fetching() -> None:
+    """Give up what was begun and has not come: nobody will ask for it."""
+    _PIECES.stop()
+
+
 def read_part(span: Span, around: Span) -> bytes:
     """A piece: out of the one `around` it where that is there or on its way, else by itself. Raises RunError."""
+    stopped = _PIECES.stopped  # taken before: what is given up while it is waited for is not begun anew
     if (expected := _PIECES.get(around)) is not None:
         return expected[span.begin - around.begin : span.end - around.begin]
     alone = _PIECES.get(span)
-    return _fetch(span) if alone is None else alone
+    return _fetch(span, stopped) if alone is None else alone
 
 
 class _Pieces:
@@ -108,44 +117,83 @@ class _Pieces:
         self._pieces: OrderedDict[Span, Future[bytes]] = OrderedDict()
         self._held = 0
         self._lock = Lock()
-        self._pool = ThreadPoolExecutor(_THREADS, "fetch")
+        self._waiting: SimpleQueue[tuple[Future[bytes], Span, Event]] = SimpleQueue()
+        self._threads = 0
+        self.stopped = Event()  # of what was begun since the last stop
 
     def begin(self, span: Span) -> None:
         with self._lock:
             if span in self._pieces:
                 self._pieces.move_to_end(span)
                 return
-            self._pieces[span] = self._pool.submit(_fetch, span)
+            future: Future[bytes] = Future()
+            self._pieces[span] = future
             self._held += span.end - span.begin
             while self._held > _ROOM and len(self._pieces) > 1:
-                oldest, future = self._pieces.popitem(last=False)
-                future.cancel()
-                self._held -= oldest.end - oldest.begin
+                self._drop(next(iter(self._pieces))).cancel()
+            self._waiting.put((future, span, self.stopped))
+            if self._threads < _THREADS:
+                self._threads += 1
+                # A daemon: those of a ThreadPoolExecutor keep the process, at its end, until all is fetched.
+                Thread(target=self._work, name="fetch", daemon=True).start()
 
     def get(self, span: Span) -> bytes | None:
+        """None where it is not on its way, or was given up."""
         with self._lock:
-            future = self._pieces.get(span)
-            if future is None or future.cancelled():
+            future, stopped = self._pieces.get(span), self.stopped
+            if future is None:
                 return None
+            # What failed before anybody wanted it may have been one of many in an outage that is long over.
+            failed = future.done() and not future.cancelled() and future.exception() is not None
+            if failed:
+                future = self._pieces[span] = Future()
             self._pieces.move_to_end(span)
+        if failed:
+            _fulfil(future, span, stopped)
         try:
             return future.result()
+        except CancelledError:  # gone, for want of room, before it came
+            return None
         except SpeechError:
             with self._lock:  # so that it is tried again when it is asked for again
                 if self._pieces.get(span) is future:
-                    del self._pieces[span]
-                    self._held -= span.end - span.begin
+                    self._drop(span)
             raise
 
+    def stop(self) -> None:
+        with self._lock:
+            self.stopped.set()
+            self.stopped = Event()
+            for span, future in list(self._pieces.items()):
+                if not future.done():
+                    self._drop(span).cancel()
 
-def _fetch(span: Span) -> bytes:
+    def _drop(self, span: Span) -> Future[bytes]:
+        self._held -= span.end - span.begin
+        return self._pieces.pop(span)
+
+    def _work(self) -> None:
+        while True:
+            _fulfil(*self._waiting.get())
+
+
+def _fulfil(future: Future[bytes], span: Span, stop: Event) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        future.set_result(_fetch(span, stop))
+    except BaseException as error:  # also a bug: it is raised where the piece is asked for
+        future.set_exception(error)
+
+
+def _fetch(span: Span, stop: Event) -> bytes:
     def read() -> bytes:
         system = _system(span.url)
         # Else what is opened as a file is read far ahead of what is wanted.
         own = {} if system.async_impl else {"cache_type": "none"}
         return bytes(system.cat_file(span.url, start=span.begin, end=span.end, **own))
 
-    content = _tried(read, span.url, RunError)
+    content = _tried(read, span.url, RunError, stop)
     if len(content) > span.end - span.begin:
         raise RunError(
             f"{span.url}: the server gives whole files and no parts of them (HTTP Range), so that shards cannot be "
@@ -164,19 +212,24 @@ def changed(url: str) -> str:
     )
 
 
-def _tried(action: Callable[[], _ANYTHING], url: str, fault: type[SpeechError]) -> _ANYTHING:
-    """What `action` gives; tried again where the network or the server may have been at fault. Raises `fault`."""
+def _tried(action: Callable[[], _ANYTHING], url: str, fault: type[SpeechError], stop: Event | None = None) -> _ANYTHING:
+    """What `action` gives; tried again where the network or the server may have been at fault, until `stop` is set.
+
+    Raises `fault`, and OSError where it is our disk that is full.
+    """
+    stop = stop or Event()
     for wait in (*_WAITS, None):
         try:
             return action()
         except SpeechError:
             raise
         except Exception as error:  # each service has its own
+            if isinstance(error, OSError) and error.errno in _FULL:
+                raise
             if said := _for_good(error, url):
                 raise fault(said) from error
-            if wait is None:
+            if wait is None or stop.wait(wait):
                 raise fault(_gone(error, url, fault)) from error
-            time.sleep(wait)
     raise AssertionError("the last try raises")
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from hf_speech_tl.audio import BadAudio
 from hf_speech_tl.corpora.far import are_far, expect
 from hf_speech_tl.corpora.files import Progress
+from hf_speech_tl.corpora.remote import stop_fetching
 from hf_speech_tl.corpora.skipped import Skipped, reasons
 from hf_speech_tl.corpora.table import SPLITS, Corpus, column, digest, samples, select, with_columns
 from hf_speech_tl.corpora.verdicts import Fault, keep_verdicts, read_verdicts, verdicts_file
@@ -219,14 +220,19 @@ def _by_decoding(rows: datasets.Dataset, threads: int) -> Iterator[Fault | None]
     recordings = rows.select_columns(["audio"])
     far = are_far(rows)
     with ThreadPoolExecutor(threads) as pool:
-        for begin in range(0, len(rows), _TOGETHER):
-            if far:
-                expect(rows, range(begin, min(len(rows), begin + 2 * _TOGETHER)))
-            batch = recordings[begin : begin + _TOGETHER]["audio"]
-            for index, fault in enumerate(pool.map(_fault, batch), begin):
-                if fault:
-                    found[index] = fault
-                yield fault
+        try:
+            for begin in range(0, len(rows), _TOGETHER):
+                if far:
+                    expect(rows, range(begin, min(len(rows), begin + 2 * _TOGETHER)))
+                batch = recordings[begin : begin + _TOGETHER]["audio"]
+                for index, fault in enumerate(pool.map(_fault, batch), begin):
+                    if fault:
+                        found[index] = fault
+                    yield fault
+        except BaseException:
+            if far:  # the threads, for which the pool waits, wait for what comes from there
+                stop_fetching()
+            raise
     keep_verdicts(found, file)
 
 

@@ -11,6 +11,7 @@ from itertools import islice
 import torch
 from torch.utils.data import DataLoader
 
+from hf_speech_tl.corpora import stop_fetching
 from hf_speech_tl.training.augmented import Passes
 from hf_speech_tl.training.clips import Batch, Clip, Clips
 from hf_speech_tl.training.streamed import WINDOW, Order, StreamedBatches
@@ -60,12 +61,16 @@ class Loader(DataLoader):
         """The same batches; of each the clips have been sent for some batches before."""
         coming: deque[list[tuple[int, int]]] = deque()
         ahead = self._batches.ahead() if isinstance(self._batches, StreamedBatches) else _EXPECTED
-        for rows in batches:
-            self._clips.expect([row for row, _ in rows], alone=self._alone)
-            coming.append(rows)
-            if len(coming) > ahead:
-                yield coming.popleft()
-        yield from coming
+        try:
+            for rows in batches:
+                self._clips.expect([row for row, _ in rows], alone=self._alone)
+                coming.append(rows)
+                if len(coming) > ahead:
+                    yield coming.popleft()
+            yield from coming
+        except GeneratorExit:  # the rest is not wanted
+            stop_fetching()
+            raise
 
     def _ahead(self, batches: Iterator[list[tuple[int, int]]]) -> Iterator[Batch]:
         with ThreadPoolExecutor(self._threads) as pool:
@@ -79,6 +84,10 @@ class Loader(DataLoader):
                     clips = [future.result() for future in coming.popleft()]
                     coming.extend(map(start, islice(batches, 1)))
                     yield self._finished(self.collate_fn(clips))
+            except BaseException:
+                if self._clips.far:  # the threads, for which the pool waits, wait for what comes from there
+                    stop_fetching()
+                raise
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
 

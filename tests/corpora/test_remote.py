@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from served import Served, serve_folder
 
-from hf_speech_tl.corpora import INDEX, expect, find_source, load_corpus, pulses, remote, shard_name
+from hf_speech_tl.corpora import (
+    INDEX,
+    expect,
+    find_source,
+    load_corpus,
+    prepared,
+    pulses,
+    remote,
+    shard_name,
+    stop_fetching,
+)
 from hf_speech_tl.errors import DataError, RunError, SettingsError
 from hf_speech_tl.languages import find_language
 
@@ -88,6 +103,74 @@ def test_a_server_that_is_gone_while_reading(served: Served) -> None:
     served.statuses.clear()
     expect(rows, [0])
     assert len(pulses(rows[0]["audio"])) == 8_000
+
+
+def test_what_failed_ahead_in_an_outage_that_is_over_is_fetched_when_it_is_wanted(served: Served) -> None:
+    rows = load_corpus([served.url], "en").train
+    served.fails("GET train", 500, 3)
+    expect(rows, [0])
+    (ahead,) = remote._PIECES._pieces.values()
+    assert ahead.exception(10)
+    served.asked.clear()
+    audio = rows[0]["audio"]
+    assert len(pulses(audio)) == len(pulses(rows[1]["audio"])) == 8_000
+    assert served.asked == [f"GET {FIRST} {audio['begin']}-{audio['end'] - 1}"]
+
+
+def test_what_goes_for_want_of_room_while_it_is_waited_for_is_fetched_by_itself(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = load_corpus([served.url], "en").train
+    monkeypatch.setattr(remote, "_ROOM", 1)
+    monkeypatch.setattr(remote, "_THREADS", 0)  # so that nothing that is sent for comes
+    expect(rows, [0])
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(pulses, rows[0]["audio"])
+        time.sleep(0.2)
+        assert not waiting.done()
+        expect(rows, [6])
+        assert len(waiting.result(10)) == 8_000
+
+
+def test_who_waits_for_a_server_that_is_gone_is_woken_when_nothing_more_is_wanted(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = load_corpus([served.url], "en").train
+    monkeypatch.setattr(remote, "_WAITS", (100.0,))
+    served.fails("GET train", 500)
+    expect(rows, range(7), alone=True)
+    with ThreadPoolExecutor(7) as pool:
+        waiting = [pool.submit(pulses, rows[at]["audio"]) for at in range(7)]
+        time.sleep(0.2)
+        stop_fetching()
+        assert all(isinstance(one.exception(20), RunError) for one in waiting)
+    assert not remote._PIECES._pieces and not remote._PIECES._held
+    served.statuses.clear()
+    expect(rows, [0])
+    assert len(pulses(rows[0]["audio"])) == 8_000
+
+
+def test_a_process_ends_with_its_last_line_whatever_is_on_its_way(served: Served) -> None:
+    served.fails("GET train", 500)
+    code = (
+        "import sys; from hf_speech_tl.corpora import remote; "
+        "remote.begin_to_fetch([remote.Span(sys.argv[1], at, at + 1) for at in range(40)]); print('ended')"
+    )
+    begun = [sys.executable, "-c", code, f"{served.url}/{FIRST}"]
+    # To try one of them for the last time takes 31 s.
+    ended = subprocess.run(begun, capture_output=True, text=True, timeout=25)
+    assert (ended.returncode, ended.stdout) == (0, "ended\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is full")
+def test_a_disk_that_is_full_is_no_fault_of_the_server(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prepared, "uuid", SimpleNamespace(uuid4=lambda: SimpleNamespace(hex="one")))
+    cached = prepared._cached(prepared._listed(served.url), served.url)
+    cached.parent.mkdir(parents=True, exist_ok=True)
+    cached.with_suffix(".one.index").symlink_to("/dev/full")
+    with pytest.raises(DataError, match=r"cannot take the index of .*No space left.*HF_DATASETS_CACHE"):
+        load_corpus([served.url], "en")
+    assert sum(line.startswith("GET index") for line in served.asked) == 1
 
 
 @pytest.mark.parametrize(

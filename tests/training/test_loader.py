@@ -1,3 +1,4 @@
+import gc
 from itertools import islice
 
 import pytest
@@ -60,3 +61,31 @@ def test_a_window_of_far_recordings_is_sent_for_while_half_of_the_one_before_it_
     assert len(sent) == 2 * (4 + order.ahead()) == 16 and len({groups[row] for row in sent}) == 4
     next(loaded)
     assert len({groups[row] for row in sent}) > 4
+
+
+@pytest.mark.parametrize("threads", [0, 2])
+@pytest.mark.parametrize("far", [True, False])
+def test_what_is_far_away_is_given_up_where_the_loader_ends_early_and_only_there(monkeypatch, threads, far) -> None:
+    stopped: list[bool] = []
+    monkeypatch.setattr("hf_speech_tl.training.loader.stop_fetching", lambda: stopped.append(True))
+
+    def loader() -> Loader:
+        made = _loader()
+        made._threads = threads
+        made.dataset.far = far
+        monkeypatch.setattr(made.dataset, "expect", lambda rows, alone: None)
+        return made
+
+    assert len(list(loader())) == 9 and not stopped
+    batches = iter(loader())
+    next(batches)
+    del batches
+    assert bool(stopped) == far
+    stopped.clear()
+    broken = loader()
+    broken.dataset.load = lambda row: 1 / 0
+    with pytest.raises(ZeroDivisionError) as caught:
+        next(iter(broken))
+    del caught
+    gc.collect()
+    assert bool(stopped) == far
