@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
-from hf_speech_tl.training.cutting import cut_alike
+from hf_speech_tl.training.cutting import costs_of, cut_alike
 
 _MANY = 1000  # steps an epoch, beyond which one that is not full does no harm
 _TRIALS = 8  # of a limit, each of which halves what is left to try
@@ -90,7 +90,7 @@ class Batches(torch.utils.data.Sampler):
         rows = np.array_split(by_length, self.accumulation)[piece]
         if self.processes > 1:
             lengths = self._lengths[rows[::-1]].astype(np.float64)
-            bounds = len(rows) - cut_alike(lengths * (1 + lengths / self.quadratic), self.processes)
+            bounds = len(rows) - cut_alike(costs_of(lengths, self.quadratic), self.processes)
             rows = rows[bounds[self.process + 1] : bounds[self.process]]
         return rows.tolist()
 
@@ -108,7 +108,7 @@ class Batches(torch.utils.data.Sampler):
         """Where steps begin in an epoch's rows, and the end: the same in every epoch, whatever its jitter."""
         # Without jitter, which leaves some steps a few per cent longer and others as much shorter.
         longest = self._lengths[self._drawn(self._lengths, 1.0)]
-        costs = longest * (1 + longest / self.quadratic)
+        costs = costs_of(longest, self.quadratic)
         limit = self.batch_seconds * (1 + float(self._lengths.mean()) / self.quadratic)
         bounds = self._filled(costs, limit)
         if len(bounds) > _MANY:

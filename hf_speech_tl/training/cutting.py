@@ -7,6 +7,12 @@ import numpy as np
 _TRIALS = 16  # of a limit, each of which halves what is left to try
 
 
+def costs_of(lengths: np.ndarray, quadratic: float) -> np.ndarray:
+    """What clips of these lengths in seconds cost, in seconds; at a length of `quadratic` attention, which grows with
+    its square, doubles it."""
+    return lengths * (1 + lengths / quadratic)
+
+
 def cut_alike(costs: np.ndarray, pieces: int) -> np.ndarray:
     """Where to cut clips of these costs, the highest first, into so many pieces that the costliest of them costs as
     little as can be, though each clip costs as much as the first of its piece: `(pieces + 1,)`.

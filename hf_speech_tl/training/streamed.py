@@ -14,7 +14,7 @@ import torch
 from numpy.typing import ArrayLike
 
 from hf_speech_tl.training.batches import Batches
-from hf_speech_tl.training.cutting import cut_alike
+from hf_speech_tl.training.cutting import costs_of, cut_alike
 
 WINDOW = 14_400.0  # seconds of audio: as FLAC some 250 MB, and clips enough to find others of the same length
 
@@ -105,7 +105,7 @@ class StreamedBatches(torch.utils.data.Sampler):
         rows = np.concatenate([self._rows[slice(*self._starts[at : at + 2])] for at in self._dealt(groups)])
         rows = rows[np.argsort(-self._lengths[rows], kind="stable")]
         rows = np.resize(rows, max(len(rows), pieces))  # with fewer clips than pieces, everybody still has one
-        costs = self._cost(self._lengths[rows].astype(np.float64))
+        costs = costs_of(self._lengths[rows].astype(np.float64), self.quadratic)
         bounds = cut_alike(costs, pieces)
         by_cost = np.argsort(np.diff(bounds) * costs[bounds[:-1]], kind="stable")
         order = by_cost[np.random.default_rng([self.seed, self.epoch, number]).permutation(pieces)]
@@ -121,9 +121,6 @@ class StreamedBatches(torch.utils.data.Sampler):
             owners[begin : begin + len(dealt)] = turn
             held[turn] += self._work[dealt]
         return groups[owners == self.process]
-
-    def _cost(self, lengths: np.ndarray) -> np.ndarray:
-        return lengths * (1 + lengths / self.quadratic)
 
     @cached_property
     def _lengths(self) -> np.ndarray:
@@ -157,7 +154,7 @@ class StreamedBatches(torch.utils.data.Sampler):
         """Micro-batches that each group fills, `(groups,)`, where there are enough clips of each length."""
         limit = self.batch_seconds / self.processes / self.accumulation
         limit *= 1 + float(self._lengths.mean()) / self.quadratic
-        return np.bincount(np.asarray(self.groups), 1 / np.maximum(1, limit // self._cost(self._lengths)))
+        return np.bincount(np.asarray(self.groups), 1 / np.maximum(1, limit // costs_of(self._lengths, self.quadratic)))
 
     @property
     def _steps(self) -> int:
