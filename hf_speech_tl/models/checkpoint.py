@@ -22,6 +22,7 @@ from transformers.utils import logging
 from hf_speech_tl.audio import RATE
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.models.adapters import load_adapter
+from hf_speech_tl.models.conformer import quicken_conformer
 from hf_speech_tl.models.families import FAMILIES, find_family
 from hf_speech_tl.models.files import find_file
 from hf_speech_tl.models.frames import frame_count, plain_feature_extractor
@@ -152,6 +153,7 @@ def load_checkpoint(
     if from_scratch:
         model = _draw_weights(name, config)
         place_filterbank(model)
+        quicken_conformer(model)
         return Checkpoint(name, model, _feature_extractor(place, config), None, fresh=True)
     model, absent, mismatched = _load_weights(place, config)
     missing = {key for key in absent if not key.endswith("masked_spec_embed")}
@@ -171,6 +173,7 @@ def load_checkpoint(
         load_adapter(model, name, target_lang)
     if not all(weight.isfinite().all() for weight in model.state_dict().values()):
         raise SettingsError(f"--model {name}: some of its weights are not finite numbers. Take another checkpoint.")
+    quicken_conformer(model)
     vocabulary = None if headless else read_symbols(name, place, model, target_lang)
     return Checkpoint(name, model, _feature_extractor(place, config), vocabulary, fresh=False)
 

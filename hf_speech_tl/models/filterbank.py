@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.sparse import csr_array
 from transformers import SeamlessM4TFeatureExtractor
 
 from hf_speech_tl.audio import power_spectrum
@@ -20,7 +21,10 @@ def log_mel(extractor: SeamlessM4TFeatureExtractor, samples: np.ndarray) -> np.n
     transformers transforms frame by frame, in Python; here a clip's frames are transformed together.
     """
     power = power_spectrum(samples.astype(np.float32) * _LOUDEST)
-    bands = np.log(np.maximum(_FLOOR, power @ extractor.mel_filters.astype(np.float32)))
+    # Nearly all of the filters is zeros. A dense product would, besides, wake numpy's own threads, which then spin for
+    # some hundredths of a second and take a core from what the model does meanwhile.
+    filters = csr_array(extractor.mel_filters.astype(np.float32))
+    bands = np.log(np.maximum(_FLOOR, power @ filters))
     bands = bands.astype(np.float64)  # or rounding would be what is left of silence
     return ((bands - bands.mean(axis=0)) / np.sqrt(bands.var(axis=0, ddof=1) + 1e-7)).astype(np.float32)
 

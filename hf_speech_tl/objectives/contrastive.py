@@ -43,8 +43,8 @@ class Contrastive(nn.Module):
     `(negatives, batch, frames, width)` and each code's vector for each frame: for 40 s of audio, 320 codes and 100
     negatives 2 GB instead of 0.02, and 7 s on one core instead of 0.1. It also keeps to itself which frames were right.
 
-    The noise comes from torch's stream of random numbers, and the diversity is that of all clips of a micro-batch, so
-    that a batch must not be computed in parts on several threads; that of the step's micro-batches is a mean.
+    The noise comes from torch's stream of random numbers. The diversity is that of all clips of a micro-batch; that of
+    the step's micro-batches is a mean.
     """
 
     def __init__(self, model: PreTrainedModel) -> None:

@@ -53,5 +53,4 @@ def contrast(settings: PretrainSettings, ready: Ready, _: Output, processes: Par
         described={"negatives": config.num_negatives, "fresh_quantiser": told is not None or ready.checkpoint.fresh},
         guard=CollapseGuard(module.tally, begin=settings.warmup, remedy=REMEDY),
         callbacks=(GumbelTemperature(model),),
-        in_parts=False,  # codes are drawn from one stream of random numbers, and are diverse over a batch
     )

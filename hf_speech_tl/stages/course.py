@@ -12,19 +12,17 @@ from peft import PeftModel
 from transformers import PreTrainedModel
 
 from hf_speech_tl.corpora import Corpus
-from hf_speech_tl.models import Frozen, frame_count, frozen_part, is_random
+from hf_speech_tl.models import Frozen, frame_count, frozen_part
 from hf_speech_tl.settings import FinetuneSettings
 from hf_speech_tl.stages.preparation import Prepared
 from hf_speech_tl.stages.runs.length import Length
 from hf_speech_tl.stages.runs.memory import Fit
 from hf_speech_tl.stages.runs.output import Output
 from hf_speech_tl.stages.runs.processes import is_sharded
-from hf_speech_tl.stages.runs.recipe import is_small
-from hf_speech_tl.stages.teaching import Taught, choose_cores, choose_validation, plan_batches, settle_length, teach
+from hf_speech_tl.stages.teaching import Taught, choose_validation, plan_batches, settle_length, teach
 from hf_speech_tl.training import (
     Augmenter,
     Clips,
-    Cores,
     Features,
     Labels,
     Order,
@@ -40,7 +38,7 @@ class Course:
     """A run laid out: what it feeds, in which batches, for how long, in how much memory; and of which corpus.
 
     fit: with the clips as they are kept. The corpus is without those validation rows that were chosen and could not be
-    decoded. cores: where a batch is computed in parts at once.
+    decoded.
     """
 
     train: Clips
@@ -49,7 +47,6 @@ class Course:
     length: Length
     fit: Fit
     corpus: Corpus
-    cores: Cores | None
 
 
 @dataclass(frozen=True)
@@ -83,9 +80,6 @@ def lay_out(prepared: Prepared, settings: FinetuneSettings, output: Output, proc
         consistency=recipe.consistency,
     )
     batches = plan_batches(longest_seconds(train.seconds, recipe.augment), fit, corpus, settings, processes)
-    # The starter trained 1.12 times as fast so on two cores, a base model 1.04 times.
-    small, chance = is_small(prepared.cost.parameters), is_random(prepared.checkpoint.model)
-    cores = choose_cores(processes, worthwhile=small and not chance)
     length = settle_length(
         prepared.model,
         task,
@@ -96,14 +90,13 @@ def lay_out(prepared: Prepared, settings: FinetuneSettings, output: Output, proc
         rates=recipe.rates,
         optimiser=recipe.optimiser,
         processes=processes,
-        cores=cores,
         corpus=corpus,
         validated=task.validation,
         chosen=lambda precision: setattr(train, "features", _features(prepared, settings, precision, processes)),
     )
     if fit.clips:
         fit = replace(fit, clips=train.size_kept + judged.size_kept)
-    return Course(train, task, batches, length, fit, corpus, cores)
+    return Course(train, task, batches, length, fit, corpus)
 
 
 def follow(
@@ -123,7 +116,6 @@ def follow(
         rates=prepared.recipe.rates,
         optimiser=prepared.recipe.optimiser,
         processes=processes,
-        cores=course.cores,
         config=prepared.checkpoint.model.config,
         shown=_SHOWN,
     )

@@ -23,7 +23,6 @@ class Lesson:
 
     told: lines for the plan; described: what results.json says of it. keep: writes what a run that goes on has to have
     into the folder of its checkpoints. guard: watches for a collapse; callbacks: do what else there is to do in a step.
-    in_parts: whether a batch may be computed in parts at once, by threads.
     """
 
     module: nn.Module
@@ -36,4 +35,3 @@ class Lesson:
     keep: Callable[[Path], None] | None = None
     guard: CollapseGuard | None = None
     callbacks: tuple[TrainerCallback, ...] = ()
-    in_parts: bool = True

@@ -32,7 +32,7 @@ from hf_speech_tl.stages.runs.output import Output, check_space, claim_output, f
 from hf_speech_tl.stages.runs.plan import amount, clock, machine, show_plan, size
 from hf_speech_tl.stages.runs.processes import agree, check_launch, is_sharded, join_processes, told_once
 from hf_speech_tl.stages.runs.recipe import is_small
-from hf_speech_tl.stages.teaching import choose_cores, plan_batches, settle_length, teach
+from hf_speech_tl.stages.teaching import plan_batches, settle_length, teach
 from hf_speech_tl.training import (
     Augmenter,
     Clips,
@@ -102,8 +102,6 @@ def _run(settings: PretrainSettings, output: Output, processes: PartialState) ->
         probe=_probe(corpus, lesson.validation, ready, settings, processes),
     )
     batches = plan_batches(train.seconds, ready.fit, corpus, settings, processes)
-    small, chance = is_small(ready.fit.cost.parameters), settings.dropout > 0 or not lesson.in_parts
-    cores = choose_cores(processes, worthwhile=small and not chance)
     length = settle_length(
         lesson.module,
         task,
@@ -114,7 +112,6 @@ def _run(settings: PretrainSettings, output: Output, processes: PartialState) ->
         rates=recipe.rates,
         optimiser=recipe.optimiser,
         processes=processes,
-        cores=cores,
         corpus=corpus,
         validated=task.validation,
     )
@@ -140,7 +137,6 @@ def _run(settings: PretrainSettings, output: Output, processes: PartialState) ->
         rates=recipe.rates,
         optimiser=recipe.optimiser,
         processes=processes,
-        cores=cores,
         config=ready.config,
         shown=_SHOWN,
         callbacks=(*([lesson.guard] if lesson.guard else []), *lesson.callbacks),

@@ -28,7 +28,6 @@ from hf_speech_tl.training import (
     Batch,
     Batches,
     Clips,
-    Cores,
     Loader,
     Order,
     Pace,
@@ -47,7 +46,6 @@ from hf_speech_tl.training import (
     training_arguments,
 )
 
-_CORES = 8  # at most: in more parts a batch of 40 s would have a clip or two in each
 _VALIDATED = 200  # utterances: enough to choose a checkpoint by, few enough not to take the run's time
 
 
@@ -105,13 +103,6 @@ def plan_batches(
     return Batches(seconds, **common)
 
 
-def choose_cores(processes: PartialState, *, worthwhile: bool) -> Cores | None:
-    """On a CPU that one process has to itself, where it is `worthwhile` for the model: small, and without chance."""
-    count = min(torch.get_num_threads(), _CORES)
-    alone = processes.device.type == "cpu" and processes.num_processes == 1
-    return Cores(count) if alone and count > 1 and worthwhile else None
-
-
 def settle_length(
     model: nn.Module,
     task: Task,
@@ -123,7 +114,6 @@ def settle_length(
     rates: Rates,
     optimiser: str,
     processes: PartialState,
-    cores: Cores | None,
     corpus: Corpus,
     validated: Clips,
     chosen: Callable[[str], None] = lambda _: None,
@@ -140,7 +130,7 @@ def settle_length(
         chosen(length.precision)
     else:
         began = time.monotonic()
-        pace = _measure(model, task, train, batches, settings, rates, optimiser, processes, cores, chosen)
+        pace = _measure(model, task, train, batches, settings, rates, optimiser, processes, chosen)
         # Processes measure differently; the first one's word counts.
         length = agree(
             processes,
@@ -167,7 +157,6 @@ def _measure(
     rates: Rates,
     optimiser: str,
     processes: PartialState,
-    cores: Cores | None,
     chosen: Callable[[str], None],
 ) -> Pace:
     """Find the precision and, where the run's length depends on it, the pace."""
@@ -186,10 +175,9 @@ def _measure(
         model,
         loader,
         loss_of,
-        lambda model: build_optimiser(model, rates, optimiser, pace.precision),
+        lambda model: build_optimiser(model, rates, optimiser),
         precision=pace.precision,
         device=device,
-        cores=cores,
     )
     first = train.features.spent / tried * train.size_kept / train.size if train.features else 0.0
     return replace(pace, step_seconds=seconds - first, first_seconds=first)
@@ -207,7 +195,6 @@ def teach(
     rates: Rates,
     optimiser: str,
     processes: PartialState,
-    cores: Cores | None,
     config: PreTrainedConfig,
     shown: Mapping[str, str],
     callbacks: Sequence[TrainerCallback] = (),
@@ -237,7 +224,6 @@ def teach(
         batches=batches,
         rates=rates,
         optimiser=optimiser,
-        cores=cores,
     )
     # What they would print, Report says in one line.
     logging.disable_progress_bar()

@@ -17,7 +17,6 @@ from hf_speech_tl.training.clusters import (
     sample_frames,
 )
 from hf_speech_tl.training.collapse import CollapseGuard
-from hf_speech_tl.training.cores import Cores
 from hf_speech_tl.training.features import Features
 from hf_speech_tl.training.loader import Loader
 from hf_speech_tl.training.loss import utterance_losses
@@ -51,7 +50,6 @@ __all__ = [
     "ClusterUse",
     "Clusters",
     "CollapseGuard",
-    "Cores",
     "Draw",
     "Features",
     "GumbelTemperature",

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import nn
 from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
@@ -41,10 +40,9 @@ class MuonAdamW(Optimizer):
     The groups and the state are shared with torch's AdamW, so schedules and checkpoints see a single optimiser.
     """
 
-    def __init__(self, groups: list[dict[str, Any]], dtype: torch.dtype) -> None:
-        """Groups with `muon=True` go to Muon, which computes in `dtype`; the others to AdamW."""
+    def __init__(self, groups: list[dict[str, Any]]) -> None:
+        """Groups with `muon=True` go to Muon, the others to AdamW."""
         super().__init__(groups, {})
-        self._dtype = dtype
         self._adamw = _adamw([group for group in self.param_groups if not group["muon"]])
         self._share()
 
@@ -56,7 +54,6 @@ class MuonAdamW(Optimizer):
                     self.state,
                     rate=group["lr"],
                     weight_decay=group["weight_decay"],
-                    dtype=self._dtype,
                 )
         self._adamw.step()
         return closure() if closure else None
@@ -70,11 +67,8 @@ class MuonAdamW(Optimizer):
         self._adamw.state = self.state
 
 
-def build_optimiser(model: nn.Module, rates: Rates, name: str, precision: str) -> Optimizer:
-    """`adamw` or `muon`, with a group for each part and kind of parameter; biases and norms do not decay.
-
-    precision: float32 or bfloat16, in which the model computes, and Muon with it.
-    """
+def build_optimiser(model: nn.Module, rates: Rates, name: str) -> Optimizer:
+    """`adamw` or `muon`, with a group for each part and kind of parameter; biases and norms do not decay."""
     matrices = _matrices(model)
     groups: dict[tuple[bool, bool, bool], list[nn.Parameter]] = {}
     for parameter_name, parameter in model.named_parameters():
@@ -94,7 +88,7 @@ def build_optimiser(model: nn.Module, rates: Rates, name: str, precision: str) -
         for (head, decays, muon), parameters in groups.items()
     ]
     if name == "muon":
-        return MuonAdamW(described, torch.bfloat16 if precision == "bfloat16" else torch.float32)
+        return MuonAdamW(described)
     return _adamw(described)
 
 

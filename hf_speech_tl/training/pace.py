@@ -14,7 +14,6 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from hf_speech_tl.training.clips import Batch
-from hf_speech_tl.training.cores import Cores
 from hf_speech_tl.training.splitting import part_of
 from hf_speech_tl.training.streamed import Order
 
@@ -74,7 +73,6 @@ def measure_steps(
     *,
     precision: str,
     device: torch.device,
-    cores: Cores | None = None,
 ) -> tuple[float, int]:
     """Seconds that a step takes, and how many were tried, on a copy of the model: the run's own is left untouched."""
     trial = copy.deepcopy(model).to(device).train()
@@ -84,7 +82,7 @@ def measure_steps(
     while len(times) < _STEPS and sum(times) < 3 * _PATIENCE:
         begin = time.perf_counter()
         optimiser.zero_grad()
-        _backward(trial, next(batches), loss_of, precision, device, cores)
+        _backward(trial, next(batches), loss_of, precision, device)
         optimiser.step()
         if device.type == "cuda":
             torch.cuda.synchronize()
@@ -104,18 +102,11 @@ def _backward(
     loss_of: Callable[[nn.Module, Batch], torch.Tensor],
     precision: str,
     device: torch.device,
-    cores: Cores | None = None,
 ) -> None:
     moved = {key: value.to(device) if torch.is_tensor(value) else value for key, value in batch.items()}
-
-    def loss(part: Batch) -> torch.Tensor:
-        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-            return loss_of(model, part)
-
-    if cores:
-        cores.backward(moved, loss, [one for one in model.parameters() if one.requires_grad])  # type: ignore[arg-type]
-    else:
-        loss(moved).backward()  # type: ignore[arg-type]
+    with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+        loss = loss_of(model, moved)  # type: ignore[arg-type]
+    loss.backward()
 
 
 def _is_bfloat16_emulated() -> bool:

@@ -18,7 +18,6 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 from hf_speech_tl.errors import RunError
 from hf_speech_tl.training.checkpoints import BEST, Pauses, Rest, beside, finish, writing
 from hf_speech_tl.training.clips import Batch, Clips
-from hf_speech_tl.training.cores import Cores
 from hf_speech_tl.training.guard import FiniteGradients, Interruption
 from hf_speech_tl.training.loader import Loader
 from hf_speech_tl.training.optimiser import Rates, build_optimiser, build_schedule
@@ -45,7 +44,6 @@ class SpeechTrainer(Trainer):
         batches: Order,
         rates: Rates,
         optimiser: str,
-        cores: Cores | None = None,
     ) -> None:
         """task: what is taught, and what the validation clips say of it.
 
@@ -83,7 +81,6 @@ class SpeechTrainer(Trainer):
         self._batches = batches
         self._rates = rates
         self._optimiser_name = optimiser
-        self._cores = cores
 
     @property
     def seconds(self) -> float:
@@ -120,14 +117,11 @@ class SpeechTrainer(Trainer):
         return micro_batches, max(1, counted)
 
     def training_step(self, model: nn.Module, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
-        """As transformers', but on a CPU with `cores` in parts at once, and on a GPU whose memory runs out in
-        halves; a clip too long even alone is left out.
+        """As transformers', but on a GPU whose memory runs out in halves; a clip too long even alone is left out.
 
         The loss is a sum over clips, so that the gradient is the same. With several processes the others would wait
         for gradients that never come, and the run ends.
         """
-        if self._cores:
-            return self._step_in_parts(model, inputs, num_items_in_batch, self._cores)
         step = super().training_step
 
         def work(part: Batch) -> torch.Tensor:
@@ -155,16 +149,6 @@ class SpeechTrainer(Trainer):
         self._train_clips.bad.update(dict.fromkeys(left_out, "does not fit into memory"))
         return loss
 
-    def _step_in_parts(self, model: nn.Module, inputs: Batch, num_items_in_batch: Any, cores: Cores) -> torch.Tensor:
-        model.train()
-
-        def loss_of(part: Batch) -> torch.Tensor:
-            with self.compute_loss_context_manager():
-                return self.compute_loss(model, part, num_items_in_batch=num_items_in_batch)
-
-        trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        return cores.backward(inputs, loss_of, trained)
-
     def compute_loss(
         self, model: nn.Module, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
@@ -173,8 +157,7 @@ class SpeechTrainer(Trainer):
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         if self.optimizer is None:
-            precision = "bfloat16" if self.args.bf16 else "float32"
-            self.optimizer = build_optimiser(model or self._network, self._rates, self._optimiser_name, precision)
+            self.optimizer = build_optimiser(model or self._network, self._rates, self._optimiser_name)
         return self.optimizer
 
     def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> Any:

@@ -24,7 +24,15 @@ def test_singular_values_come_near_1_and_directions_stay(shape: tuple[int, int, 
     assert (torch.linalg.svdvals(made) - 1).abs().max() < 0.4 < (sizes.max() - sizes.min())
 
 
-def test_in_bfloat16_it_is_the_one_of_torch() -> None:
+@pytest.mark.parametrize("rows", [128, 100])
+def test_blocks_of_rows_are_made_orthogonal_each_by_itself(rows: int) -> None:
+    given = torch.randn(1, rows, 150, generator=torch.Generator().manual_seed(0))
+    each = torch.cat([orthogonal(block) for block in given.split(64, dim=1)], dim=1)
+    torch.testing.assert_close(orthogonal(given), each)
+    torch.testing.assert_close(orthogonal(given.mT), each.mT)
+
+
+def test_of_small_matrices_it_is_the_one_of_torch() -> None:
     ours, theirs = _matrices(), _matrices()
     state: defaultdict[torch.Tensor, dict] = defaultdict(dict)
     reference = torch.optim.Muon(theirs, lr=0.02, weight_decay=0.1)
@@ -33,7 +41,7 @@ def test_in_bfloat16_it_is_the_one_of_torch() -> None:
         for mine, its in zip(ours, theirs, strict=True):
             mine.grad = torch.randn_like(mine)
             its.grad = mine.grad.clone()
-        muon_step(ours, state, rate=0.02, weight_decay=0.1, dtype=torch.bfloat16)
+        muon_step(ours, state, rate=0.02, weight_decay=0.1)
         reference.step()
     for mine, its in zip(ours, theirs, strict=True):
         torch.testing.assert_close(mine, its, rtol=0, atol=2e-3)
@@ -43,5 +51,5 @@ def test_a_matrix_without_a_gradient_stays_where_it_is() -> None:
     still, moved = _matrices()[:2]
     moved.grad = torch.ones_like(moved)
     before = still.detach().clone()
-    muon_step([still, moved], defaultdict(dict), rate=0.02, weight_decay=0.1, dtype=torch.float32)
+    muon_step([still, moved], defaultdict(dict), rate=0.02, weight_decay=0.1)
     assert torch.equal(still, before)

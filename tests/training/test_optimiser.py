@@ -23,7 +23,7 @@ def test_every_trained_parameter_is_in_one_group_and_moves(name: str) -> None:
     model = tiny_model()
     model.base_model.masked_spec_embed = None
     before = copy.deepcopy(model.state_dict())
-    optimiser = build_optimiser(model, _RATES, name, "float32")
+    optimiser = build_optimiser(model, _RATES, name)
     grouped = [id(parameter) for group in optimiser.param_groups for parameter in group["params"]]
     assert sorted(grouped) == sorted(id(parameter) for parameter in model.parameters())
     _step(model, optimiser, 0)
@@ -36,7 +36,7 @@ def test_every_trained_parameter_is_in_one_group_and_moves(name: str) -> None:
 def test_muon_takes_the_matrices_of_every_family_and_nothing_else(family: str) -> None:
     model = tiny_model(family)
     weights = {id(module.weight): name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)}
-    groups = build_optimiser(model, _RATES, "muon", "float32").param_groups
+    groups = build_optimiser(model, _RATES, "muon").param_groups
     taken = {weights[id(parameter)] for group in groups if group["muon"] for parameter in group["params"]}
     assert len(taken) >= 6 * encoder_config(model.config).num_hidden_layers
     assert all(".layer" in name for name in taken) and "lm_head" not in taken
@@ -47,7 +47,7 @@ def test_muon_takes_the_matrices_of_every_family_and_nothing_else(family: str) -
 def test_head_and_encoder_have_their_rates_and_norms_do_not_decay() -> None:
     model = tiny_model()
     names = {id(parameter): name for name, parameter in model.named_parameters()}
-    for group in build_optimiser(model, _RATES, "muon", "float32").param_groups:
+    for group in build_optimiser(model, _RATES, "muon").param_groups:
         for parameter in group["params"]:
             name = names[id(parameter)]
             head, matrix = name.startswith("lm_head"), parameter.ndim == 2 and "encoder.layers" in name
@@ -58,10 +58,10 @@ def test_head_and_encoder_have_their_rates_and_norms_do_not_decay() -> None:
 @pytest.mark.parametrize("name", ["adamw", "muon"])
 def test_a_restored_optimiser_goes_on_alike(name: str) -> None:
     model = tiny_model()
-    optimiser = build_optimiser(model, _RATES, name, "float32")
+    optimiser = build_optimiser(model, _RATES, name)
     _step(model, optimiser, 0)
     other = copy.deepcopy(model)
-    restored = build_optimiser(other, _RATES, name, "float32")
+    restored = build_optimiser(other, _RATES, name)
     restored.load_state_dict(copy.deepcopy(optimiser.state_dict()))
     for seed in (1, 2):
         _step(model, optimiser, seed)
@@ -72,7 +72,7 @@ def test_a_restored_optimiser_goes_on_alike(name: str) -> None:
 
 def test_schedule_rises_falls_to_zero_and_the_encoder_waits() -> None:
     rates = Rates(encoder=1.0, head=2.0, weight_decay=0.0, warmup=0.2, head_steps=5)
-    optimiser = build_optimiser(tiny_model(), rates, "adamw", "float32")
+    optimiser = build_optimiser(tiny_model(), rates, "adamw")
     schedule = build_schedule(optimiser, rates, 50)
     seen: dict[str, list[float]] = {"head": [], "encoder": []}
     for _ in range(51):
