@@ -1,10 +1,10 @@
-"""What several rooms' tests share: where real recordings are, threads, and how the tests are spread over the cores."""
+"""What several rooms' tests share: where real recordings are, and how the tests are spread over the cores."""
 
 from __future__ import annotations
 
 import os
 import runpy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,17 +20,6 @@ _SHARED = Path(os.environ.get("HF_SPEECH_TL_SHARED", Path(__file__).parents[2] /
 def pytest_xdist_auto_num_workers() -> int:
     """How many processes `-n auto` is: one a core, yet four at most, for each imports torch and transformers anew."""
     return min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-
-
-@pytest.fixture
-def two_threads() -> Iterator[None]:
-    """Two threads of torch, whatever this machine has."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture

@@ -93,7 +93,7 @@ def recognise_each(
     training, sharded = model.training, isinstance(model, FSDPModule)
     if sharded:
         workers = 1  # every forward pass is all processes' work, and they have to meet in the same one
-    quick = model.eval() if sharded else for_inference(model, dtype)
+    quick = model.eval() if sharded else for_inference(model)
 
     def answer(indices: list[int]) -> list[tuple[int, Recognition | BadAudio]]:
         clips: list[np.ndarray] = []

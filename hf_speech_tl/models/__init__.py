@@ -20,7 +20,7 @@ from hf_speech_tl.models.frames import (
 )
 from hf_speech_tl.models.fresh import empty_model
 from hf_speech_tl.models.frontends import FeatureExtractor, encoder_config
-from hf_speech_tl.models.frozen import Frozen, frozen_part, is_random
+from hf_speech_tl.models.frozen import Frozen, frozen_part
 from hf_speech_tl.models.head import encoder_of, head_of, is_of_head, replace_head
 from hf_speech_tl.models.inference import for_inference
 from hf_speech_tl.models.inheritance import KINDS, KNOWN, Origin, inherit
@@ -82,7 +82,6 @@ __all__ = [
     "input_name",
     "is_of_head",
     "is_of_starter",
-    "is_random",
     "keep_lowest",
     "keep_statistics",
     "load_checkpoint",

@@ -1,4 +1,7 @@
-"""The layers of w2v-BERT: the same functions as transformers has, with less moving of memory."""
+"""The layers of w2v-BERT: the same functions as transformers has, with less moving of memory.
+
+They read weights of modules within them; what shards or adapts a model has to leave a layer's convolutions whole.
+"""
 
 from __future__ import annotations
 
@@ -34,15 +37,19 @@ def _is_usual(attention: Wav2Vec2BertSelfAttention) -> bool:
 class _Attention(Wav2Vec2BertSelfAttention):
     """transformers lays out an embedding for each pair of frames, `(frames, frames, width)`: for 20 s of audio at 50
     frames a second, a quarter of a gigabyte in every layer. Here a query is multiplied by the embedding of each
-    distance, of which there are fewer than a hundred, and each pair takes its product from these."""
+    distance, of which there are fewer than a hundred, and each pair takes its product from these.
+
+    On a GPU the gradient of that is added up by atomic operations, in 16 bits: there, transformers' own stays."""
 
     def forward(
         self,
         hidden_states: Tensor,
         attention_mask: Tensor | None = None,
         relative_position_embeddings: Tensor | None = None,
-        **_: Any,
-    ) -> tuple[Tensor, None]:
+        **more: Any,
+    ) -> tuple[Tensor, Tensor | None]:
+        if hidden_states.is_cuda:
+            return super().forward(hidden_states, attention_mask, relative_position_embeddings, **more)
         query, key, value = (
             linear(hidden_states).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
             for linear in (self.linear_q, self.linear_k, self.linear_v)
@@ -50,7 +57,7 @@ class _Attention(Wav2Vec2BertSelfAttention):
         by_distance = query @ self.distance_embedding.weight.T
         scores = (query @ key.mT + self._by_pairs(by_distance)) * self.scaling
         if attention_mask is not None:
-            scores = scores.masked_fill(~attention_mask, -torch.inf)
+            scores = scores.masked_fill(~attention_mask, torch.finfo(scores.dtype).min)
         weights = functional.dropout(scores.softmax(-1).to(value.dtype), self.dropout.p, self.training)
         return self.linear_out((weights @ value).transpose(1, 2).flatten(2)), None
 

@@ -27,17 +27,20 @@ class _Layer:
     activation: nn.Module
 
 
-def quick_encoder(module: nn.Module, device: torch.device, dtype: torch.dtype) -> Callable[[Tensor], Tensor] | None:
+def quick_encoder(module: nn.Module, device: torch.device) -> Callable[[Tensor], Tensor] | None:
     """What does the same as a feature encoder, with the weights that it has now and no gradient, but sooner.
 
-    None for other modules, for convolutions of a shape that is not known, and where it would not be sooner.
+    None for other modules, for convolutions of a shape that is not known, and where it would not be sooner. A first
+    layer with a norm over the whole clip, as wav2vec 2.0 of base size has it, stays with torch.
     """
     layers = getattr(module, "conv_layers", None)
-    if device.type != "cpu" or dtype != torch.float32 or not isinstance(layers, nn.ModuleList):
+    if device.type != "cpu" or not isinstance(layers, nn.ModuleList):
         return None
     read = [_read(layer) for layer in layers]
     plain = [layer for layer in read if layer is not None]
-    return partial(_encode, plain) if len(plain) == len(read) else None
+    if len(plain) == len(read):
+        return partial(_encode, None, plain)
+    return partial(_encode, layers[0], plain) if len(plain) == len(read) - 1 and read[0] is None else None
 
 
 def multiply_convolutions(model: PreTrainedModel) -> None:
@@ -88,18 +91,21 @@ def _read(layer: nn.Module, *, learns: bool = False) -> _Layer | None:
 
 
 @torch.no_grad()
-def _encode(layers: Sequence[_Layer], waveform: Tensor) -> Tensor:
+def _encode(first: nn.Module | None, layers: Sequence[_Layer], waveform: Tensor) -> Tensor:
     """As a feature encoder of transformers: `(batch, samples)` to `(batch, channels, frames)`.
 
-    A few seconds at a time, which overlap by what the last frame of one piece hears of the next.
+    A few seconds at a time, which overlap by what the last frame of one piece hears of the next. first: a layer that
+    hears whole clips before all others.
     """
+    hidden = waveform[..., None] if first is None else first(waveform[:, None]).transpose(1, 2)
+    together = _TOGETHER * hidden.shape[1] // waveform.shape[1]
     stride, field = 1, 1
     for layer in reversed(layers):
         stride, field = stride * layer.stride, (field - 1) * layer.stride + layer.kernel
-    samples = waveform.shape[1]
-    frames, step = (samples - field) // stride + 1, max(1, _TOGETHER // stride)
+    length = hidden.shape[1]
+    frames, step = (length - field) // stride + 1, max(1, together // stride)
     encoded = []
-    for clips in waveform.split(max(1, _TOGETHER // samples)):
+    for clips in hidden.split(max(1, together // length)):
         pieces = []
         for begin in range(0, frames, step):
             end = min(begin + step, frames)
@@ -108,9 +114,9 @@ def _encode(layers: Sequence[_Layer], waveform: Tensor) -> Tensor:
     return torch.cat(encoded).transpose(1, 2)
 
 
-def _convolve(layers: Iterable[_Layer], waveform: Tensor) -> Tensor:
-    """`(batch, samples)` to `(batch, frames, channels)`: channels last, so that all of a window lie side by side."""
-    hidden = waveform.contiguous().unsqueeze(-1)
+def _convolve(layers: Iterable[_Layer], hidden: Tensor) -> Tensor:
+    """`(batch, length, channels)` to `(batch, frames, channels out)`: channels last, so that a window lies together."""
+    hidden = hidden.contiguous()
     for layer in layers:
         hidden = layer.activation(layer.norm(_by_windows(layer, hidden)))
     return hidden

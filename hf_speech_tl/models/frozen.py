@@ -21,24 +21,23 @@ from hf_speech_tl.models.padding import pad
 from hf_speech_tl.models.passing import MADE, Part, PassingEncoder, PassingModel, passing
 
 
-def frozen_part(model: PreTrainedModel, device: torch.device, dtype: torch.dtype) -> Part | None:
+def frozen_part(model: PreTrainedModel, device: torch.device) -> Part | None:
     """The largest first part of `model` that has nothing to learn and nothing random, moved to `device`, or None.
 
     That is all below the head where the head alone is trained, or all up to the highest frozen layer, both without
     masking, dropout and LayerDrop; else the feature encoder, below which nothing is random. From now on the model takes
-    what `Frozen` made of a clip in place of the clip. A feature encoder becomes as quick as it can be for a run on
-    `device` that computes in `dtype`.
+    what `Frozen` made of a clip in place of the clip. A feature encoder becomes as quick as it can be on `device`.
     """
     own_name = FAMILIES[model.config.model_type].encoder
     base = getattr(model, own_name) if own_name else model.base_model
-    steady = not is_random(model)
+    steady = not _is_random(model)
     if steady and not _learns(base):
         return cast("Part", passing(base, PassingModel).to(device))
     part: Part | None = None
     encoder = getattr(base, "feature_extractor", None)
     if encoder is not None and not _learns(encoder):
         part = first = cast("PassingEncoder", passing(encoder, PassingEncoder).to(device))
-        first.quick, first.marked = quick_encoder(first, device, dtype), False
+        first.quick, first.marked = quick_encoder(first, device), False
     lower = lower_layers(model, base) if steady else None
     return cast("Part", lower.to(device)) if lower else part
 
@@ -91,7 +90,7 @@ def _learns(module: nn.Module) -> bool:
     return any(parameter.requires_grad for parameter in module.parameters())
 
 
-def is_random(model: PreTrainedModel) -> bool:
+def _is_random(model: PreTrainedModel) -> bool:
     """Whether chance has a part in a training step of the model: masking, dropout, layers or codes that are drawn."""
     if hasattr(model, "quantizer"):
         return True

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from functools import partial
 
-import torch
 from torch import nn
 from torch.nn.utils import parametrize
 from transformers import PreTrainedModel
@@ -13,10 +12,10 @@ from transformers import PreTrainedModel
 from hf_speech_tl.models.convolutions import quick_encoder
 
 
-def for_inference(model: PreTrainedModel, dtype: torch.dtype) -> PreTrainedModel:
-    """A copy of `model` for inference in `dtype` that shares its weights; the model itself stays as it is.
+def for_inference(model: PreTrainedModel) -> PreTrainedModel:
+    """A copy of `model` for inference that shares its weights; the model itself stays as it is.
 
-    The copy does not drop out, and holds its weight-normalised convolutions multiplied out. On a CPU in float32 the
+    The copy does not drop out, and holds its weight-normalised convolutions multiplied out. On a CPU the
     convolutions over the waveform become products of matrices; logits differ by rounding.
     """
     shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
@@ -26,6 +25,6 @@ def for_inference(model: PreTrainedModel, dtype: torch.dtype) -> PreTrainedModel
             # torch would take the parametrization from the class, which the original has too.
             multiplied = partial(module._conv_forward, weight=module.weight.detach(), bias=module.bias)
             setattr(module, "forward", multiplied)  # noqa: B010 (mypy would not have it otherwise)
-        elif quick := quick_encoder(module, model.device, dtype):
+        elif quick := quick_encoder(module, model.device):
             setattr(module, "forward", quick)  # noqa: B010
     return copied

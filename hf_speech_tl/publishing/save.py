@@ -144,7 +144,7 @@ def _is_tie(
     with torch.inference_mode():
         mine, found = (
             logits_of(model, ours.model.config, inputs, mask)[0][0]
-            for model in (for_inference(ours.model, torch.float32), theirs.eval())
+            for model in (for_inference(ours.model), theirs.eval())
         )
     read = tuple(vocabulary.decode(logits.argmax(-1).tolist()) for logits in (mine, found))
     return read == texts and torch.allclose(mine, found, rtol=1e-4, atol=1e-4)

@@ -138,7 +138,7 @@ def _features(
     if is_sharded(processes):  # a part of a model that FSDP has cut up cannot run by itself
         return None
     model = prepared.checkpoint.model
-    part = frozen_part(model, processes.device, getattr(torch, precision))
+    part = frozen_part(model, processes.device)
     if part is None or settings.cache == "none" or prepared.recipe.waveform:
         return None
     frozen = Frozen(model, part, prepared.checkpoint.feature_extractor, getattr(torch, precision))

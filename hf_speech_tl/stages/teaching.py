@@ -46,6 +46,7 @@ from hf_speech_tl.training import (
     training_arguments,
 )
 
+_MADE_SHARE = 0.9  # of a step, at most: threads that make features for steps to come are not waited for
 _VALIDATED = 200  # utterances: enough to choose a checkpoint by, few enough not to take the run's time
 
 
@@ -180,6 +181,7 @@ def _measure(
         device=device,
     )
     first = train.features.spent / tried * train.size_kept / train.size if train.features else 0.0
+    first = min(first, _MADE_SHARE * seconds)
     return replace(pace, step_seconds=seconds - first, first_seconds=first)
 
 

@@ -1,8 +1,8 @@
 """Muon: the step of a matrix is its momentum made orthogonal, so that every direction is learnt at the same rate.
 
 Jordan et al. 2024 (kellerjordan.github.io/posts/muon). Here the rows of a matrix are made orthogonal to those of their
-own block only, as between two full steps of MuonBP (Khaled et al. 2025, arXiv:2510.16981): an eighth of the work and,
-of small speech encoders, no worse a step (docs/speed.md).
+own block only, as between two full steps of MuonBP (Khaled et al. 2025, arXiv:2510.16981): an eighth of the work.
+docs/speed.md has what a step of either is worth.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from hf_speech_tl.training.clips import Batch
-from hf_speech_tl.training.splitting import part_of
+from hf_speech_tl.training.splitting import in_fitting_parts, part_of
 from hf_speech_tl.training.streamed import Order
 
 _TRIALS = 5  # of each precision
@@ -79,10 +79,15 @@ def measure_steps(
     optimiser = optimiser_of(trial)
     batches = iter(loader)
     times: list[float] = []
+
+    def backward(part: Batch) -> torch.Tensor:
+        return _backward(trial, part, loss_of, precision, device)
+
     while len(times) < _STEPS and sum(times) < 3 * _PATIENCE:
         begin = time.perf_counter()
         optimiser.zero_grad()
-        _backward(trial, next(batches), loss_of, precision, device)
+        # A batch that memory has no room for is computed in halves, as in training.
+        in_fitting_parts(next(batches), backward, optimiser.zero_grad, [])
         optimiser.step()
         if device.type == "cuda":
             torch.cuda.synchronize()
@@ -102,11 +107,12 @@ def _backward(
     loss_of: Callable[[nn.Module, Batch], torch.Tensor],
     precision: str,
     device: torch.device,
-) -> None:
+) -> torch.Tensor:
     moved = {key: value.to(device) if torch.is_tensor(value) else value for key, value in batch.items()}
     with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
         loss = loss_of(model, moved)  # type: ignore[arg-type]
     loss.backward()
+    return loss.detach()
 
 
 def _is_bfloat16_emulated() -> bool:

@@ -44,7 +44,7 @@ class Probe:
 
     def edits(self, encoder: PreTrainedModel, dtype: torch.dtype) -> np.ndarray:
         """What it is of: edits and length of each validation clip, (clips, 2) as character_edits has them."""
-        quick = for_inference(encoder, dtype)
+        quick = for_inference(encoder)
         learnt = self._states(quick, self.train, dtype)
         mean, deviation = _moments(learnt)
         scaled = [(states - mean) / deviation for states in learnt]

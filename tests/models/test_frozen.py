@@ -20,7 +20,7 @@ def _both(family: str, tuning: str, samples: int = 8_000) -> tuple[torch.Tensor,
     inputs = extractor([clip], sampling_rate=16_000, return_attention_mask=True, return_tensors="pt")
     heard = inputs[extractor.model_input_names[0]].float()
     before, _ = logits_of(model, plain.config, heard, inputs["attention_mask"])
-    part = frozen_part(plain, _CPU, torch.float32)
+    part = frozen_part(plain, _CPU)
     assert part is not None
     frozen = Frozen(plain, part, extractor, torch.float32)
     assert frozen.bytes_a_second == pytest.approx(frozen(np.tile(clip, 8)).nbytes * 2_000 / samples, rel=0.1)
@@ -46,11 +46,8 @@ def test_a_head_says_the_same_of_what_all_below_it_made(family: str) -> None:
 
 
 def test_nothing_is_frozen_of_fresh_weights_or_of_a_log_mel_model_that_learns() -> None:
-    assert frozen_part(prepare_tuning(tiny_model(), "full", fresh=True, rank=4), _CPU, torch.float32) is None
-    assert (
-        frozen_part(prepare_tuning(tiny_model("wav2vec2-bert"), "full", fresh=False, rank=4), _CPU, torch.float32)
-        is None
-    )
+    assert frozen_part(prepare_tuning(tiny_model(), "full", fresh=True, rank=4), _CPU) is None
+    assert frozen_part(prepare_tuning(tiny_model("wav2vec2-bert"), "full", fresh=False, rank=4), _CPU) is None
 
 
 @pytest.mark.parametrize(
@@ -58,12 +55,12 @@ def test_nothing_is_frozen_of_fresh_weights_or_of_a_log_mel_model_that_learns() 
 )
 def test_above_the_feature_encoder_nothing_is_kept_where_something_is_random(random: dict[str, float]) -> None:
     model = prepare_tuning(tiny_model(**random), "head", fresh=False, rank=4)
-    assert frozen_part(model, _CPU, torch.float32) is model.base_model.feature_extractor
+    assert frozen_part(model, _CPU) is model.base_model.feature_extractor
 
 
 def test_the_names_of_the_weights_stay_and_others_have_another_fingerprint() -> None:
     def frozen(model, dtype=torch.float32) -> Frozen:
-        part = frozen_part(prepare_tuning(model, "full", fresh=False, rank=4), _CPU, torch.float32)
+        part = frozen_part(prepare_tuning(model, "full", fresh=False, rank=4), _CPU)
         assert part is not None
         return Frozen(model, part, extractor_of(model), dtype)
 

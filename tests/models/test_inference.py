@@ -19,7 +19,7 @@ def test_every_family_answers_as_transformers_has_it(family: str, monkeypatch: p
         inputs, mask = pad(extractor_of(model), _clips(*lengths))
         with torch.inference_mode():
             theirs = model(**{input_name(model.config): inputs}, attention_mask=mask).logits
-            ours, _ = logits_of(for_inference(model, torch.float32), model.config, inputs, mask)
+            ours, _ = logits_of(for_inference(model), model.config, inputs, mask)
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
@@ -28,7 +28,7 @@ def test_the_convolutions_of_both_norms_are_right(changes: dict[str, object]) ->
     model = tiny_model(**changes).eval()
     inputs, mask = pad(EXTRACTOR, _clips(40_000))
     with torch.inference_mode():
-        ours, theirs = (m(inputs, attention_mask=mask).logits for m in (for_inference(model, torch.float32), model))
+        ours, theirs = (m(inputs, attention_mask=mask).logits for m in (for_inference(model), model))
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
@@ -36,7 +36,7 @@ def test_the_model_is_left_as_it_was() -> None:
     model = tiny_model().train()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     inputs, mask = pad(EXTRACTOR, _clips(8_000))
-    quick = for_inference(model, torch.float32)
+    quick = for_inference(model)
     with torch.inference_mode():
         quick(inputs, attention_mask=mask)
     assert model.training and not quick.training
@@ -50,7 +50,7 @@ def test_the_model_is_left_as_it_was() -> None:
 def test_a_convolution_that_is_something_else_stays_with_torch() -> None:
     model = tiny_model()
     model.wav2vec2.feature_extractor.conv_layers[1].conv.padding = (1,)
-    assert "forward" not in vars(for_inference(model, torch.float32).wav2vec2.feature_extractor)
+    assert "forward" not in vars(for_inference(model).wav2vec2.feature_extractor)
 
 
 @pytest.mark.parametrize("normalised", [True, False])

@@ -89,7 +89,6 @@ def test_lora_is_merged_and_its_adapter_loads_on_the_untouched_base(family: str,
     torch.testing.assert_close(adapted(**inputs).logits, merged(**inputs).logits, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.usefixtures("two_threads")  # between which a batch is shared out where nothing is random
 @pytest.mark.parametrize("family", _FAMILIES)
 def test_every_family_is_trained_whole_and_read_alike_by_the_pipeline(family: str, settings, tmp_path) -> None:
     base = save_tiny(tmp_path / "base", family)

@@ -15,7 +15,7 @@ _LENGTHS, _TEXTS = (0.6, 0.9, 0.75), ("ab", "d", "a")
 
 def _features(directory: Path | None = None, tuning: str = "full") -> Features:
     model = prepare_tuning(tiny_model(), tuning, fresh=False, rank=4)
-    part = frozen_part(model, _CPU, torch.float32)
+    part = frozen_part(model, _CPU)
     assert part is not None
     return Features(Frozen(model, part, EXTRACTOR, torch.float32), directory)
 

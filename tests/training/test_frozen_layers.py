@@ -37,7 +37,7 @@ def _frozen(
         for name, weight in model.named_parameters():
             if "lora_B" in name:
                 weight.normal_(0, 0.1)
-    return model, plain, frozen_part(plain, _CPU, torch.float32)
+    return model, plain, frozen_part(plain, _CPU)
 
 
 def _losses_and_gradients(
