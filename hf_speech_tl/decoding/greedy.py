@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -34,6 +34,7 @@ _CPU_SECONDS = 40.0  # at most
 _GPU_SECONDS = 60.0  # of padded audio, to keep it busy
 _WORKERS = 4  # batches at once on a CPU: with a clip of two minutes each, what attention asks for adds up
 _GPU_WORKERS = 2  # one decodes while the other computes
+_ANNOUNCED = 8  # batches
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ def recognise_each(
     *,
     batch_seconds: float | None = None,
     dtype: torch.dtype = torch.float32,
+    expect: Callable[[Sequence[int]], None] | None = None,
 ) -> Iterator[tuple[int, Recognition | BadAudio]]:
     """Recognise `len(seconds)` clips, the longest first; yields the number of each with what was heard, or the BadAudio
     that `load` raised for it.
@@ -83,6 +85,7 @@ def recognise_each(
     `load(i)` gives the samples of clip i, `(samples,)` at 16 kHz, in its turn and in a thread of a worker: a worker
     takes a batch from its files to its texts, and nothing else of a clip is held than its text. On a CPU each core is a
     worker, of four at most, as a core is used better by a batch of its own than by a share of each product of matrices.
+    expect: hears of the clips of each batch some batches before they are loaded, for what has to be fetched from far.
     Clips of similar length share a batch. Where a model hears its padding, text would depend on the neighbours: there,
     clips go one by one, as transformers' pipeline takes them.
     """
@@ -112,7 +115,7 @@ def recognise_each(
     with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(max(1, threads // workers),)) as pool:
         waiting: deque[Future[list[tuple[int, Recognition | BadAudio]]]] = deque()
         try:
-            for batch in alike(seconds, batch_seconds):
+            for batch in _announced(alike(seconds, batch_seconds), expect):
                 waiting.append(pool.submit(answer, batch))
                 if len(waiting) > workers:
                     yield from waiting.popleft().result()
@@ -124,6 +127,18 @@ def recognise_each(
             if sharded:
                 model.train(training)
             torch.set_num_threads(threads)  # else threads that start later would take the number of the workers
+
+
+def _announced(batches: Iterable[list[int]], expect: Callable[[Sequence[int]], None] | None) -> Iterator[list[int]]:
+    """The same batches; of each, `expect` was told when the one `_ANNOUNCED` before it came."""
+    coming: deque[list[int]] = deque()
+    for batch in batches:
+        if expect:
+            expect(batch)
+        coming.append(batch)
+        if len(coming) > _ANNOUNCED:
+            yield coming.popleft()
+    yield from coming
 
 
 def at_once(config: PreTrainedConfig, *, on_cpu: bool) -> tuple[int, float]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import datasets
 import numpy as np
 import torch
 
 from hf_speech_tl.audio import BadAudio
-from hf_speech_tl.corpora import samples
+from hf_speech_tl.corpora import are_far, expect, samples
 from hf_speech_tl.decoding import recognise_each
 from hf_speech_tl.errors import DataError, SettingsError
 from hf_speech_tl.languages import find_language
@@ -55,6 +56,7 @@ def judge(
         vocabulary,
         lambda index: samples(rows[index]["audio"]),
         rows["seconds"][:],
+        expect=partial(expect, rows, alone=True) if are_far(rows) else None,
     ):
         if isinstance(heard, BadAudio):
             raise DataError(

@@ -8,13 +8,14 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 
 import datasets
 import numpy as np
 
 from hf_speech_tl.audio import BadAudio
-from hf_speech_tl.corpora import frames_needed, samples
+from hf_speech_tl.corpora import are_far, expect, frames_needed, samples
 from hf_speech_tl.decoding import recognise_each
 from hf_speech_tl.errors import RunError
 from hf_speech_tl.models import Checkpoint, Vocabulary
@@ -60,7 +61,12 @@ def write_down(
     seconds = rows["seconds"][:]
     found: dict[int, tuple[str, float, str]] = {}
     for index, heard in recognise_each(
-        teacher.model, teacher.feature_extractor, vocabulary, lambda index: samples(rows[index]["audio"]), seconds
+        teacher.model,
+        teacher.feature_extractor,
+        vocabulary,
+        lambda index: samples(rows[index]["audio"]),
+        seconds,
+        expect=partial(expect, rows, alone=True) if are_far(rows) else None,
     ):
         bad = isinstance(heard, BadAudio)
         found[index] = ("", 0.0, heard.reason) if bad else (heard.text, heard.confidence, "")  # type: ignore[union-attr]

@@ -99,6 +99,7 @@ class Transcription:
             lambda at: clips.load(mine[at]),
             [clips.seconds[index] for index in mine],
             dtype=moment.dtype,
+            expect=(lambda batch: clips.expect([mine[at] for at in batch], alone=True)) if clips.far else None,
         ):
             if isinstance(heard, BadAudio):
                 clips.leave_out(mine[at], heard)

@@ -1,4 +1,5 @@
 import threading
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -84,6 +85,23 @@ def test_no_more_batches_are_loaded_than_there_are_workers(threads: int) -> None
     finally:
         torch.set_num_threads(before)
     assert 2 <= most <= 2 * threads
+
+
+def test_clips_are_announced_before_they_are_loaded() -> None:
+    clips = _clips(*[8_000] * 24)
+    said: list[tuple[str, int]] = []
+
+    def load(index: int) -> np.ndarray:
+        said.append(("loaded", index))
+        return clips[index]
+
+    def expect(indices: Sequence[int]) -> None:
+        said.extend(("expected", index) for index in indices)
+
+    list(recognise_each(tiny_model(), EXTRACTOR, VOCABULARY, load, [0.5] * 24, batch_seconds=0, expect=expect))
+    assert sorted(said) == sorted((word, index) for word in ("expected", "loaded") for index in range(24))
+    assert [word for word, _ in said[:9]] == ["expected"] * 9
+    assert all(said.index(("expected", index)) < said.index(("loaded", index)) for index in range(24))
 
 
 def test_a_clip_that_cannot_be_loaded_costs_its_neighbours_nothing() -> None:
