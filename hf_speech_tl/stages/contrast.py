@@ -30,7 +30,7 @@ def contrast(settings: PretrainSettings, ready: Ready, _: Output, processes: Par
 
     Raises SettingsError for a quantiser that is not whole.
     """
-    corpus, validation = choose_validation(ready.corpus, settings.seed)
+    corpus, validation = choose_validation(ready.corpus)
     set_seed(settings.seed)
     with named_by("--config" if settings.model is None else "--model"):
         model, told = first_then_others(processes, lambda: add_quantiser(ready.checkpoint))

@@ -60,7 +60,7 @@ class Trained:
 def lay_out(prepared: Prepared, settings: FinetuneSettings, output: Output, processes: PartialState) -> Course:
     """Decide on batches and length; a resumed run takes those it began with."""
     corpus, vocabulary, recipe, fit = prepared.corpus, prepared.vocabulary, prepared.recipe, prepared.fit
-    corpus, rows = choose_validation(corpus, settings.seed)
+    corpus, rows = choose_validation(corpus)
     judged = Clips(rows, Labels(rows, vocabulary.encode), room=fit.room)
     train = Clips(
         corpus.train,

@@ -61,7 +61,7 @@ def distil(settings: PretrainSettings, ready: Ready, _: Output, processes: Parti
 
     Raises SettingsError for a teacher that cannot be loaded, RunError where the disk is too small.
     """
-    corpus, validation = choose_validation(ready.corpus, settings.seed)
+    corpus, validation = choose_validation(ready.corpus)
     teacher = first_then_others(processes, lambda: _teacher(settings, ready.config, processes.device))
     width = teacher.width * len(teacher.layers)
     room = settings.cache_gb * 1e9 - sum(_sizes(validation, ready.config, width))

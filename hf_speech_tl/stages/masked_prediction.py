@@ -61,7 +61,7 @@ def predict_masked(settings: PretrainSettings, ready: Ready, output: Output, pro
     Raises SettingsError for a model to cluster that cannot be loaded, RunError where the clusters of a resumed run are
     gone.
     """
-    corpus, validation = choose_validation(ready.corpus, settings.seed)
+    corpus, validation = choose_validation(ready.corpus)
     named = settings.cluster_on
     layer = (
         first_then_others(
