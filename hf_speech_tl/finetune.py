@@ -6,11 +6,12 @@ import json
 import shlex
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 from hf_speech_tl.corpora import find_spoken, refuse_for_languages
 from hf_speech_tl.settings import FinetuneSettings, check_reporters
-from hf_speech_tl.terminal import conclude, language_lines, score_line
+from hf_speech_tl.terminal import conclude, language_lines, score_line, seed_lines
 
 if TYPE_CHECKING:
     from hf_speech_tl.scoring import Scores
@@ -20,7 +21,7 @@ _FEW = 30
 
 
 def finetune(settings: FinetuneSettings) -> dict[str, object]:
-    """Fine-tune a model; returns what results.json holds.
+    """Fine-tune a model, with `--seeds` several times; returns what results.json holds.
 
     Raises:
         SpeechError: see hf_speech_tl.errors. Settings that do not fit the language are refused before torch is loaded.
@@ -31,7 +32,10 @@ def finetune(settings: FinetuneSettings) -> dict[str, object]:
         from hf_speech_tl.publishing import check_login
 
         check_login()  # before hours of training, not after
-    from hf_speech_tl.stages.finetune import run
+    if settings.seeds > 1:
+        from hf_speech_tl.stages.routes.repeats import run
+    else:
+        from hf_speech_tl.stages.finetune import run
 
     return run(settings)
 
@@ -48,21 +52,27 @@ def _finetune(settings: FinetuneSettings) -> None:
     if settings.json:
         print(json.dumps(results, ensure_ascii=False))
         return
+    after, model = cast("Scores", results["after"]), Path(str(results["output"]))
+    if seeds := cast("dict[str, Any] | None", results.get("seeds")):
+        lines, model = seed_lines(results), model / seeds["best"]
+    else:
+        lines = _score_lines(settings, results)
+    print("\n".join(lines))
+    if after["utterances"] < _FEW:
+        print(f"warning: {after['utterances']} test utterances say little, their interval too: test on {_FEW} and more")
+    for name in [name for name in ("output", "pushed_to") if name in results]:
+        print(f"{name.replace('_', ' ')}: {results[name]}")
+    print(f"to use it: hf-speech-tl transcribe --model {shlex.quote(str(model))} RECORDING.wav")
+
+
+def _score_lines(settings: FinetuneSettings, results: dict[str, object]) -> list[str]:
     before, after = cast("Scores | None", results["before"]), cast("Scores", results["after"])
     fresh = cast("dict[str, object]", results["model"])["fresh"]
     why = "the model that it began with did not know all symbols"
     if fresh or settings.head == "fresh":
         why = f"training began with {'random weights' if fresh else 'a fresh head'}"
-    print(f"before: {score_line(before) if before else f'no score, since {why}'}")
-    print(f"after:  {score_line(after)}")
-    for line in language_lines(after):
-        print(line)
-    if after["utterances"] < _FEW:
-        print(f"warning: {after['utterances']} test utterances say little, their interval too: test on {_FEW} and more")
-    for name in ("output", "pushed_to"):
-        if name in results:
-            print(f"{name.replace('_', ' ')}: {results[name]}")
-    print(f"to use it: hf-speech-tl transcribe --model {shlex.quote(str(results['output']))} RECORDING.wav")
+    first = f"before: {score_line(before) if before else f'no score, since {why}'}"
+    return [first, f"after:  {score_line(after)}", *language_lines(after)]
 
 
 if __name__ == "__main__":

@@ -13,11 +13,11 @@ import sys
 import tempfile
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hf_speech_tl.errors import INTERRUPTED, SpeechError, ToldElsewhere
 from hf_speech_tl.settings import Settings, parse
@@ -117,6 +117,27 @@ def language_lines(scores: Scores) -> list[str]:
     rows.append(("mean", f"{_rate('CER', scores['mean_cer'])}; {len(by_tag)} languages, each counting alike"))
     width = max(len(name) for name, _ in rows)
     return [f"  {name:{width}}  {said}" for name, said in rows]
+
+
+def seed_lines(results: Mapping[str, Any]) -> list[str]:
+    """What the runs with several seeds came to: a line for each, how far they are apart, and which is the best."""
+    told = results["seeds"]
+    lines = [
+        f"{run['directory']}: {score_line(run['after'])}; validation CER {100 * run['validation_cer']:.1f} %; "
+        f"{run['steps']} steps in {run['seconds']} s"
+        for run in told["runs"]
+    ]
+    rates = {name.upper(): told[name] for name in ("cer", "wer") if told[name]}
+    spreads = {name: {key: 100 * value for key, value in rate.items()} for name, rate in rates.items()}
+    between = ", ".join(f"{name} {at['low']:.1f} to {at['high']:.1f} %" for name, at in spreads.items())
+    apart = ", ".join(
+        f"{name} {at['mean']:.1f} % on average, {at['lowest']:.1f} to {at['highest']:.1f} (standard deviation "
+        f"{at['standard_deviation']:.1f})"
+        for name, at in spreads.items()
+    )
+    lines.append(f"95 % interval of the average, over {told['interval']} and seeds: {between}")
+    lines.append(f"{len(told['runs'])} seeds: {apart}; best on validation: {Path(results['output']) / told['best']}")
+    return lines
 
 
 def _rates(scores: LanguageScores) -> str:

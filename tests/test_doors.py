@@ -50,7 +50,8 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     """Puts a function in the place of every stage's work: a door is tested for what it asks and says."""
 
     def put(run: Callable[..., object]) -> None:
-        for name in ("finetune", "pretrain", "selftrain", "routes.transfer", "evaluation", "transcription"):
+        names = ("finetune", "pretrain", "selftrain", "routes.transfer", "routes.repeats", "evaluation")
+        for name in (*names, "transcription"):
             module = ModuleType(f"hf_speech_tl.stages.{name}")
             module.run = run  # type: ignore[attr-defined]
             monkeypatch.setitem(sys.modules, module.__name__, module)
@@ -110,6 +111,28 @@ def test_several_languages_are_a_table(stage: Stage, capsys: pytest.CaptureFixtu
     stage(lambda _: {"after": after})
     assert evaluate.main(["--model", "m", "--data", "zh=starter", "--lang", "mul"]) == 0
     assert "\n".join(table) in capsys.readouterr().out
+
+
+def test_several_seeds_are_a_line_each_and_the_best_is_the_one_to_use(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = [
+        {"directory": f"seed-{at}", "after": SCORES, "validation_cer": 0.2, "steps": 7, "seconds": 3.5}
+        for at in range(3)
+    ]
+    cer = {"mean": 0.241, "low": 0.21, "high": 0.27, "standard_deviation": 0.009, "lowest": 0.23, "highest": 0.252}
+    seeds = {"runs": runs, "best": "seed-1", "cer": cer, "wer": None, "interval": "speakers"}
+    stage(lambda _: RESULTS | {"seeds": seeds})
+    assert finetune.main(["--lang", "zh", "--seeds", "3"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("seed-0: CER 12.3 % (11.0 to 13.9); 200 utterances of test, 95 % intervals over")
+    assert lines[2].startswith("seed-2: ") and lines[2].endswith("; validation CER 20.0 %; 7 steps in 3.5 s")
+    assert lines[3:] == [
+        "95 % interval of the average, over speakers and seeds: CER 21.0 to 27.0 %",
+        "3 seeds: CER 24.1 % on average, 23.0 to 25.2 (standard deviation 0.9); best on validation: runs/one/seed-1",
+        "output: runs/one",
+        "to use it: hf-speech-tl transcribe --model runs/one/seed-1 RECORDING.wav",
+    ]
 
 
 def test_the_last_line_for_programs_is_the_results(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:

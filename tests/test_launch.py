@@ -173,3 +173,12 @@ def test_a_model_cut_up_by_fsdp_learns_the_same_goes_on_and_ends_whole(plain, wh
     assert [code for code, _ in two(file, "--resume", str(cut), sharded=True)] == [0, 0]
     assert log(cut, "loss") == pytest.approx(log(whole, "loss"), rel=1e-4)
     assert len(weights(cut)) == len(weights(whole))
+
+
+@pytest.mark.slow
+def test_two_processes_do_one_seed_after_the_other(plain, tmp_path) -> None:
+    file = Path(str(plain.output)).parent / "run.yaml"
+    outcome = two(str(file), "--max-steps", "2", "--seeds", "2", "--output", str(tmp_path / "both"))
+    assert [code for code, _ in outcome] == [0, 0], outcome
+    seeds = json.loads((tmp_path / "both" / "results.json").read_text())["seeds"]
+    assert [run["steps"] for run in seeds["runs"]] == [2, 2] and (tmp_path / "both" / seeds["best"]).is_dir()

@@ -31,7 +31,7 @@ EVERY_OPTION = (
     "--model me/encoder --tuning lora --lora-rank 4 --max-minutes 8 --max-steps 1000 --epochs 2.5 --batch-seconds 40 "
     "--learning-rate 1e-3 --head-learning-rate 3e-3 --head-steps 10 --warmup 0.2 --weight-decay 0 --optimizer adamw "
     "--augment mask --precision bfloat16 --seed 7 --simplify --target-lang por --consistency 0.2 --dropout 0.1 "
-    "--keep-layers 6 --freeze-layers 2 --gradient-checkpointing always --temperature 2 --data it=d"
+    "--keep-layers 6 --freeze-layers 2 --gradient-checkpointing always --temperature 2 --data it=d --seeds 2"
 )
 
 
@@ -175,6 +175,10 @@ def test_the_command_line_spelt_out_asks_for_the_same(line: str) -> None:
         ("--lang zh --warmup 1", ["--warmup", "below 1"]),
         ("--lang zh --seed -1", ["--seed"]),
         ("--lang zh --private", ["--private", "--push-to-hub"]),
+        ("--lang zh --seeds 0", ["--seeds", "a whole number of at least 1"]),
+        ("--lang zh --seeds 3 --push-to-hub", ["--seeds 3 --push-to-hub", "hf-speech-tl push DIR/seed-N"]),
+        ("--lang zh --seeds 3 --resume", ["--seeds 3 --resume", "allowed: --resume DIR"]),
+        ("--lang zh --seeds 2 --seed 4294967295", ["--seed 4294967295 --seeds 2", "below 4294967296"]),
         ("--lang zh --from-scratch --tuning lora", ["--from-scratch", "--tuning lora", "drop"]),
         ("--lang zh --from-scratch --tuning head", ["--from-scratch", "--tuning head", "drop"]),
         ("--lang zh --lora-rank 8", ["--lora-rank 8", "--tuning lora"]),

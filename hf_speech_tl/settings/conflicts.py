@@ -9,6 +9,7 @@ from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings.augmentation import refuse_augmentations
 from hf_speech_tl.settings.preset import AUTO
 from hf_speech_tl.settings.push import check_repository
+from hf_speech_tl.settings.run import check_last_seed
 from hf_speech_tl.settings.source import refuse_mix
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ def refuse_conflicts(settings: FinetuneSettings) -> None:
     """Raise SettingsError where two settings cannot both be meant; each value by itself is known to be right."""
     _refuse_choices_of_model(settings)
     refuse_conflicts_of_training(settings)
+    _refuse_for_seeds(settings)
     if settings.consistency and settings.augment == ():
         raise SettingsError(
             f"--consistency {settings.consistency:g} --augment none: two views of an utterance would be the same; "
@@ -82,4 +84,22 @@ def _refuse_choices_of_model(settings: FinetuneSettings) -> None:
         raise SettingsError(
             f"--from-scratch --target-lang {settings.target_lang}: adapters come with trained weights; allowed: one of "
             "them; drop the other"
+        )
+
+
+def _refuse_for_seeds(settings: FinetuneSettings) -> None:
+    """The same of --seeds: a push is of one model, and several runs go on in the directory that holds them."""
+    if settings.seeds == 1:
+        return
+    check_last_seed(settings.seed, settings.seeds)
+    if settings.push_to_hub is not None:
+        raise SettingsError(
+            f"--seeds {settings.seeds} --push-to-hub: which of the models is the best is known in the end, when it is "
+            "named; allowed: one of the two; drop --push-to-hub, and push that one afterwards: hf-speech-tl push "
+            "DIR/seed-N"
+        )
+    if settings.resume == "" and settings.output is None:
+        raise SettingsError(
+            f"--seeds {settings.seeds} --resume: which runs go on is not said; allowed: --resume DIR, the --output "
+            "that they have together; name it"
         )

@@ -27,6 +27,7 @@ class FinetuneSettings:
         "--lang it --data recordings/ --max-minutes 60",
         "--lang zh --units romanized --data train.parquet --model facebook/wav2vec2-xls-r-300m",
         "--lang mul --units romanized --data it=italiano/ --data es=espanol/ --temperature 2",
+        "--lang it --data recordings/ --max-minutes 20 --seeds 3",
         "runs/first/run.yaml --seed 2",
     )
 
@@ -155,6 +156,15 @@ class FinetuneSettings:
     precision: str = run_rows.PRECISION.default("auto")
     cache: str = run_rows.CACHE.default("memory")
     seed: int = run_rows.SEED.default(0)
+    seeds: int = Option(
+        "Run",
+        "do all of it with so many seeds, from --seed on, each a run of its own in seed-N under --output; tells how "
+        "far their error rates are apart, and which is the best by validation (docs/seeds.md)",
+        kind=int,
+        at_least=1,
+        below=1000,
+        why="each is all of the training again",
+    ).default(1)
     output: Path | None = run_rows.OUTPUT.default(None)  # noqa: RUF009 (makes a field)
     overwrite: bool = run_rows.OVERWRITE.default(False)
     resume: str | None = run_rows.RESUME.default(None)

@@ -12,6 +12,7 @@ from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings.augmentation import Augmentation, plain_augmentation
 from hf_speech_tl.settings.command_line import spell
 from hf_speech_tl.settings.option import Settings
+from hf_speech_tl.settings.run_rows import SEED
 from hf_speech_tl.settings.source import Source
 
 
@@ -25,6 +26,15 @@ def check_reporters(names: Sequence[str]) -> None:
                 f"--report-to {reporter}: its package is not installed; run "
                 f"`{sys.executable} -m pip install {reporter}`, or leave it out"
             )
+
+
+def check_last_seed(seed: int, seeds: int) -> None:
+    """Raise SettingsError where the last of so many seeds, from `seed` on, would be higher than one may be."""
+    if SEED.below is not None and seed + seeds > SEED.below:
+        raise SettingsError(
+            f"--seed {seed} --seeds {seeds}: the last of so many would be {seed + seeds - 1}; allowed: below "
+            f"{SEED.below:.0f}; begin with a lower --seed"
+        )
 
 
 class _Written(Settings, Protocol):

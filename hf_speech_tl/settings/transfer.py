@@ -12,9 +12,9 @@ from typing import ClassVar
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings import data_rows, run_rows, training_rows
 from hf_speech_tl.settings.command_line import spell
-from hf_speech_tl.settings.option import Option, check_values, flag, options
+from hf_speech_tl.settings.option import Option, check_values, flag
 from hf_speech_tl.settings.preset import AUTO
-from hf_speech_tl.settings.run import find_resumed
+from hf_speech_tl.settings.run import check_last_seed, find_resumed
 from hf_speech_tl.settings.source import Source
 from hf_speech_tl.settings.stage import STAGES, Stage, refuse_order
 
@@ -267,12 +267,7 @@ class TransferSettings:
                 f"--seeds {self.seeds}: says how sure the gains of --ablate are; allowed with it; add it, or drop "
                 "--seeds"
             )
-        last = options(self)["seed"].below
-        if last is not None and self.seed + self.seeds > last:
-            raise SettingsError(
-                f"--seed {self.seed} --seeds {self.seeds}: the last of so many would be {self.seed + self.seeds - 1}; "
-                f"allowed: below {last:.0f}; begin with a lower --seed"
-            )
+        check_last_seed(self.seed, self.seeds)
 
     def _refuse_recommendation(self) -> None:
         if self.recommend and self.ablate:

@@ -31,10 +31,11 @@ from hf_speech_tl.stages.runs.recipe import Recipe
 from hf_speech_tl.training import Clips, language_shares, latest
 
 
-def run(settings: FinetuneSettings) -> dict[str, object]:
+def run(settings: FinetuneSettings, *, times: int = 1) -> dict[str, object]:
     """Fine-tune, save, score and verify; returns what results.json holds (nothing on processes other than the first).
 
-    Raises SettingsError, DataError or RunError, and KeyboardInterrupt after Ctrl-C, when a checkpoint has been saved.
+    times: how many runs such as this one the plan is told for, 0 where it was told before. Raises SettingsError,
+    DataError or RunError, and KeyboardInterrupt after Ctrl-C, when a checkpoint has been saved.
     """
     processes = join_processes()
     # The first process decides: the others may see another network, and the default directory's name holds the time.
@@ -42,7 +43,7 @@ def run(settings: FinetuneSettings) -> dict[str, object]:
     if told and processes.is_main_process and not settings.quiet:
         show_plan(told)  # before anything is fetched
     with told_once(processes, lambda: str(output.directory) if latest(output.checkpoints) else ""):
-        return _run(settings, output, processes)
+        return _run(settings, output, processes, times)
 
 
 def _decide(
@@ -55,9 +56,9 @@ def _decide(
     return settings, told, output
 
 
-def _run(settings: FinetuneSettings, output: Output, processes: PartialState) -> dict[str, object]:
+def _run(settings: FinetuneSettings, output: Output, processes: PartialState, times: int) -> dict[str, object]:
     prepared = prepare(settings, processes)
-    agree(processes, lambda: check_space(output, prepared.cost.disk))
+    agree(processes, lambda: check_space(output, _disk(prepared, times)))
     course = lay_out(prepared, settings, output, processes)
     prepared = replace(prepared, corpus=course.corpus)
     if processes.is_main_process:
@@ -67,8 +68,8 @@ def _run(settings: FinetuneSettings, output: Output, processes: PartialState) ->
         write_origins(prepared.inheritance, output.directory / "head.csv")
         store_length(course.length, output.checkpoints, prepared.corpus.fingerprint)
     processes.wait_for_everyone()
-    if processes.is_main_process and not settings.quiet:
-        show_plan(plan_rows(prepared, course, settings, output.directory))
+    if processes.is_main_process and times and not settings.quiet:
+        show_plan(plan_rows(prepared, course, settings, output.directory, times))
     trained = follow(course, prepared, settings, output, processes)
     give_back()
     if trained.taught.interrupted:
@@ -92,8 +93,10 @@ def _run(settings: FinetuneSettings, output: Output, processes: PartialState) ->
     return hand_over(directory, settings, results)
 
 
-def plan_rows(prepared: Prepared, course: Course, settings: FinetuneSettings, directory: Path) -> list[tuple[str, str]]:
-    """The plan of a training run that is laid out, as show_plan takes it."""
+def plan_rows(
+    prepared: Prepared, course: Course, settings: FinetuneSettings, directory: Path, times: int = 1
+) -> list[tuple[str, str]]:
+    """The plan of a training run that is laid out, as show_plan takes it; times: as `run` has it."""
     cost, recipe, length, corpus = prepared.cost, prepared.recipe, course.length, prepared.corpus
     splits = ((corpus.train, "training"), (corpus.validation, "validation"), (corpus.test, "test"))
     much = ", ".join(amount(rows, what) for rows, what in splits)
@@ -130,13 +133,10 @@ def plan_rows(prepared: Prepared, course: Course, settings: FinetuneSettings, di
         ("rates", f"encoder {recipe.rates.encoder:g}, head {recipe.rates.head:g}, --optimizer {recipe.optimiser}"),
         ("augmentation", _augmentation(recipe)),
         ("precision", f"--precision {length.precision}{gain}"),
-        (
-            "time",
-            f"about {clock(length.seconds)} of training" if length.seconds else "not measured; the steps are given",
-        ),
+        ("time", _time(course, times)),
         *([("kept", _kept(course.train, settings.cache))] if course.train.features else []),
         ("memory", _memory(course.fit)),
-        ("disk", f"{size(cost.disk)} while training"),
+        ("disk", f"{size(_disk(prepared, times))} while training"),
         ("output", str(directory)),
     ]
 
@@ -179,6 +179,19 @@ def _augmentation(recipe: Recipe) -> str:
             f"; --consistency {recipe.consistency:g}: two views of each utterance, twice the audio of a step computed"
         )
     return told
+
+
+def _time(course: Course, times: int) -> str:
+    seconds = course.length.seconds
+    if seconds is None:
+        return "not measured; the steps are given" + (f", for each of {times} seeds" if times > 1 else "")
+    of_all = f", {clock(times * seconds)} for {times} seeds" if times > 1 else ""
+    return f"about {clock(seconds)} of training{of_all}"
+
+
+def _disk(prepared: Prepared, times: int) -> int:
+    """Bytes that so many runs take at their fullest: one that trains, and the models of those before it."""
+    return prepared.cost.disk + max(0, times - 1) * prepared.cost.weights
 
 
 def _memory(fit: Fit) -> str:

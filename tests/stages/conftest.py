@@ -77,6 +77,12 @@ def _settings(corpus: Path, model: Path, output: Path) -> Settings:
     return make
 
 
+@pytest.fixture(scope="session")
+def settings_in(corpus: Path, tiny_checkpoint: Path) -> Callable[[Path], Settings]:
+    """Makes settings of short quiet runs in a directory."""
+    return lambda output: _settings(corpus, tiny_checkpoint, output)
+
+
 @pytest.fixture
 def settings(corpus: Path, tiny_checkpoint: Path, tmp_path: Path) -> Settings:
     """Settings of a short quiet run; what differs is given by name."""

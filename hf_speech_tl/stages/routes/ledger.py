@@ -30,7 +30,8 @@ from hf_speech_tl.stages.runs.wholeness import find_damage
 
 # complete: with the same inputs, so it is not run. resume: it goes on from a checkpoint. anew: from its beginning.
 State = Literal["complete", "resume", "anew"]
-_BESIDE = ("model", "config", "data", "unlabelled", "from_scratch")  # settings that name what is known by its content
+# Settings that name what is known by its content, and the number of runs, of which each is one.
+_BESIDE = ("model", "config", "data", "unlabelled", "from_scratch", "seeds")
 _FILES = ("*.safetensors", "*.bin", "*.json")  # of a model
 _UNTOLD = ("results.json",)  # which holds times; of what it says, the units and the language decide
 
@@ -79,7 +80,7 @@ class Ledger:
             return "anew"
         if not is_run(directory) and holds_something(directory):
             raise SettingsError(
-                f"{directory}: holds something that is not a stage of ours, and is left alone. Name another --output."
+                f"{directory}: holds something that is not a run of ours, and is left alone. Name another --output."
             )
         finished = (directory / "results.json").is_file()
         if not finished and unfinished(directory) is None:
@@ -87,15 +88,15 @@ class Ledger:
         if different := self._differences(leg, inputs):
             if not overwrite:
                 raise SettingsError(
-                    f"{directory}: holds a stage that was made from other inputs ({'; '.join(different)}). Add "
+                    f"{directory}: holds a run that was made from other inputs ({'; '.join(different)}). Add "
                     "--overwrite to make it anew, or name another --output."
                 )
             return "anew"
         if finished and (damage := find_damage(directory)):
             if not overwrite:
                 raise SettingsError(
-                    f"{directory}: holds a stage that is not whole: {damage}. Bring the file back, or add --overwrite "
-                    "to make the stage anew."
+                    f"{directory}: holds a run that is not whole: {damage}. Bring the file back, or add --overwrite "
+                    "to make the run anew."
                 )
             return "anew"
         return "complete" if finished else "resume"

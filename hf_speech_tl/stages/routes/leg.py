@@ -13,6 +13,7 @@ from hf_speech_tl.corpora import Corpus, digest, load_corpus
 from hf_speech_tl.errors import DataError, named_by
 from hf_speech_tl.scoring import Scores
 from hf_speech_tl.settings import Leg, PretrainSettings, SelftrainSettings, Source, write_yaml
+from hf_speech_tl.settings.stage import STAGES
 from hf_speech_tl.stages import finetune, pretrain, selftrain
 from hf_speech_tl.stages.reading import progress_of
 from hf_speech_tl.stages.routes.ledger import Ledger, State, begins_with, describe
@@ -86,8 +87,9 @@ class Corpora:
 
 
 def _named(whose: str) -> str:
-    """The option that names what a stage has as --data, by the stage; any other option as it is."""
-    return {"source": "--source", "--unlabelled": "--unlabelled"}.get(whose, "--target")
+    """The option that names what a run has as --data: by the stage of a transfer; any other option as it is."""
+    named = {"source": "--source", "--unlabelled": "--unlabelled"}
+    return named.get(whose, "--target" if whose in STAGES else "--data")
 
 
 def survey(legs: Sequence[Leg], read: Corpora, within: Path, *, overwrite: bool) -> list[State]:
@@ -118,8 +120,9 @@ def _refuse_empty(leg: Leg, corpus: Corpus) -> None:
             )
 
 
-def follow(leg: Leg, read: Corpora, processes: PartialState, within: Path, *, overwrite: bool) -> Done:
-    """Do a stage, go on with it, or find it complete. Raises as the stage does, and as Ledger.standing."""
+def follow(leg: Leg, read: Corpora, processes: PartialState, within: Path, *, overwrite: bool, times: int = 1) -> Done:
+    """Do a stage, go on with it, or find it complete; times: as finetune.run has it. Raises as the stage does, and as
+    Ledger.standing."""
     state = agree(processes, lambda: _begin(leg, read, within, overwrite))
     settings = leg.settings
     if state == "resume":
@@ -133,7 +136,7 @@ def follow(leg: Leg, read: Corpora, processes: PartialState, within: Path, *, ov
             elif isinstance(settings, SelftrainSettings):
                 selftrain.run(settings)
             else:
-                finetune.run(settings)
+                finetune.run(settings, times=times)
         processes.wait_for_everyone()
     return Done(leg, read_results(leg.directory / "results.json"))
 

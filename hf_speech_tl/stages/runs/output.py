@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.models import split_layer
-from hf_speech_tl.settings import RunSettings, Source, read_yaml, write_yaml
+from hf_speech_tl.settings import FinetuneSettings, RunSettings, Source, read_yaml, write_yaml
 from hf_speech_tl.settings.option import flag
 from hf_speech_tl.stages.runs.holding import hold
 from hf_speech_tl.training import latest
@@ -85,6 +85,11 @@ def _refuse_what_is_there(directory: Path, settings: RunSettings) -> None:
             f"--output {directory}: holds a transfer, which would be lost with what its stages were worth. Name "
             "another directory."
         )
+    if holds_seeds(directory):
+        raise SettingsError(
+            f"--output {directory}: holds runs with several seeds, and what they came to would be lost. Name another "
+            "directory."
+        )
     if not settings.overwrite:
         going_on = f"--resume {directory} to go on with it, " if unfinished(directory) else ""
         raise SettingsError(
@@ -131,6 +136,16 @@ def is_run(directory: Path) -> bool:
     """Whether the directory's run.yaml is one that we wrote."""
     path = directory / "run.yaml"
     return path.is_file() and path.read_text("utf-8", errors="replace").startswith("# hf_speech_tl")
+
+
+def holds_seeds(directory: Path) -> bool:
+    """Whether finetune --seeds keeps its runs there, each in a directory of its own."""
+    if not is_run(directory) or run_command(directory) != FinetuneSettings.command:
+        return False
+    try:
+        return read_yaml(FinetuneSettings, directory / "run.yaml").seeds > 1
+    except SettingsError:  # an old run, of settings that are no more
+        return False
 
 
 def _resumed(settings: RunSettings) -> Output:

@@ -74,7 +74,7 @@ def test_another_setting_of_a_stage_is_told_and_makes_it_anew_only_when_asked(
     whole: Path, asked: Make, trained: list[str]
 ) -> None:
     other = asked(stages=(Stage("source"), Stage("target", {"max_steps": 2})))
-    with pytest.raises(SettingsError, match=r"2-target: holds a stage .* \(--max-steps 3 there, 2 here\)"):
+    with pytest.raises(SettingsError, match=r"2-target: holds a run .* \(--max-steps 3 there, 2 here\)"):
         transfer.run(other)
     transfer.run(replace(other, overwrite=True))
     assert trained == ["2-target"]
@@ -102,7 +102,7 @@ def test_a_damaged_stage_is_told_before_any_begins_and_made_anew_when_asked(
 ) -> None:
     path = whole / "1-source" / name
     path.write_bytes(path.read_bytes()[:-90])
-    with pytest.raises(SettingsError, match=f"{said}.* --overwrite to make the stage anew"):
+    with pytest.raises(SettingsError, match=f"{said}.* --overwrite to make the run anew"):
         transfer.run(asked())
     transfer.run(asked(overwrite=True))
     assert trained == ["1-source"]  # with the same weights, on which the second stage stands
@@ -170,7 +170,7 @@ def test_what_is_not_ours_is_left_alone(asked: Make) -> None:
     (place / "1-source").mkdir(parents=True)
     write_yaml(asked(), place / "run.yaml")
     (place / "1-source" / "thesis.txt").write_text("mine")
-    with pytest.raises(SettingsError, match="not a stage of ours"):
+    with pytest.raises(SettingsError, match="not a run of ours"):
         transfer.run(asked(overwrite=True))
     (place / "1-source" / "thesis.txt").rename(place / "thesis.txt")
     (place / "run.yaml").unlink()
