@@ -51,13 +51,13 @@ def test_selftraining_takes_the_target_as_the_stage_before_it_took_it() -> None:
     settings = TransferSettings(
         target=(Source("c", lang="pl"),),
         unlabelled=("d", Source("e", lang="cs")),
-        stages=(Stage("target", {"units": "romanized", "max_steps": 5}), Stage("selftrain", {"rounds": 1})),
+        stages=(Stage("target", {"units": "romanized", "max_steps": 5}), Stage("selftrain", {"teacher": "ema"})),
         max_minutes=3,
     )
     target, selftrain = (leg.settings for leg in lay_route(settings))
     assert isinstance(selftrain, SelftrainSettings)
     assert (selftrain.lang, selftrain.data, selftrain.unlabelled) == ("pl", ("c",), ("d", Source("e", lang="cs")))
-    assert (selftrain.units, selftrain.rounds, selftrain.max_minutes) == ("romanized", 1, 3.0)
+    assert (selftrain.units, selftrain.teacher, selftrain.max_minutes) == ("romanized", "ema", 3.0)
     assert (selftrain.max_steps, selftrain.model) == (None, str(target.output))
 
 

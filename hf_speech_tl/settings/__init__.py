@@ -11,7 +11,7 @@ from hf_speech_tl.settings.pretrain import PretrainSettings
 from hf_speech_tl.settings.push import PushSettings
 from hf_speech_tl.settings.route import Leg, lay_route
 from hf_speech_tl.settings.run import check_reporters
-from hf_speech_tl.settings.selftrain import TEACHER, SelftrainSettings
+from hf_speech_tl.settings.selftrain import EMA, TEACHER, SelftrainSettings
 from hf_speech_tl.settings.source import Source
 from hf_speech_tl.settings.stage import Stage
 from hf_speech_tl.settings.transcribe import TranscribeSettings
@@ -34,6 +34,7 @@ RunSettings = FinetuneSettings | PretrainSettings | SelftrainSettings
 __all__ = [
     "AUTO",
     "COMMANDS",
+    "EMA",
     "PRESETS",
     "STARTER",
     "STARTER_LICENCE",

@@ -16,6 +16,7 @@ from hf_speech_tl.settings.run import command_line, find_resumed
 from hf_speech_tl.settings.source import Source
 
 TEACHER = "teacher"  # of student: the weights of the round's teacher
+EMA = "ema"  # of teacher: the exponential moving average of a student's weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +125,14 @@ class SelftrainSettings:
         below=1000,
         why="untuned",
     ).default(3)
+    teacher: str = Option(
+        "Pseudo-labels",
+        "what a round's student leaves as the teacher of the next, and as the model in the end: last, its weights of "
+        "the lowest validation error; ema, their moving average over its steps, where that has no higher one (mean "
+        "teacher, Tarvainen and Valpola 2017)",
+        choices=("last", EMA),
+        why="what the average is worth was not measured yet",
+    ).default("last")
 
     max_minutes: float | None = replace(
         training_rows.MAX_MINUTES,

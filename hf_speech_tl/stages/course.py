@@ -118,6 +118,7 @@ def follow(
         processes=processes,
         config=prepared.checkpoint.model.config,
         shown=_SHOWN,
+        averaged=prepared.recipe.averaged,
     )
     if taught.weights is not None and processes.is_main_process:
         whole.load_state_dict(taught.weights, strict=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from accelerate import PartialState
@@ -91,10 +91,13 @@ class Material:
     vocabulary: Vocabulary
 
 
-def prepare(settings: FinetuneSettings, processes: PartialState, material: Material | None = None) -> Prepared:
+def prepare(
+    settings: FinetuneSettings, processes: PartialState, material: Material | None = None, *, averaged: bool = False
+) -> Prepared:
     """Read, screen and load everything; nothing is written. With `material`, nothing is read or scored.
 
-    Raises SettingsError for a model that cannot be used, DataError for a corpus that cannot.
+    averaged: the average of the weights is kept too. Raises SettingsError for a model that cannot be used, DataError
+    for a corpus that cannot.
     """
     language = find_model_language(settings.lang)
     config = first_then_others(processes, lambda: _config(settings))
@@ -158,7 +161,7 @@ def prepare(settings: FinetuneSettings, processes: PartialState, material: Mater
     )
     fit = fit_memory(
         model,
-        recipe,
+        replace(recipe, averaged=averaged),
         np.asarray(corpus.train["seconds"][:], np.float32),
         processes,
         recognised=max(max(rows["seconds"][:]) for rows in (corpus.validation, corpus.test)),

@@ -17,12 +17,12 @@ from typing import Any, cast
 from accelerate import PartialState
 
 from hf_speech_tl.corpora import find_spoken, write_skipped
-from hf_speech_tl.errors import RunError, named_by
+from hf_speech_tl.errors import RunError, SettingsError, named_by
 from hf_speech_tl.languages import check_units
 from hf_speech_tl.models import Writing, base_of, is_of_starter, read_config, read_writing
 from hf_speech_tl.publishing.save import save_model
 from hf_speech_tl.scoring import Scores, compare
-from hf_speech_tl.settings import SelftrainSettings
+from hf_speech_tl.settings import EMA, SelftrainSettings
 from hf_speech_tl.stages.conclusion import complete_directory, hand_over
 from hf_speech_tl.stages.judgement import judge, judge_saved, load_recogniser
 from hf_speech_tl.stages.material import Pool, read_pool
@@ -32,7 +32,7 @@ from hf_speech_tl.stages.runs.length import check_data
 from hf_speech_tl.stages.runs.memory import give_back
 from hf_speech_tl.stages.runs.output import Output, claim_output, find_output, remove_model, unfinished, write_json
 from hf_speech_tl.stages.runs.plan import amount, machine, show_plan
-from hf_speech_tl.stages.runs.processes import agree, first_then_others, join_processes, told_once
+from hf_speech_tl.stages.runs.processes import agree, first_then_others, is_sharded, join_processes, told_once
 from hf_speech_tl.stages.student import Round, complete_round, student_model, train_student
 
 
@@ -53,7 +53,7 @@ def run(settings: SelftrainSettings) -> dict[str, object]:
     """
     processes = join_processes()
     output = agree(processes, lambda: find_output(settings))
-    decided = agree(processes, lambda: _decide(settings))
+    decided = agree(processes, lambda: _decide(settings, sharded=is_sharded(processes)))
     with told_once(processes, lambda: str(output.directory) if unfinished(output.directory) else ""):
         pool, teacher = _begin(decided, output, processes, asked=settings)
         give_back()
@@ -63,8 +63,13 @@ def run(settings: SelftrainSettings) -> dict[str, object]:
         return _conclude(rounds, pool, decided, output) if processes.is_main_process else {}
 
 
-def _decide(settings: SelftrainSettings) -> SelftrainSettings:
-    """The settings with the units that the teacher writes."""
+def _decide(settings: SelftrainSettings, *, sharded: bool) -> SelftrainSettings:
+    """The settings with the units that the teacher writes. SettingsError for what FSDP, if it is used, cannot do."""
+    if sharded and settings.teacher == EMA:
+        raise SettingsError(
+            f"--teacher {EMA}: no process has all weights to average under FSDP; allowed with it: last; drop it, or "
+            "launch without FSDP"
+        )
     known = read_writing(settings.model) or Writing(settings.lang)
     units = settings.units or known.units
     for spoken in find_spoken(settings.data, settings.lang):
@@ -165,6 +170,7 @@ def _conclude(rounds: _Rounds, pool: Pool, settings: SelftrainSettings, output: 
         results["model"] |= {"fresh": False, "base_model": base, "starter": starter}
     results["selftraining"] = {
         "best_round": rounds.best,
+        "teacher": settings.teacher,
         "student": known_as(settings.student),
         "keep": min(1.0, settings.keep),
         "min_confidence": settings.min_confidence,
@@ -199,6 +205,6 @@ def _plan(pool: Pool, settings: SelftrainSettings, teacher: Scores, directory: P
             f"--keep {min(1.0, settings.keep):g}, --min-confidence {settings.min_confidence:g}, --length-ratio "
             f"{settings.length_ratio:g}; the loss counts {trusted} (--trust)",
         ),
-        ("rounds", f"{settings.rounds} at most, while the validation CER falls"),
+        ("rounds", f"{settings.rounds} at most, while the validation CER falls; --teacher {settings.teacher}"),
         ("output", str(directory)),
     ]

@@ -12,7 +12,7 @@ from hf_speech_tl.audio import RATE
 from hf_speech_tl.errors import DataError, named_by
 from hf_speech_tl.models import base_of, frame_count, read_config
 from hf_speech_tl.publishing.save import save_model
-from hf_speech_tl.settings import TEACHER, FinetuneSettings, SelftrainSettings
+from hf_speech_tl.settings import EMA, TEACHER, FinetuneSettings, SelftrainSettings
 from hf_speech_tl.stages.course import follow, lay_out
 from hf_speech_tl.stages.finetune import plan_rows
 from hf_speech_tl.stages.judgement import judge, load_recogniser
@@ -27,6 +27,7 @@ from hf_speech_tl.stages.runs.output import Output, check_space, write_json
 from hf_speech_tl.stages.runs.plan import clock, show_plan
 from hf_speech_tl.stages.runs.processes import agree, check_launch
 from hf_speech_tl.stages.runs.wholeness import read_results
+from hf_speech_tl.stages.teaching import Taught
 from hf_speech_tl.training import latest
 
 
@@ -60,9 +61,9 @@ def complete_round(directory: Path) -> dict[str, object] | None:
 def train_student(this: Round, pool: Pool, settings: SelftrainSettings, processes: PartialState) -> dict[str, object]:
     """Do a round, or go on with it, and return what its results.json says; its `after` is of the validation split.
 
-    The student of the lowest validation error lies in the round's directory then. Raises DataError where no
-    pseudo-label is kept, RunError and SettingsError as finetune does, and KeyboardInterrupt after Ctrl-C, when a
-    checkpoint has been saved.
+    The student of the lowest validation error lies in the round's directory then; with --teacher ema it may be the
+    average of its weights. Raises DataError where no pseudo-label is kept, RunError and SettingsError as finetune does,
+    and KeyboardInterrupt after Ctrl-C, when a checkpoint has been saved.
     """
     agree(processes, lambda: _label(this, pool, settings))
     labels = read_labels(this.table)
@@ -74,9 +75,11 @@ def train_student(this: Round, pool: Pool, settings: SelftrainSettings, processe
         )
     lesson = lesson_of(this, settings)
     output = agree(processes, lambda: _begin(this, processes))
+    averaged = settings.teacher == EMA
     with named_by("--student" if settings.student != TEACHER else "--model"):
-        prepared = prepare(lesson, processes, mix(pool, labels))
-    agree(processes, lambda: check_space(output, prepared.cost.disk))
+        prepared = prepare(lesson, processes, mix(pool, labels), averaged=averaged)
+    averages = 3 * prepared.cost.gradients if averaged else 0  # one in each checkpoint, as large as the gradients
+    agree(processes, lambda: check_space(output, prepared.cost.disk + averages))
     course = lay_out(prepared, lesson, output, processes)
     if processes.is_main_process:
         store_length(course.length, output.checkpoints, prepared.corpus.fingerprint)
@@ -97,7 +100,7 @@ def train_student(this: Round, pool: Pool, settings: SelftrainSettings, processe
         saved, vocabulary = load_recogniser(str(this.directory))
         judged = judge(saved, vocabulary, validation, split="validation", units=lesson.units)
         results = gather_results(lesson, prepared, course, trained, judged.scores, base=base)
-        results["round"] = _described(this, labels, trained.taught.seconds, course.length.steps)
+        results["round"] = _described(this, labels, trained.taught, course.length.steps)
         write_json(results, this.directory / "results.json")  # last: a round that has it is complete
         shutil.rmtree(output.checkpoints, ignore_errors=True)
         return results
@@ -143,18 +146,21 @@ def _begin(this: Round, processes: PartialState) -> Output:
     return output
 
 
-def _described(this: Round, labels: list[PseudoLabel], seconds: float, steps: int) -> dict[str, object]:
+def _described(this: Round, labels: list[PseudoLabel], taught: Taught, steps: int) -> dict[str, object]:
     kept = [label for label in labels if label.kept]
     kept_seconds, all_seconds = (sum(label.seconds for label in some) for some in (kept, labels))
+    is_average = taught.average is not None and taught.average == taught.best
     return {
         "number": this.number,
+        "weights": "average" if is_average else "checkpoint",
+        "average_cer": taught.average,
         "hours_kept": round(kept_seconds / 3600, 4),
         "share_kept": round(kept_seconds / all_seconds, 4),
         "rows_kept": len(kept),
         "left_out": reasons_of(labels),
         "mean_confidence": round(sum(label.confidence for label in kept) / len(kept), 4),
         "steps": steps,
-        "seconds": round(seconds, 1),
+        "seconds": round(taught.seconds, 1),
     }
 
 

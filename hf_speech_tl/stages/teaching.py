@@ -54,14 +54,16 @@ _VALIDATED = 200  # utterances: enough to choose a checkpoint by, few enough not
 class Taught:
     """What it took. seconds: wall time of training and validation, audio_seconds: what was trained on, both without
     what a stopped run lost. steps_skipped: those whose gradient was not finite. best: the lowest value of the task's
-    metric. resumed_at: the step of a resumed run's last checkpoint. weights: those that gave it, of what is trained;
-    under FSDP all, and on the first process alone; None where nothing was judged.
+    metric. average: that of the average of the weights, which are kept where it is `best`; None where there is none.
+    resumed_at: the step of a resumed run's last checkpoint. weights: those that gave `best`, of what is trained; under
+    FSDP all, and on the first process alone; None where nothing was judged.
     """
 
     seconds: float
     audio_seconds: float
     steps_skipped: int
     best: float | None
+    average: float | None
     resumed_at: int | None
     interrupted: bool
     weights: dict[str, torch.Tensor] | None
@@ -201,10 +203,12 @@ def teach(
     config: PreTrainedConfig,
     shown: Mapping[str, str],
     callbacks: Sequence[TrainerCallback] = (),
+    averaged: bool = False,
 ) -> Taught:
     """Train. Raises RunError where it cannot go on; after Ctrl-C a checkpoint is saved and `interrupted` says so.
 
-    config: what reporters get to see of the model; shown: as for Report; callbacks: what else watches the steps.
+    config: what reporters get to see of the model; shown: as for Report; callbacks: what else watches the steps;
+    averaged: as SpeechTrainer has it.
     """
     resumed_at = steps_done(output.checkpoint) if output.checkpoint else None  # the Trainer removes old checkpoints
     set_seed(settings.seed)  # measuring drew random numbers
@@ -227,6 +231,7 @@ def teach(
         batches=batches,
         rates=rates,
         optimiser=optimiser,
+        averaged=averaged,
     )
     # What they would print, Report says in one line.
     logging.disable_progress_bar()
@@ -250,6 +255,7 @@ def teach(
         audio_seconds=trainer.audio_seconds,
         steps_skipped=trainer.finite.skipped,
         best=trainer.state.best_metric,
+        average=trainer.average.error if trainer.average else None,
         resumed_at=resumed_at,
         interrupted=trainer.interruption.agreed and trainer.state.global_step < length.steps,
         weights=trainer.best,

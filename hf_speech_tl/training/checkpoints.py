@@ -23,6 +23,7 @@ _BESIDE = ".writing"
 REST = "rest.json"
 _SHARE = 0.02  # of a run's time, that writing checkpoints may take
 BEST = "best.safetensors"  # the weights of the best evaluation, where that was an earlier step
+AVERAGE = "average.safetensors"  # the average of the weights, where one is kept
 
 
 @dataclass(frozen=True)

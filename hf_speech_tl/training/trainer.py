@@ -16,7 +16,8 @@ from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from hf_speech_tl.errors import RunError
-from hf_speech_tl.training.checkpoints import BEST, Pauses, Rest, beside, finish, writing
+from hf_speech_tl.training.average import WeightAverage
+from hf_speech_tl.training.checkpoints import AVERAGE, BEST, Pauses, Rest, beside, finish, writing
 from hf_speech_tl.training.clips import Batch, Clips
 from hf_speech_tl.training.guard import FiniteGradients, Interruption
 from hf_speech_tl.training.loader import Loader
@@ -44,20 +45,23 @@ class SpeechTrainer(Trainer):
         batches: Order,
         rates: Rates,
         optimiser: str,
+        averaged: bool = False,
     ) -> None:
-        """task: what is taught, and what the validation clips say of it.
+        """task: what is taught, and what the validation clips say of it. averaged: of the average of the weights they
+        say it too, in the end; not under FSDP, where no process has all of it.
 
         The trainer's `best` are the weights of the best evaluation so far, those that training changes; under FSDP all
         of them, on the first process.
         """
         self.finite, self.interruption = FiniteGradients(lambda: self.step_ids), Interruption()
+        self.average = WeightAverage(model) if averaged else None
         super().__init__(
             model,
             arguments,
             data_collator=task.collate,  # type: ignore[arg-type]
             train_dataset=train,
             eval_dataset=train,  # which transformers wants to see; a task has its own
-            callbacks=[self.finite, self.interruption, _AtBegin(self._restore)],
+            callbacks=[self.finite, self.interruption, *filter(None, [self.average]), _AtBegin(self._restore)],
         )
         if self.is_fsdp_enabled:
             # accelerate asks for them, and transformers raises for models that have none.
@@ -90,7 +94,10 @@ class SpeechTrainer(Trainer):
     def train(self, resume_from_checkpoint: str | bool | None = None, *_: Any, **__: Any) -> Any:
         self._began = time.monotonic()
         self._resumed = Path(resume_from_checkpoint) if isinstance(resume_from_checkpoint, str) else None
-        return super().train(resume_from_checkpoint=resume_from_checkpoint)
+        output = super().train(resume_from_checkpoint=resume_from_checkpoint)
+        if self.average and self.state.global_step >= self.state.max_steps:
+            self._judge(self.average)
+        return output
 
     def get_train_dataloader(self) -> DataLoader:
         # The sampler shards over processes itself; accelerate's wrapper would shard once more.
@@ -180,6 +187,13 @@ class SpeechTrainer(Trainer):
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """What the task says of the validation clips, logged; steps left out so far stand beside it."""
+        found = self._found() | {"steps_skipped": float(self.finite.skipped)}
+        metrics = {f"eval_{name}": value for name, value in found.items()}
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def _found(self) -> dict[str, float]:
         moment = Moment(
             accelerator=self.accelerator,
             sharded=self.is_fsdp_enabled,
@@ -187,11 +201,14 @@ class SpeechTrainer(Trainer):
             step=self.state.global_step,
             steps=max(1, self.state.max_steps),
         )
-        found = self._task.evaluate(self._network, moment) | {"steps_skipped": float(self.finite.skipped)}
-        metrics = {f"eval_{name}": value for name, value in found.items()}
-        self.log(metrics)
-        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
-        return metrics
+        return self._task.evaluate(self._network, moment)
+
+    def _judge(self, average: WeightAverage) -> None:
+        """The average takes the place of the best weights where it is no worse: it is what was asked for."""
+        average.put_into_model()
+        average.error = self._found()[self._task.metric]
+        if self.state.best_metric is None or average.error <= self.state.best_metric:
+            self.state.best_metric, self.best = average.error, self._learnt()
 
     def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
         """As transformers', which finds the best weights in a checkpoint; here most evaluations leave none, and one
@@ -239,6 +256,8 @@ class SpeechTrainer(Trainer):
         checkpoint = beside(self._checkpoints) / f"checkpoint-{step}"
         if self.best is not None and self.state.best_global_step != step:
             save_file(self.best, checkpoint / BEST)
+        if self.average:
+            self.average.save(checkpoint / AVERAGE)
         self.state.save_to_json(str(checkpoint / "trainer_state.json"))
         Rest(
             seconds=self.seconds,
@@ -270,6 +289,8 @@ class SpeechTrainer(Trainer):
             self.best = load_file(self._resumed / BEST)
         elif self.state.best_global_step:
             self.best = self._learnt()
+        if self.average:
+            self.average.restore(self._resumed / AVERAGE)
 
 
 class _AtBegin(TrainerCallback):

@@ -93,11 +93,13 @@ def test_selftraining_says_what_was_learnt_from_and_what_it_was_worth(results: d
         "gain": gain,
     }
     text = card(results)
-    assert "it is the student of round 2" in text and "higher by 0.012 (-0.001 to 0.020, p = 0.070" in text
+    assert "it is the student of round 2. " in text and "higher by 0.012 (-0.001 to 0.020, p = 0.070" in text
     assert "| teacher | 0.250 | | |\n| 1 | 0.200 | 2.5 h | 80 % |\n| 2 | 0.190 | 2.5 h | 80 % |\n\n## How to" in text
     assert "(tape 1)" in text and "/home/ana" not in text
     begin = text.index("## Self-training")
     assert text[:begin] + text[text.index("## How to load it") :] == plain
+    results["selftraining"]["rounds"] = [one, two | {"weights": "average"}]
+    assert "student of round 2, with the average of its weights over its steps. " in card(results)
     results["selftraining"] |= {"best_round": 0, "rounds": [one]}
     assert "made the validation CER fall: these are the weights of" in card(results)
 

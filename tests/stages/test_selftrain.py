@@ -20,8 +20,10 @@ from hf_speech_tl.publishing.hub import _contents
 from hf_speech_tl.settings import EvaluateSettings, SelftrainSettings, read_yaml, write_yaml
 from hf_speech_tl.stages import evaluation, selftrain, student
 from hf_speech_tl.stages.judgement import Judgement
+from hf_speech_tl.stages.runs.output import find_output
 from hf_speech_tl.stages.selftrain import run
-from hf_speech_tl.training import SpeechTrainer
+from hf_speech_tl.training import SpeechTrainer, Transcription
+from hf_speech_tl.training.average import WeightAverage
 
 _POOL = 6  # recordings
 
@@ -82,6 +84,7 @@ def test_the_directory_stands_alone_and_says_what_each_round_did(asked, _always_
     told = results["selftraining"]
     assert told["best_round"] == 2 and [one["number"] for one in told["rounds"]] == [1, 2]
     assert told["rounds"][0]["rows_kept"] == _POOL and told["rounds"][0]["share_kept"] == 1
+    assert told["teacher"] == "last" and told["rounds"][0]["weights"] == "checkpoint"
     assert results["data"]["rows"]["train"] == 8 + _POOL
     assert results["before"]["utterances"] == results["after"]["utterances"] == 8
     assert results["training"]["seconds"] == round(sum(one["seconds"] for one in told["rounds"]), 1)
@@ -105,6 +108,36 @@ def test_a_labelled_recording_in_the_pool_is_left_out_under_any_name(asked, tmp_
     assert "another name,unlabelled,pool0/pool.parquet,in the labelled data too" in (
         tmp_path / "self" / "skipped.csv"
     ).read_text("utf-8")
+
+
+def test_the_average_of_a_students_weights_is_the_model_where_it_is_no_worse(
+    asked, _always_better, monkeypatch, tmp_path
+) -> None:
+    averages: list[WeightAverage] = []
+    put = WeightAverage.put_into_model
+    monkeypatch.setattr("hf_speech_tl.training.average._SPAN", 1.0)  # a tenth of four steps is none
+    monkeypatch.setattr(Transcription, "evaluate", lambda *_: dict.fromkeys(("cer", "cer_low", "cer_high"), 0.5))
+    monkeypatch.setattr(WeightAverage, "put_into_model", lambda self: averages.append(self) or put(self))
+    results = run(asked(rounds=1, teacher="ema"))
+    told = results["selftraining"]
+    assert told["teacher"] == "ema" and told["best_round"] == 1
+    assert (told["rounds"][0]["weights"], told["rounds"][0]["average_cer"]) == ("average", 0.5)
+    saved = load_file(tmp_path / "self" / "model.safetensors")
+    kept = {name: one for name, one in averages[0].weights.items() if "masked_spec" not in name}  # for training only
+    assert "lm_head.weight" in kept and all(torch.equal(saved[name], one) for name, one in kept.items())
+    assert "average of its weights" in (tmp_path / "self" / "README.md").read_text("utf-8")
+
+
+def test_under_fsdp_nothing_is_averaged(asked, monkeypatch) -> None:
+    monkeypatch.setattr(selftrain, "is_sharded", lambda _: True)
+    with pytest.raises(SettingsError, match=r"^--teacher ema: no process has all weights .* allowed with it: last"):
+        run(asked(teacher="ema"))
+
+
+def test_a_choice_of_teacher_is_no_place_that_would_be_lost(asked, monkeypatch, tmp_path) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ema").mkdir()
+    assert find_output(asked(teacher="ema", output=Path("ema"))).checkpoint is None
 
 
 def test_a_student_that_cannot_be_is_told_as_such(asked) -> None:
@@ -151,7 +184,11 @@ def test_the_second_round_is_taught_by_the_first_student(asked, _always_better, 
     teachers, begun = [], []
     loaded, prepared = student.load_recogniser, student.prepare
     monkeypatch.setattr(student, "load_recogniser", lambda name: teachers.append(name) or loaded(name))
-    monkeypatch.setattr(student, "prepare", lambda lesson, *rest: begun.append(lesson.model) or prepared(lesson, *rest))
+
+    def prepare(lesson, *rest, **named):
+        return begun.append(lesson.model) or prepared(lesson, *rest, **named)
+
+    monkeypatch.setattr(student, "prepare", prepare)
     run(asked())
     first = str(tmp_path / "self" / "rounds" / "1")
     assert teachers[2] == first == begun[1] and begun[0] == asked().model
@@ -161,7 +198,11 @@ def test_the_second_round_is_taught_by_the_first_student(asked, _always_better, 
 def test_the_loss_counts_labelled_rows_whole_and_others_by_confidence(asked, monkeypatch, tmp_path) -> None:
     trusted = []
     prepared = student.prepare
-    monkeypatch.setattr(student, "prepare", lambda *given: trusted.append(given[2].trust.tolist()) or prepared(*given))
+
+    def prepare(*given, **named):
+        return trusted.append(given[2].trust.tolist()) or prepared(*given, **named)
+
+    monkeypatch.setattr(student, "prepare", prepare)
     run(asked(rounds=1))
     run(asked(rounds=1, trust="alike", output=tmp_path / "alike"))
     sure = [float(row["confidence"]) for row in _table(tmp_path / "self", 1)]

@@ -92,6 +92,7 @@ def _cut(
     holes = _HOLES if on_cpu else 1.0
     recognising = holes * _recognising(model, cost, recognised, processes)
     state = state_bytes(model, recipe.optimiser)
+    average = cost.gradients if recipe.averaged else 0  # of what is trained, as large
     lengths = (float(seconds.min()), float(seconds.mean()), float(seconds.max()))
     limit = recipe.batch_seconds * (1 + lengths[1] / cost.quadratic)
 
@@ -107,7 +108,7 @@ def _cut(
         step = max(activations + (cost.gradients if accumulation > 1 else 0), cost.gradients)
         # The weights once more: of a copy that shows how fast a step is, then of the best ones so far. Later the
         # optimiser is gone, and the saved model is there, which is scored, and then compared with transformers' own.
-        return round(held + cost.weights + max(state + max(step, recognising), cost.weights))
+        return round(held + cost.weights + max(average + state + max(step, recognising), cost.weights))
 
     accumulation = recipe.accumulation
     while needed(accumulation) > free and any(clips(length, accumulation) > 1 for length in lengths):

@@ -11,7 +11,7 @@ from pathlib import Path
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.models import split_layer
 from hf_speech_tl.settings import FinetuneSettings, RunSettings, Source, read_yaml, write_yaml
-from hf_speech_tl.settings.option import flag
+from hf_speech_tl.settings.option import flag, options
 from hf_speech_tl.stages.runs.holding import hold
 from hf_speech_tl.training import latest
 
@@ -212,8 +212,11 @@ def _differences(settings: RunSettings, path: Path) -> list[str]:
 
 def _inputs(settings: RunSettings) -> list[tuple[str, str]]:
     """What a run reads, by the option that named it."""
+    table = options(settings)
     named = [
-        (flag(key), getattr(settings, key, None)) for key in ("model", "config", "teacher", "cluster_on", "student")
+        (flag(key), getattr(settings, key))
+        for key in ("model", "config", "teacher", "cluster_on", "student")
+        if key in table and not table[key].choices  # selftrain's --teacher is a choice, and no place
     ]
     return [
         *((key, split_layer(place)[0]) for key, place in named if place),

@@ -27,6 +27,7 @@ class Recipe:
     """The training choices of one run, all resolved.
 
     batch_seconds: padded seconds of audio in a step, over all processes and micro-batches; accumulation: micro-batches.
+    averaged: the average of the weights over the steps is kept beside them.
     """
 
     rates: Rates
@@ -35,6 +36,7 @@ class Recipe:
     accumulation: int
     augment: tuple[Augmentation, ...]
     consistency: float
+    averaged: bool = False
 
     @property
     def waveform(self) -> tuple[Augmentation, ...]:

@@ -1,3 +1,4 @@
+import dataclasses
 import weakref
 
 import numpy as np
@@ -71,6 +72,18 @@ def test_on_a_cpu_the_room_that_tensors_leave_is_counted(monkeypatch) -> None:
         fits[holes] = _fit(monkeypatch, 1e12)[1]
     # A step has several of the longest clips, and what this process holds changes by less.
     assert fits[100.0].needed - fits[1.0].needed > 99 * 3 * fits[1.0].cost.training.of(8.0) > 1e9
+
+
+def test_an_average_of_the_weights_is_counted(monkeypatch) -> None:
+    monkeypatch.setattr("hf_speech_tl.stages.runs.memory._memory", lambda *_: (0, 10**12))
+    settings = FinetuneSettings(lang="it", batch_seconds=80.0)
+    plain = choose_recipe(settings, parameters=5_000_000, augment=(), processes=1)
+    processes, given = PartialState(cpu=True), {"recognised": 8.0, "checkpointing": "never"}
+    without, averaged = (
+        fit_memory(tiny_model().train(), recipe, _SECONDS, processes, **given)
+        for recipe in (plain, dataclasses.replace(plain, averaged=True))
+    )
+    assert averaged.needed - without.needed == pytest.approx(without.cost.gradients, abs=1)
 
 
 def test_what_refers_to_itself_is_given_back() -> None:
