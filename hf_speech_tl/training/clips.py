@@ -103,10 +103,10 @@ class Clips(torch.utils.data.Dataset):
     """The rows of a screened split, decoded lazily.
 
     A clip that turns out bad while training is replaced by the next good one; its id and the reason stand in `bad`.
-    Once `features` are set, clips are what the frozen part of the model makes of them. augmenter: changes what
-    `clips[row, epoch]` gives, None for clips as they are; views: 2 for a second one of each. targets: of clips without
-    labels. trust: how much the loss of each row counts, `(rows,)`, None where all count alike. room: bytes of memory
-    that they may be kept in.
+    Once `features` are set, clips are what the frozen part of the model makes of them, where that fits into 16 bits.
+    augmenter: changes what `clips[row, epoch]` gives, None for clips as they are; views: 2 for a second one of each.
+    targets: of clips without labels. trust: how much the loss of each row counts, `(rows,)`, None where all are alike.
+    room: bytes of memory that they may be kept in.
     """
 
     rows: datasets.Dataset
@@ -147,7 +147,10 @@ class Clips(torch.utils.data.Dataset):
 
     def pulses(self, index: int) -> np.ndarray:
         """The same in 16 bits. Raises BadAudio."""
-        return self._remembered(index, self.decode)
+        if self._features is None:
+            return self._remembered(index, self.decode)
+        kept = self._kept.get(index)
+        return kept if kept is not None and _is_samples(kept) else self.decode(index)
 
     @property
     def size(self) -> float:
@@ -166,9 +169,11 @@ class Clips(torch.utils.data.Dataset):
         return pulses(self.rows[index]["audio"])
 
     def _encoded(self, index: int, features: Features) -> np.ndarray:
+        """What features are made of a clip; its samples in 16 bits where they cannot be."""
         pulses = self.decode(index)
         self._lengths[index] = len(pulses)
-        return features.of(pulses)
+        made = features.of(pulses)
+        return pulses if made is None else made
 
     def _remembered(self, index: int, make: Callable[[int], np.ndarray]) -> np.ndarray:
         kept = self._kept.get(index)
@@ -181,13 +186,28 @@ class Clips(torch.utils.data.Dataset):
 
     def __getitem__(self, index: int | tuple[int, int]) -> Clip:
         """The clip of a row, in an epoch by which it is augmented; the first one where none is named."""
+        return self._good(index, plain=False)
+
+    def __getitems__(self, rows: Sequence[int | tuple[int, int]]) -> list[Clip]:
+        """The clips of a batch, as torch's own loader asks for them."""
+        return self.alike(rows, [self[row] for row in rows])
+
+    def alike(self, rows: Sequence[int | tuple[int, int]], clips: list[Clip]) -> list[Clip]:
+        """The clips of a batch, all of them as samples where the features of one could not be made: no model hears
+        both at once."""
+        if len({_is_samples(clip["inputs"]) for clip in clips}) == 1:
+            return clips
+        return [self._good(row, plain=True) for row in rows]
+
+    def _good(self, index: int | tuple[int, int], *, plain: bool) -> Clip:
+        """The clip of a row, or of the next one that can be decoded; plain: as samples in any case."""
         index, epoch = index if isinstance(index, tuple) else (index, 0)
         for at in (*range(index, len(self)), *range(index)):
             name = self._ids[at]["id"]
             if name in self.bad:
                 continue
             try:
-                return self._clip(at, epoch, name)
+                return self._clip(at, epoch, name, plain=plain)
             except BadAudio as error:
                 self.leave_out(at, error)
         raise DataError("none of the recordings can be decoded any more. Has the data been moved or changed?")
@@ -203,9 +223,11 @@ class Clips(torch.utils.data.Dataset):
             print(f"skipped from now on: {name}: {fault.reason}", file=sys.stderr)
         self.bad[name] = fault.reason
 
-    def _clip(self, index: int, epoch: int, name: str) -> Clip:
-        if features := self.features:
-            views = [self._remembered(index, lambda at: self._encoded(at, features))]
+    def _clip(self, index: int, epoch: int, name: str, *, plain: bool) -> Clip:
+        features = None if plain else self.features
+        made = self._remembered(index, lambda at: self._encoded(at, features)) if features else None
+        if features and made is not None and not _is_samples(made):
+            views = [made]
             length = features.frozen.mask_length(self._lengths[index])
         else:
             views = [self.load(index)]
@@ -223,6 +245,11 @@ class Clips(torch.utils.data.Dataset):
             seconds=float(self.seconds[index]),
             trust=None if self.trust is None else float(self.trust[index]),
         )
+
+
+def _is_samples(inputs: np.ndarray) -> bool:
+    """Whether these are the samples of a clip, `(samples,)`, and not its features, `(frames, width)`."""
+    return inputs.ndim == 1
 
 
 def collator(feature_extractor: FeatureExtractor) -> Callable[[list[Clip]], Batch]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from hf_speech_tl.errors import RunError
 from hf_speech_tl.models import Frozen
 from hf_speech_tl.training.store import Store
 
@@ -23,14 +23,15 @@ class Features:
     frozen: Frozen
     directory: Path | None = None
     spent: float = field(default=0.0, init=False)
+    _told: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self._store = Store(self.directory / self.frozen.fingerprint()) if self.directory is not None else None
 
-    def of(self, pulses: np.ndarray) -> np.ndarray:
+    def of(self, pulses: np.ndarray) -> np.ndarray | None:
         """What the frozen part makes of a clip of 16-bit samples `(samples,)`: float16 `(frames, width)`.
 
-        Raises RunError where the values are too large for 16 bits.
+        None where the values are too large for that, which is told of the first such clip.
         """
         if self._store and (known := self._store.get(pulses)) is not None:
             return known
@@ -38,7 +39,14 @@ class Features:
         made = self.frozen(pulses.astype(np.float32) / 32767).numpy()
         self.spent += time.perf_counter() - begin
         if not np.isfinite(made).all():
-            raise RunError("what this model's frozen layers make of a clip does not fit into 16 bits: use --cache none")
+            if not self._told:
+                self._told = True
+                print(
+                    f"what {self.frozen.end} makes of a clip does not fit into 16 bits: batches with such clips are "
+                    "computed anew each time, as with --cache none",
+                    file=sys.stderr,
+                )
+            return None
         if self._store:
             self._store.put(pulses, made)  # on a disk that is full it is only computed again
         return made

@@ -54,7 +54,7 @@ class Loader(DataLoader):
         if self._threads:
             return self._ahead(batches)
         if self._clips.far:
-            return (self.collate_fn([self._clips[row] for row in rows]) for rows in batches)
+            return (self.collate_fn(self._clips.alike(rows, [self._clips[row] for row in rows])) for rows in batches)
         return super().__iter__()
 
     def _expected(self, batches: Iterator[list[tuple[int, int]]]) -> Iterator[list[tuple[int, int]]]:
@@ -75,13 +75,14 @@ class Loader(DataLoader):
     def _ahead(self, batches: Iterator[list[tuple[int, int]]]) -> Iterator[Batch]:
         with ThreadPoolExecutor(self._threads) as pool:
 
-            def start(rows: list[tuple[int, int]]) -> list[Future]:
-                return [pool.submit(self.dataset.__getitem__, row) for row in rows]
+            def start(rows: list[tuple[int, int]]) -> tuple[list[tuple[int, int]], list[Future]]:
+                return rows, [pool.submit(self.dataset.__getitem__, row) for row in rows]
 
             coming = deque(map(start, islice(batches, _AHEAD)))
             try:
                 while coming:
-                    clips = [future.result() for future in coming.popleft()]
+                    rows, loading = coming.popleft()
+                    clips = self._clips.alike(rows, [future.result() for future in loading])
                     coming.extend(map(start, islice(batches, 1)))
                     yield self._finished(self.collate_fn(clips))
             except BaseException:

@@ -51,3 +51,15 @@ def test_losses_are_those_of_the_clips_and_weights_the_same_wherever_states_are_
     assert len(made) <= 1  # silence: clips are found on the disk
     assert _weights(tmp_path / "cut") == _weights(tmp_path / "memory")
     assert log(tmp_path / "cut") == log(tmp_path / "memory")
+
+
+def test_where_no_states_fit_into_16_bits_a_run_is_the_one_that_keeps_none(
+    settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd
+) -> None:
+    changes = dict(tuning="lora", freeze_layers=1, augment=())
+    run(settings(output=tmp_path / "clips", cache="none", **changes))
+    make = Frozen.__call__
+    monkeypatch.setattr(Frozen, "__call__", lambda self, clip: make(self, clip) * float("inf"))
+    run(settings(output=tmp_path / "memory", **changes))
+    assert capfd.readouterr().err.count("what frozen layer 1 makes of a clip does not fit into 16 bits") == 1
+    assert _weights(tmp_path / "memory") == _weights(tmp_path / "clips")

@@ -5,9 +5,8 @@ import pytest
 import torch
 from tiny import EXTRACTOR, VOCABULARY, tiny_model, tiny_rows
 
-from hf_speech_tl.errors import RunError
 from hf_speech_tl.models import Frozen, frozen_part, logits_of, prepare_tuning
-from hf_speech_tl.training import Clips, Features, collator
+from hf_speech_tl.training import Batches, Clips, Features, Loader, collator
 
 _CPU = torch.device("cpu")
 _LENGTHS, _TEXTS = (0.6, 0.9, 0.75), ("ab", "d", "a")
@@ -86,9 +85,28 @@ def test_how_large_clips_are_is_known_before_they_are_made_and_no_more_than_the_
     assert 0 < sum(one.nbytes for one in tight._kept.values()) <= tight.size_kept == 0.7 * held
 
 
-def test_values_beyond_half_precision_end_with_the_remedy() -> None:
-    features = _features()
-    with torch.no_grad():
-        features.frozen._model.base_model.feature_extractor.conv_layers[-1].layer_norm.weight.fill_(1e7)
-    with pytest.raises(RunError, match="--cache none"):
-        _ = _clips(features)[0]
+@pytest.mark.parametrize("threads", [0, 2])
+def test_a_batch_with_a_clip_beyond_half_precision_is_of_samples_and_others_stay_features(
+    threads: int, monkeypatch, capfd
+) -> None:
+    encoded: list[int] = []
+    encode, samples = Frozen.__call__, [round(seconds * 16_000) for seconds in _LENGTHS]
+
+    def beyond(self: Frozen, clip: np.ndarray) -> torch.Tensor:
+        encoded.append(len(clip))
+        return encode(self, clip) * (float("inf") if len(clip) == samples[0] else 1)
+
+    monkeypatch.setattr(Frozen, "__call__", beyond)
+    plain, collate = _clips(), collator(EXTRACTOR)
+    loader = Loader(_clips(_features()), Batches(list(_LENGTHS), 1.7, 0, count=8), collate, _CPU)
+    loader._threads = threads
+    kinds = set()
+    for batch, rows in zip(loader, list(loader.batch_sampler), strict=True):
+        made = batch["inputs"].dtype == torch.float16
+        assert made != ("clip0" in batch["ids"])
+        assert made or torch.equal(batch["inputs"], collate([plain[row] for row in rows])["inputs"])
+        kinds.add((made, len(rows)))
+    assert (False, 2) in kinds and any(made for made, _ in kinds)
+    if not threads:  # two of them may make the same clip at once
+        assert sorted(encoded) == sorted(samples)
+        assert capfd.readouterr().err.count("does not fit into 16 bits") == 1
