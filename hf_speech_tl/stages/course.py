@@ -48,6 +48,12 @@ class Course:
     fit: Fit
     corpus: Corpus
 
+    @property
+    def stored(self) -> tuple[Path | None, float]:
+        """The directory that keeps what frozen layers make of clips, None without one, and bytes that it may take."""
+        features = self.train.features
+        return features.directory if features else None, self.train.size_stored
+
 
 @dataclass(frozen=True)
 class Trained:

@@ -60,6 +60,7 @@ def _run(settings: FinetuneSettings, output: Output, processes: PartialState, ti
     prepared = prepare(settings, processes)
     agree(processes, lambda: check_space(output, _disk(prepared, times)))
     course = lay_out(prepared, settings, output, processes)
+    agree(processes, lambda: check_space(output, _disk(prepared, times), *course.stored))
     prepared = replace(prepared, corpus=course.corpus)
     if processes.is_main_process:
         # Only now is it known that there is something to put there; what an earlier run left goes first.
@@ -136,7 +137,7 @@ def plan_rows(
         ("time", _time(course, times)),
         *([("kept", _kept(course.train, settings.cache))] if course.train.features else []),
         ("memory", _memory(course.fit)),
-        ("disk", f"{size(_disk(prepared, times))} while training"),
+        ("disk", f"{size(_disk(prepared, times))} while training{_cached(course)}"),
         ("output", str(directory)),
     ]
 
@@ -169,6 +170,11 @@ def _kept(train: Clips, cache: str) -> str:
     place = "in memory" if cache == "memory" else f"in memory, and on disk in {cache}"
     end = train.features.frozen.end
     return f"what {end} makes of the training clips: {size(train.size)}, {much} of it {place} (--cache)"
+
+
+def _cached(course: Course) -> str:
+    cache, kept = course.stored
+    return f", and up to {size(kept)} in {cache} (--cache)" if kept else ""
 
 
 def _augmentation(recipe: Recipe) -> str:

@@ -81,6 +81,7 @@ def train_student(this: Round, pool: Pool, settings: SelftrainSettings, processe
     averages = 3 * prepared.cost.gradients if averaged else 0  # one in each checkpoint, as large as the gradients
     agree(processes, lambda: check_space(output, prepared.cost.disk + averages))
     course = lay_out(prepared, lesson, output, processes)
+    agree(processes, lambda: check_space(output, prepared.cost.disk, *course.stored))
     if processes.is_main_process:
         store_length(course.length, output.checkpoints, prepared.corpus.fingerprint)
     processes.wait_for_everyone()

@@ -163,6 +163,11 @@ class Clips(torch.utils.data.Dataset):
         """Bytes of those that memory has room for."""
         return min(self.size, self.room)
 
+    @property
+    def size_stored(self) -> float:
+        """Bytes that features of them take on the disk at most."""
+        return min(self.size, self.features.room) if self.features else 0.0
+
     def decode(self, index: int) -> np.ndarray:
         """The same without keeping it for later."""
         # Always by way of 16 bits, so that a clip is the same whether it was kept or decoded again.

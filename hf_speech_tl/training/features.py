@@ -28,6 +28,11 @@ class Features:
     def __post_init__(self) -> None:
         self._store = Store(self.directory / self.frozen.fingerprint()) if self.directory is not None else None
 
+    @property
+    def room(self) -> float:
+        """Bytes that may be put on the disk."""
+        return self._store.room if self._store else 0.0
+
     def of(self, pulses: np.ndarray) -> np.ndarray | None:
         """What the frozen part makes of a clip of 16-bit samples `(samples,)`: float16 `(frames, width)`.
 

@@ -37,8 +37,7 @@ class Store:
         half = path.with_suffix(f".{uuid.uuid4().hex}.part")
         with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
-            disk = shutil.disk_usage(path.parent)
-            if disk.free < _LEFT_FREE * disk.total:
+            if not self.room:
                 return False
             try:
                 with half.open("wb") as file:
@@ -48,6 +47,13 @@ class Store:
             finally:
                 half.unlink(missing_ok=True)
         return False
+
+    @property
+    def room(self) -> float:
+        """Bytes that the disk takes before it is so full that nothing more is put there."""
+        place = next(one for one in (self.directory, *self.directory.absolute().parents) if one.exists())
+        disk = shutil.disk_usage(place)
+        return max(0.0, disk.free - _LEFT_FREE * disk.total)
 
     def complete(self, key: str) -> dict[str, str] | None:
         """What `note_complete` noted under this key; None where it noted nothing, or not to the end."""

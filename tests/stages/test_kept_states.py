@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from hf_speech_tl.models import Frozen
+from hf_speech_tl.stages import finetune
 from hf_speech_tl.stages.finetune import run
 
 pytestmark = pytest.mark.slow
@@ -63,3 +64,16 @@ def test_where_no_states_fit_into_16_bits_a_run_is_the_one_that_keeps_none(
     run(settings(output=tmp_path / "memory", **changes))
     assert capfd.readouterr().err.count("what frozen layer 1 makes of a clip does not fit into 16 bits") == 1
     assert _weights(tmp_path / "memory") == _weights(tmp_path / "clips")
+
+
+def test_what_states_may_take_of_the_disk_is_planned_and_asked_for(
+    settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd
+) -> None:
+    asked: list[tuple[Path, float]] = []
+    monkeypatch.setattr(finetune, "check_space", lambda _, __, *cache: asked.append(cache))
+    stored = tmp_path / "states"
+    run(settings(cache=str(stored), max_steps=8, augment=(), quiet=False))
+    written = sum(path.stat().st_size for path in stored.rglob("*.npy"))
+    assert asked == [(), (stored, pytest.approx(written, rel=0.2))]  # a file has 128 bytes more
+    plan = "".join(capfd.readouterr().err.split())
+    assert f"whiletraining,andupto0MBin{stored}(--cache)" in plan

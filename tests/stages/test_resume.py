@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -136,6 +137,20 @@ def test_a_disk_that_is_too_small_is_refused_before_anything_is_written(settings
     with pytest.raises(SettingsError, match=r"writes up to .* MB there, and 0 MB are free"):
         run(settings())
     assert not (tmp_path / "run").exists()
+
+
+def test_what_a_cache_may_take_counts_where_it_is_on_the_same_disk(tmp_path, monkeypatch) -> None:
+    usage = shutil.disk_usage(tmp_path)._replace(free=5_000_000)
+    monkeypatch.setattr(output.shutil, "disk_usage", lambda _: usage)
+    begun, cache = output.Output(tmp_path / "run", None), tmp_path / "deeper" / "cache"
+    output.check_space(begun, 4_000_000, cache, 1_000_000)
+    said = r"up to 4 MB there, up to 2 MB in --cache .*cache, and 5 MB are free\. Make room, take --cache memory, or"
+    with pytest.raises(SettingsError, match=said):
+        output.check_space(begun, 4_000_000, cache, 2_000_000)
+    disks = iter((1, 2))
+    other = SimpleNamespace(stat=lambda: SimpleNamespace(st_dev=next(disks)))
+    monkeypatch.setattr(output, "_existing", lambda _: other)
+    output.check_space(begun, 4_000_000, cache, 2_000_000)
 
 
 def test_a_disk_that_fills_up_leaves_the_last_checkpoint(settings, tmp_path, monkeypatch) -> None:

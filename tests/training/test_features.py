@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -110,3 +111,14 @@ def test_a_batch_with_a_clip_beyond_half_precision_is_of_samples_and_others_stay
     if not threads:  # two of them may make the same clip at once
         assert sorted(encoded) == sorted(samples)
         assert capfd.readouterr().err.count("does not fit into 16 bits") == 1
+
+
+def test_what_the_disk_may_take_of_them_is_what_is_left_above_a_tenth(tmp_path, monkeypatch) -> None:
+    clips = _clips(_features(tmp_path / "new"))
+    assert _clips(_features()).size_stored == _clips().size_stored == 0
+    usage = shutil.disk_usage(tmp_path)
+    for free, stored in ((1e9, clips.size), (1e8 + 500, 500), (5e7, 0)):
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: usage._replace(total=1e9, free=free))
+        assert clips.size_stored == stored
+    _ = clips[0]
+    assert not list(tmp_path.rglob("*.npy"))

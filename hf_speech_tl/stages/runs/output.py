@@ -257,16 +257,25 @@ def check_place(directory: Path) -> None:
         raise SettingsError(f"--output {directory}: {parent} cannot be written to. Name another directory.")
 
 
-def check_space(output: Output, needed: int) -> None:
+def check_space(output: Output, needed: int, cache: Path | None = None, kept: float = 0.0) -> None:
     """SettingsError where the disk has no room for what a run writes at its fullest; needed: bytes.
 
-    What an earlier run in the directory holds counts as room: it is replaced, or gone on with.
+    What an earlier run in the directory holds counts as room: it is replaced, or gone on with. kept: bytes that a
+    directory `cache` takes at most, which count where it is on the same disk.
     """
-    place = next(place for place in (output.directory, *output.directory.absolute().parents) if place.exists())
+    place = _existing(output.directory)
     held = sum(path.stat().st_size for path in output.directory.rglob("*") if path.is_file())
     free = shutil.disk_usage(place).free + held
-    if free < needed:
+    beside = kept if cache and place.stat().st_dev == _existing(cache).stat().st_dev else 0.0
+    if free < needed + beside:
+        more = f", up to {beside / 1e6:.0f} MB in --cache {cache}" if beside else ""
+        memory = ", take --cache memory" if beside else ""
         raise SettingsError(
-            f"--output {output.directory}: the run writes up to {needed / 1e6:.0f} MB there, and {free / 1e6:.0f} MB "
-            "are free. Make room, or name a directory on another disk."
+            f"--output {output.directory}: the run writes up to {needed / 1e6:.0f} MB there{more}, and "
+            f"{free / 1e6:.0f} MB are free. Make room{memory}, or name a directory on another disk."
         )
+
+
+def _existing(place: Path) -> Path:
+    """A path, or the nearest one above it that is there."""
+    return next(one for one in (place, *place.absolute().parents) if one.exists())
