@@ -22,13 +22,15 @@ from hf_speech_tl.stages.preparation import Prepared, prepare
 from hf_speech_tl.stages.reading import hear_after_training
 from hf_speech_tl.stages.results import gather_results
 from hf_speech_tl.stages.runs.length import store_length
-from hf_speech_tl.stages.runs.memory import Fit, give_back
+from hf_speech_tl.stages.runs.memory import give_back, tell_memory
 from hf_speech_tl.stages.runs.output import Output, check_space, claim_output, find_output
 from hf_speech_tl.stages.runs.plan import amount, clock, machine, show_plan, size
 from hf_speech_tl.stages.runs.preset import choose_preset
 from hf_speech_tl.stages.runs.processes import agree, check_launch, join_processes, told_once
 from hf_speech_tl.stages.runs.recipe import Recipe
 from hf_speech_tl.training import Clips, language_shares, latest
+
+_SMALLER = "lower --max-seconds or --keep-layers, or use --tuning lora"
 
 
 def run(settings: FinetuneSettings, *, times: int = 1) -> dict[str, object]:
@@ -136,7 +138,7 @@ def plan_rows(
         ("precision", f"--precision {length.precision}{gain}"),
         ("time", _time(course, times)),
         *([("kept", _kept(course.train, settings.cache))] if course.train.features else []),
-        ("memory", _memory(course.fit)),
+        ("memory", tell_memory(course.fit, _SMALLER)),
         ("disk", f"{size(_disk(prepared, times))} while training{_cached(course)}"),
         ("output", str(directory)),
     ]
@@ -198,19 +200,6 @@ def _time(course: Course, times: int) -> str:
 def _disk(prepared: Prepared, times: int) -> int:
     """Bytes that so many runs take at their fullest: one that trains, and the models of those before it."""
     return prepared.cost.disk + max(0, times - 1) * prepared.cost.weights
-
-
-def _memory(fit: Fit) -> str:
-    pieces = "" if fit.recipe.accumulation == 1 else f", a step in {fit.recipe.accumulation} micro-batches"
-    told = f"about {size(fit.peak)} at most{pieces}"
-    if fit.checkpointed:
-        told += "; layers are computed again for their gradients (--gradient-checkpointing)"
-    if not fit.fits:
-        told += (
-            f"; only {size(fit.free)} are free: if it does not fit, lower --max-seconds or --keep-layers, or use "
-            "--tuning lora"
-        )
-    return told
 
 
 def _warnings(prepared: Prepared) -> list[str]:

@@ -27,7 +27,7 @@ from hf_speech_tl.stages.probing import LEAST_PROBED, PROBED_SECONDS, draw_label
 from hf_speech_tl.stages.readiness import Check, Ready, get_ready
 from hf_speech_tl.stages.results import gather_pretraining
 from hf_speech_tl.stages.runs.length import Length, store_length
-from hf_speech_tl.stages.runs.memory import give_back
+from hf_speech_tl.stages.runs.memory import give_back, tell_memory
 from hf_speech_tl.stages.runs.output import Output, check_space, claim_output, find_output, write_json
 from hf_speech_tl.stages.runs.plan import amount, clock, machine, show_plan, size
 from hf_speech_tl.stages.runs.processes import agree, check_launch, is_sharded, join_processes, told_once
@@ -184,7 +184,6 @@ def _plan(
     much = f"{amount(corpus.train, 'training')}, {amount(lesson.validation, 'validation')}"
     origin = "random weights" if ready.checkpoint.fresh else "pretrained"
     gain = f" (bfloat16 is {length.gain:.1f} x as fast here)" if length.gain else ""
-    pieces = "" if recipe.accumulation == 1 else f", a step in {recipe.accumulation} micro-batches"
     probe = task.probe
     decides = (
         f"letter error of a linear layer on {sum(probe.train.seconds) / 60:.1f} min of transcripts, asked "
@@ -212,7 +211,7 @@ def _plan(
             "time",
             f"about {clock(length.seconds)} of training" if length.seconds else "not measured; the steps are given",
         ),
-        ("memory", f"about {size(ready.fit.peak)} at most{pieces}"),
+        ("memory", tell_memory(ready.fit, "lower --max-seconds, or take a smaller model")),
         ("disk", f"{size(cost.disk)} while training"),
         ("output", str(output.directory)),
     ]

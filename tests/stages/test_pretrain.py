@@ -100,13 +100,14 @@ def test_recordings_alone_give_an_encoder_that_others_load(settings, corpus, tmp
 
 
 def test_transcripts_serve_the_probe_which_decides(settings, corpus, log, tmp_path, capfd) -> None:
-    results = run(settings(data=(str(corpus),), max_steps=20, quiet=False))
+    results = run(settings(data=(str(corpus),), max_steps=20, gradient_checkpointing="always", quiet=False))
     assert results["training"]["decided_by"] == "probe_cer"
     lines = log(tmp_path / "run")
     probed = [entry["step"] for entry in lines if "eval_probe_cer" in entry]
     assert len(probed) == 4 and probed[-1] == 20 and len([entry for entry in lines if "eval_loss" in entry]) == 10
     assert results["training"]["best"] == min(entry["eval_probe_cer"] for entry in lines if "eval_probe_cer" in entry)
     assert "teacher" in (said := capfd.readouterr().err) and "layers 1 and 2" in said and "letter error" in said
+    assert "at most; layers are computed again for their gradients" in " ".join(said.split())
 
 
 def test_a_run_that_was_cut_and_went_on_is_the_run_that_was_not(settings, corpus, cut_at, log, tmp_path) -> None:

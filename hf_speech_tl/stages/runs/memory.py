@@ -19,6 +19,7 @@ from transformers import PreTrainedModel
 
 from hf_speech_tl.decoding import at_once
 from hf_speech_tl.models import Cost, cost_of
+from hf_speech_tl.stages.runs.plan import size
 from hf_speech_tl.stages.runs.recipe import Recipe
 from hf_speech_tl.training import bytes_of_samples, room_for_clips, state_bytes
 
@@ -134,6 +135,17 @@ def _memory(cost: Cost, processes: PartialState) -> tuple[int, int]:
     here = psutil.Process().memory_info().rss
     neighbours = max(1, processes.num_processes)
     return here, here + round(_USED * psutil.virtual_memory().available / neighbours)
+
+
+def tell_memory(fit: Fit, smaller: str) -> str:
+    """What a plan says of it. smaller: what may be done where it does not fit."""
+    pieces = "" if fit.recipe.accumulation == 1 else f", a step in {fit.recipe.accumulation} micro-batches"
+    told = f"about {size(fit.peak)} at most{pieces}"
+    if fit.checkpointed:
+        told += "; layers are computed again for their gradients (--gradient-checkpointing)"
+    if not fit.fits:
+        told += f"; only {size(fit.free)} are free: if it does not fit, {smaller}"
+    return told
 
 
 def give_back() -> None:

@@ -10,7 +10,7 @@ from tiny import tiny_model
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings import FinetuneSettings
 from hf_speech_tl.stages.finetune import run
-from hf_speech_tl.stages.runs.memory import _HOLES, fit_memory, give_back
+from hf_speech_tl.stages.runs.memory import _HOLES, fit_memory, give_back, tell_memory
 from hf_speech_tl.stages.runs.recipe import choose_recipe
 
 _SECONDS = np.asarray([2.0, 4.0, 8.0], np.float32)
@@ -43,6 +43,9 @@ def test_layers_are_computed_again_where_not_even_one_clip_fits(
     model, fit = _fit(monkeypatch, 1e12 if checkpointing == "always" else 1e5, checkpointing)
     assert fit.checkpointed == model.is_activation_checkpointing == expected
     assert fit.fits == (checkpointing == "always")
+    told = tell_memory(fit, "take less")
+    assert ("layers are computed again" in told) == expected
+    assert told.endswith("are free: if it does not fit, take less") != fit.fits
 
 
 def test_clips_are_kept_in_what_a_step_leaves_of_the_memory_and_counted(monkeypatch) -> None:
