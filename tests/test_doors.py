@@ -311,6 +311,7 @@ def test_what_cannot_be_selftrained_is_a_line_before_the_stage(
         ([], "--objective is missing"),
         (["--objective", "distill"], "did you mean distil?"),
         (["--objective", "distil"], "--objective distil: no teacher is named"),
+        (["--objective", "contrastive"], "wav2vec2-conformer; add --model facebook/wav2vec2-base"),
         (["--objective", "masked", "--teacher", "t"], "--teacher t --objective masked: is not asked for there"),
         (["--objective", "distil", "--teacher", "t", "--clusters", "9"], "allowed with --objective masked"),
         (["--objective", "distil", "--teacher", "t", "--teacher-layers", "0,4"], "--teacher-layers 0,4: cannot be"),

@@ -60,7 +60,7 @@ class PretrainSettings:
         "begin with new weights of this shape: starter, a config.json, a directory with one, or a Hub id",
         unset="auto",
         shown=STARTER,
-        why="small enough for a CPU; of no account with --model",
+        why="small enough for a CPU; of no account with --model, and not for contrastive, which wants another family",
     ).default(None)
     objective: str = Option(
         "Model",
@@ -208,6 +208,12 @@ class PretrainSettings:
             raise SettingsError(
                 "--objective distil: no teacher is named; allowed with --teacher MODEL, such as openai/whisper-base; "
                 "add it"
+            )
+        if self.objective == "contrastive" and self.model is None and self.config is None:
+            raise SettingsError(
+                "--objective contrastive: the shape that is taken where none is named, the starter's, is of a family "
+                "without a contrastive loss; allowed with --model or --config of the families wav2vec2 and "
+                "wav2vec2-conformer; add --model facebook/wav2vec2-base"
             )
         owners = {"teacher": "distil", "teacher_layers": "distil", "student_layer": "distil"}
         owners |= {"cluster_on": "masked", "clusters": "masked"}

@@ -1,5 +1,6 @@
 """Contrastive pretraining goes on with the quantiser that a checkpoint has, and its result is loaded by everybody."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from hf_speech_tl.models import (
     Masking,
     add_quantiser,
     check_quantisable,
+    frame_rate,
     load_checkpoint,
     read_config,
     take_masks,
@@ -98,3 +100,14 @@ def test_families_and_shapes_that_cannot_are_named() -> None:
         check_quantisable("it", tiny_model("unispeech").config)
     with pytest.raises(SettingsError, match="codevector_dim 9"):
         check_quantisable("it", tiny_model(**OWN | {"codevector_dim": 9}).config)
+
+
+def test_the_shape_that_the_page_gives_is_one_for_it(tmp_path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "pretraining.md").read_text("utf-8")
+    (shape,) = re.findall(r"^```json\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    (tmp_path / "config.json").write_text(shape)
+    name = str(tmp_path / "config.json")
+    config = read_config(name)
+    check_quantisable(name, config)
+    model, _ = add_quantiser(load_checkpoint(name, config, from_scratch=True, masking=MASKING))
+    assert model.num_parameters() == pytest.approx(6e6, rel=0.1) and frame_rate(config) == 50
