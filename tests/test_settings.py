@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 import shlex
@@ -14,6 +15,7 @@ from hf_speech_tl.settings import (
     Augmentation,
     EvaluateSettings,
     FinetuneSettings,
+    PretrainSettings,
     PushSettings,
     SelftrainSettings,
     Settings,
@@ -23,6 +25,7 @@ from hf_speech_tl.settings import (
     read_yaml,
     write_yaml,
 )
+from hf_speech_tl.settings.augmentation import FORMS
 from hf_speech_tl.settings.option import options
 
 ALL = (FinetuneSettings, SelftrainSettings, EvaluateSettings, TranscribeSettings, PushSettings)
@@ -336,6 +339,21 @@ def test_an_augmentation_that_cannot_be_is_refused(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert said in refusal(written(tmp_path, f"lang: it\naugment: {augment}\n"))
+
+
+def test_pretrain_offers_the_augmentations_that_it_takes_and_no_others(tmp_path: Path) -> None:
+    (tmp_path / "DIR").mkdir()
+    (tmp_path / "DIR" / "a.wav").touch()
+    taken = []
+    for form in FORMS:
+        arguments = ["--data", "d", "--objective", "masked", "--augment", form.replace("DIR", str(tmp_path / "DIR"))]
+        with contextlib.suppress(SettingsError):
+            parse(PretrainSettings, arguments)
+            taken.append(form)
+    assert options(PretrainSettings)["augment"].choices == tuple(taken)
+    said = refusal("--data d --objective masked --augment gian", PretrainSettings)
+    assert "allowed: pitch, rir=DIR, noise=DIR, gain, telephone or none; did you mean gain?" in said
+    assert "--augment" not in refusal("--data d --objective masked --speed", PretrainSettings)
 
 
 def test_a_source_may_have_a_weight_and_a_column_of_its_own(tmp_path: Path) -> None:

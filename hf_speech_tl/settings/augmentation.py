@@ -20,8 +20,8 @@ class Kind:
     """What can be said of one augmentation.
 
     amounts: the YAML key of how much, and its default; share: of the clips that are changed, by default; lowest and
-    highest bound the amounts; reads: it needs a folder of recordings. masks: the model does it, not the waveform, and
-    `share` is of its frames or channels.
+    highest bound the amounts; reads: it needs a folder of recordings. lengthens: clips become longer or shorter.
+    masks: the model does it, not the waveform, and `share` is of its frames or channels.
     """
 
     amounts: str
@@ -30,14 +30,15 @@ class Kind:
     lowest: float = -math.inf
     highest: float = math.inf
     reads: bool = False
+    lengthens: bool = False
     masks: bool = False
 
 
 # In the order in which they are applied: the voice, the room, what else is heard there, the microphone, the line. Where
 # the figures come from stands in docs/augmentation.md.
 KINDS = {
-    "speed": Kind("factors", (0.9, 1.0, 1.1), 1.0, 0.5, 2.0),
-    "silence": Kind("seconds", (0.0, 0.5), 0.3, 0.0, 5.0),
+    "speed": Kind("factors", (0.9, 1.0, 1.1), 1.0, 0.5, 2.0, lengthens=True),
+    "silence": Kind("seconds", (0.0, 0.5), 0.3, 0.0, 5.0, lengthens=True),
     "pitch": Kind("semitones", (-2.0, 2.0), 0.3, -12.0, 12.0),
     "rir": Kind("", (), 0.3, reads=True),
     "noise": Kind("snr", (5.0, 20.0), 0.5, -20.0, 60.0, reads=True),
@@ -47,6 +48,10 @@ KINDS = {
     "bands": Kind("", (), 0.1, masks=True),
 }
 FORMS = tuple(f"{name}=DIR" if kind.reads else name for name, kind in KINDS.items())
+# Of those that leave a clip as long as it is, and all of it to be heard.
+STEADY_FORMS = tuple(
+    form for form, kind in zip(FORMS, KINDS.values(), strict=True) if not (kind.lengthens or kind.masks)
+)
 _EXAMPLE = "{noise: {dir: DIR, snr: [5, 20], share: 0.5}}"
 
 
@@ -71,7 +76,7 @@ class Augmentation:
     @property
     def lengthens(self) -> bool:
         """Whether a clip becomes longer or shorter by it."""
-        return self.name in ("speed", "silence")
+        return KINDS[self.name].lengthens
 
     @property
     def masks(self) -> bool:
@@ -83,10 +88,10 @@ class Augmentation:
         return self.name if self.dir is None else f"{self.name}={self.dir.as_posix()}"
 
 
-def read_augmentation(value: object, name: str) -> Augmentation:
+def read_augmentation(value: object, name: str, forms: Sequence[str] = FORMS) -> Augmentation:
     """An augmentation from the value of the setting `name`: `speed`, `noise=DIR`, or a mapping of its name to details.
 
-    Raises SettingsError: a name, key or value that cannot be.
+    forms: those that a refusal names as allowed. Raises SettingsError: a name, key or value that cannot be.
     """
     if isinstance(value, Augmentation):
         value = plain_augmentation(value)
@@ -95,13 +100,13 @@ def read_augmentation(value: object, name: str) -> Augmentation:
         ((value, details),) = value.items()
         details = {} if details is None else details
     if not isinstance(value, str) or not isinstance(details, Mapping):
-        raise SettingsError(f"{name}: {value!r} cannot be; allowed: {_allowed()}, or with details {_EXAMPLE}")
+        raise SettingsError(f"{name}: {value!r} cannot be; allowed: {_allowed(forms)}, or with details {_EXAMPLE}")
     word, _, place = value.partition("=")
     kind = KINDS.get(word)
     if kind is None:
-        near = get_close_matches(word, KINDS, n=1)
+        near = get_close_matches(word, [form.partition("=")[0] for form in forms], n=1)
         remedy = f"did you mean {near[0]}?" if near else f"with details: {_EXAMPLE}"
-        raise SettingsError(f"{name}: {value!r} cannot be; allowed: {_allowed()}; {remedy}")
+        raise SettingsError(f"{name}: {value!r} cannot be; allowed: {_allowed(forms)}; {remedy}")
     keys = [*(["dir"] if kind.reads else []), *([kind.amounts] if kind.amounts else []), "share"]
     if unknown := [key for key in details if key not in keys]:
         raise SettingsError(f"{name}: unknown key {unknown[0]!r} of {word}; allowed: {', '.join(keys)}")
@@ -155,8 +160,8 @@ def audio_files(directory: Path) -> list[Path]:
     return sorted(found, key=lambda path: path.relative_to(directory).as_posix())
 
 
-def _allowed() -> str:
-    return f"{', '.join(FORMS)} or none"
+def _allowed(forms: Sequence[str]) -> str:
+    return f"{', '.join(forms)} or none"
 
 
 def _amounts(details: Mapping[str, object], word: str, kind: Kind, name: str) -> tuple[float, ...]:

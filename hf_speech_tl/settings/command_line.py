@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from hf_speech_tl.errors import SettingsError
-from hf_speech_tl.settings.augmentation import FORMS
 from hf_speech_tl.settings.option import Option, Settings, build, convert, flag, nearest, options, spelling
 from hf_speech_tl.settings.source import Source
 from hf_speech_tl.settings.stage import Stage, keep_own
@@ -151,7 +150,8 @@ def _refuse(cls: type[Settings], left: list[str]) -> NoReturn:
             raise SettingsError(f"{word!r}: a file of settings comes first: hf-speech-tl {cls.command} {word} ...")
         raise SettingsError(f"{word!r}: no option takes this; see {help_}; put text with spaces in quotes")
     table = options(cls)
-    changes = [form for form in FORMS if form.partition("=")[0] == word.lstrip("-")] if "augment" in table else []
+    forms = table["augment"].choices if "augment" in table else ()
+    changes = [form for form in forms if form.partition("=")[0] == word.lstrip("-")]
     near = nearest(word.lstrip("-"), [key for key in table if not table[key].positional] + ["help"])
     meant = f"--augment {changes[0]}" if changes else near and flag(near)
     remedy = f"did you mean {meant}?" if meant else f"see {help_}"

@@ -165,7 +165,7 @@ def _single(option: Option, value: object, name: str) -> object:
     if option.kind is Source:
         return read_source(value, name)
     if option.kind is Augmentation:
-        return read_augmentation(value, name)
+        return read_augmentation(value, name, option.choices)
     if option.kind is Stage:
         return read_stage(value, name)
     if option.kind is bool:

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings import data_rows, run_rows, training_rows
-from hf_speech_tl.settings.augmentation import Augmentation, refuse_augmentations
+from hf_speech_tl.settings.augmentation import STEADY_FORMS, Augmentation, refuse_augmentations
 from hf_speech_tl.settings.option import Option, check_values, flag
 from hf_speech_tl.settings.preset import STARTER
 from hf_speech_tl.settings.run import command_line, find_resumed
@@ -132,6 +132,7 @@ class PretrainSettings:
     )
     augment: tuple[Augmentation, ...] = replace(
         training_rows.AUGMENT,
+        choices=STEADY_FORMS,
         help="changes to the audio that the encoder hears, while what it is to predict is of the clean audio; with "
         "commas, or none: those of finetune that leave a clip as long as it is, and do not mask "
         "(docs/augmentation.md)",
@@ -232,7 +233,7 @@ class PretrainSettings:
                 reason = "makes clips longer or shorter" if one.lengthens else "hides what is to be predicted"
                 raise SettingsError(
                     f"--augment {one}: {reason}, and what is to be predicted goes by the clip as it is; allowed: "
-                    "pitch, rir=DIR, noise=DIR, gain, telephone or none; drop it"
+                    f"{', '.join(STEADY_FORMS)} or none; drop it"
                 )
         refuse_mix(self.data, "data")
         refuse_augmentations(self.augment)
