@@ -45,10 +45,20 @@ def test_augmentations_are_drawn_and_written(tmp_path: Path, noise: Path, monkey
     assert len(soundfile.read(tmp_path / "heard" / "speed.wav")[0]) != RATE
 
 
+@pytest.mark.parametrize(("augment", "drawn"), [("gain", 0), ("mask", 1), ("bands", 1), ("gain,mask,bands", 2)])
+def test_what_a_model_hides_from_itself_is_grey_and_has_no_sound(
+    augment: str, drawn: int, tmp_path: Path, noise: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ("--augment", augment, "--output", tmp_path / "seen.svg", "--wavs", tmp_path / "heard")
+    assert script("show_augmentation", monkeypatch, noise / "one.wav", *options) == 0
+    assert (tmp_path / "seen.svg").read_text("utf-8").count("fill: #b8b8b8") == drawn
+    heard = {"as-recorded.wav", *(["gain.wav"] if "gain" in augment else [])}
+    assert {path.name for path in (tmp_path / "heard").iterdir()} == heard
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["one.wav", "--augment", "mask", "--output", "a.svg"], "--augment mask: the model does that"),
         (["one.wav", "--augment", "none", "--output", "a.svg"], "there is nothing to show"),
         (["none.wav", "--augment", "speed", "--output", "a.svg"], "none.wav: missing file"),
         (["one.wav", "--augment", "speed", "--output", "a.pdf"], "ends in .svg or .png"),
