@@ -16,6 +16,7 @@ from transformers.utils import cached_file
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.models import place_of, read_writing
 from hf_speech_tl.settings import STARTER, Leg, TransferSettings, plain_values, write_yaml
+from hf_speech_tl.stages.routes.summary import find_loss
 from hf_speech_tl.stages.runs.holding import hold
 from hf_speech_tl.stages.runs.output import (
     check_place,
@@ -157,7 +158,8 @@ def begins_with(leg: Leg) -> str:
 
 
 def check_claim(settings: TransferSettings) -> None:
-    """Raise SettingsError where the directory of a transfer cannot be written, or holds something else."""
+    """Raise SettingsError where the directory of a transfer cannot be written, or holds something else, or results that
+    would be lost, unless these may be overwritten."""
     directory = settings.output
     assert directory is not None, "settings name one"
     check_place(directory)
@@ -165,6 +167,11 @@ def check_claim(settings: TransferSettings) -> None:
         raise SettingsError(
             f"--output {directory}: holds something that is not a transfer of ours, and is left alone. Name an empty "
             "or new directory."
+        )
+    if not settings.overwrite and (loss := find_loss(settings)):
+        raise SettingsError(
+            f"--output {directory}: its results.json {loss}, which would be lost. Name another directory, or add "
+            "--overwrite."
         )
 
 
@@ -175,6 +182,8 @@ def claim(settings: TransferSettings) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         hold(directory)
+        if settings.overwrite and find_loss(settings):  # first, so that what is stopped goes on without --overwrite
+            (directory / "results.json").unlink()
         write_yaml(settings, directory / "run.yaml")
     except OSError as error:
         raise SettingsError(f"--output {directory}: cannot be written ({error.strerror}). Name another.") from error

@@ -19,6 +19,7 @@ from hf_speech_tl.stages.routes.forgetting import measure_forgetting
 from hf_speech_tl.stages.routes.ledger import State, check_claim, claim
 from hf_speech_tl.stages.routes.leg import Corpora, Done, follow, survey
 from hf_speech_tl.stages.routes.outlook import Outlook, disk_of_all, foresee
+from hf_speech_tl.stages.routes.summary import GAINS, known_ablation
 from hf_speech_tl.stages.runs.environment import describe_environment
 from hf_speech_tl.stages.runs.output import write_json
 from hf_speech_tl.stages.runs.plan import show_plan, size
@@ -130,25 +131,28 @@ def _gather(
     ablation: dict[str, object] | None,
     forgetting: dict[str, object] | None,
 ) -> dict[str, object]:
-    """What results.json holds: of the last stage, and a row for each."""
+    """What results.json holds: of the last stage, and a row for each. Of the same stages an earlier ablation stays, if
+    it is over more seeds than this one, or nothing was left out now."""
     last = done[-1].results
-    found = gains(ablation, settings.stages) if ablation else {}
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "name": one.leg.name,
             "directory": one.leg.directory.name,
             "after": one.scores,
             "seconds": one.seconds,
             "steps": one.steps,
-            **_gain(found.get(one.leg.name)),
         }
         for one in done
     ]
+    known = known_ablation(cast("Path", settings.output), last, rows)
+    if known and not (ablation and settings.seeds >= len(known["seeds"])):
+        ablation = known
+    found = gains(ablation, settings.stages) if ablation else {}
     return {
         **last,
         "command": settings.command_line(),
         "lang": settings.lang,
-        "stages": rows,
+        "stages": [{**row, **_gain(found.get(str(row["name"])))} for row in rows],
         **({"ablation": ablation} if ablation else {}),
         "forgetting": forgetting,
         "environment": describe_environment(),
@@ -157,6 +161,6 @@ def _gather(
 
 def _gain(comparison: Comparison | None) -> Mapping[str, float | None]:
     if comparison is None:
-        return dict.fromkeys(("gain", "low", "high", "p_value"))
+        return dict.fromkeys(GAINS)
     cer = comparison["cer"]
     return {"gain": cer["gain"], "low": cer["low"], "high": cer["high"], "p_value": cer["p_value"]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,10 @@ def test_a_transfer_with_two_seeds_says_what_its_source_was_worth_and_repeats_no
     assert trained == ["1-source", "2-target", "1-target"] * 2
     again = transfer.run(settings)
     assert len(trained) == 6 and again["ablation"] == first["ablation"]
+    alone = transfer.run(replace(settings, ablate=False, seeds=1))
+    fewer = transfer.run(replace(settings, seeds=1))  # which would tell less
+    assert len(trained) == 6 and alone["ablation"] == fewer["ablation"] == first["ablation"]
+    assert alone["stages"] == fewer["stages"] == first["stages"]
     directories = {
         path.parent.relative_to(tmp_path / "whole").as_posix() for path in tmp_path.rglob("model.safetensors")
     }

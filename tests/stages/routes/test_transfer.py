@@ -19,6 +19,7 @@ from hf_speech_tl.models import read_config
 from hf_speech_tl.settings import FinetuneSettings, Source, Stage, TransferSettings, lay_route, read_yaml, write_yaml
 from hf_speech_tl.stages import finetune, student
 from hf_speech_tl.stages.routes import transfer
+from hf_speech_tl.stages.routes.ledger import check_claim
 from hf_speech_tl.stages.routes.leg import Corpora
 from hf_speech_tl.stages.routes.outlook import foresee
 from hf_speech_tl.training import SpeechTrainer
@@ -78,6 +79,45 @@ def test_another_setting_of_a_stage_is_told_and_makes_it_anew_only_when_asked(
         transfer.run(other)
     transfer.run(replace(other, overwrite=True))
     assert trained == ["2-target"]
+
+
+def test_what_stages_were_worth_stays_while_they_are_the_same(whole: Path, asked: Make, trained: list[str]) -> None:
+    cer = {"gain": 0.1, "low": 0.0, "high": 0.2, "p_value": 0.01}
+    ablation = {"seeds": [0, 1], "direct": {"gain": {"cer": cer}}}
+    path = whole / "results.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"ablation": ablation}))
+    results = transfer.run(asked())
+    assert trained == [] and results["ablation"] == ablation
+    assert [row["gain"] for row in results["stages"]] == [0.1, None] and results["stages"][0]["p_value"] == 0.01
+    assert json.loads(path.read_text())["ablation"] == ablation  # and so it does the time after
+    assert transfer.run(asked())["ablation"] == ablation
+    other = asked(stages=(Stage("source"), Stage("target", {"max_steps": 2})), overwrite=True)
+    assert "ablation" not in transfer.run(other) and trained == ["2-target"]
+
+
+def test_results_of_other_stages_are_not_lost_unasked(
+    whole: Path, asked: Make, trained: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = (whole / "results.json").read_bytes()
+    other = asked(stages=(Stage("target"),))
+    with pytest.raises(SettingsError, match=r"whole: its results\.json tells of the stages 1-source, 2-target, which"):
+        transfer.run(other)
+    assert (whole / "results.json").read_bytes() == told and read_yaml(TransferSettings, whole / "run.yaml") == asked()
+    more = asked(stages=(*asked().stages, Stage("selftrain")), unlabelled=("more",))
+    check_claim(more)  # tells of these stages too
+    (whole / "results.json").write_text(json.dumps(json.loads(told) | {"ablation": {}}))
+    with pytest.raises(SettingsError, match=r"2-target, and what each was worth, which would be lost\. .* --overwrite"):
+        check_claim(more)
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(transfer, "follow", stop)
+        transfer.run(replace(other, overwrite=True))
+    results = transfer.run(asked(stages=(Stage("target"),), output=None, resume=str(whole)))  # as it was told
+    assert trained == ["1-target"] and [row["directory"] for row in results["stages"]] == ["1-target"]
+    assert (whole / "2-target" / "model.safetensors").is_file()
 
 
 def test_other_recordings_or_another_model_are_other_inputs(whole: Path, asked: Make, corpus: Path, tmp_path) -> None:
