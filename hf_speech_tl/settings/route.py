@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from hf_speech_tl.settings.option import build, convert, nearest, options
 from hf_speech_tl.settings.pretrain import PretrainSettings
 from hf_speech_tl.settings.selftrain import SelftrainSettings
 from hf_speech_tl.settings.source import Source
-from hf_speech_tl.settings.stage import Stage
+from hf_speech_tl.settings.stage import STAGES, Stage
 from hf_speech_tl.settings.transfer import TransferSettings
 
 _MANY = "mul"  # ISO 639-2: multiple languages
@@ -72,6 +73,17 @@ def lay_route(
         except SettingsError as error:
             raise SettingsError(f"stage {stage.name}: {error}") from None
     return tuple(legs)
+
+
+def last_stage(directory: Path) -> Path | None:
+    """The directory of the last stage that is complete of a transfer that wrote into `directory`, None where there is
+    none: the one that its results.json says, as other stages may lie beside it."""
+    found = [path.parent for name in STAGES for path in directory.glob(f"[1-{len(STAGES)}]-{name}/results.json")]
+    try:
+        told = json.loads((directory / "results.json").read_text("utf-8"))["stages"][-1]["directory"]
+    except (OSError, ValueError, LookupError, TypeError):  # not finished, or no results.json of a transfer
+        told = None
+    return max(found, key=lambda stage: (stage.name == told, stage.name), default=None)
 
 
 def _model(settings: TransferSettings, command: Command) -> dict[str, object]:

@@ -108,6 +108,18 @@ def test_an_id_that_cannot_be_had_offline_is_one_line() -> None:
     assert "\n" not in str(caught.value) and "starter" in str(caught.value)
 
 
+def test_a_directory_of_a_transfer_names_its_last_stage(tmp_path) -> None:
+    for stage in ("1-source", "2-target"):
+        save_tiny(tmp_path / stage)
+        (tmp_path / stage / "results.json").touch()
+    with pytest.raises(SettingsError, match=r"no config\.json in it\. It holds a transfer: .* stage, .*2-target\.$"):
+        read_config(str(tmp_path))
+    read_config(str(tmp_path / "2-target"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SettingsError, match=r"Give the directory of a saved model\.$"):
+        read_config(str(tmp_path / "empty"))
+
+
 def test_long_first_convolutions_begin_as_a_filterbank(tmp_path) -> None:
     shape = dict(conv_dim=(80, 128, 16), conv_kernel=(200, 16, 8), conv_stride=(20, 8, 4))
     name = str(save_tiny(tmp_path, **shape))

@@ -170,6 +170,14 @@ def test_a_directory_without_a_model_is_refused(hub: Hub, tmp_path: Path, push: 
     assert not hub.requests
 
 
+def test_a_directory_of_a_transfer_names_its_last_stage(hub: Hub, saved: Path, tmp_path: Path, push: Push) -> None:
+    whole = tmp_path / "whole"
+    for stage in ("1-source", "2-target"):
+        shutil.copytree(saved, whole / stage)
+    assert f"holds a transfer: give its last stage, {whole / '2-target'}" in push(whole, "ana/romanian").stdout
+    assert not hub.requests and push(whole / "2-target", "ana/romanian").returncode == 0
+
+
 def test_a_push_does_not_wait_for_torch(saved: Path, away: dict[str, str]) -> None:
     code = "import sys, hf_speech_tl.publishing; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], env=away).returncode == 0
