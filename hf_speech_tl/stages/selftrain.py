@@ -34,6 +34,7 @@ from hf_speech_tl.stages.runs.output import Output, claim_output, find_output, r
 from hf_speech_tl.stages.runs.plan import amount, machine, show_plan
 from hf_speech_tl.stages.runs.processes import agree, first_then_others, is_sharded, join_processes, told_once
 from hf_speech_tl.stages.student import Round, complete_round, student_model, train_student
+from hf_speech_tl.training import Part, as_part
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,9 @@ def _follow(
         taught_by = str(output.rounds / str(best)) if best else settings.model
         this = Round(number, taught_by, directory, length)
         complete = agree(processes, lambda directory=directory: complete_round(directory))  # type: ignore[misc]
-        results: dict[str, Any] = complete or train_student(this, pool, settings, processes)
+        name = f"round {number} of at most {settings.rounds}"
+        with as_part(Part(name, (number - 1) / settings.rounds, number / settings.rounds)):
+            results: dict[str, Any] = complete or train_student(this, pool, settings, processes)
         done.append(results)
         error = results["after"]["cer"]["value"]
         if processes.is_main_process and not settings.quiet:

@@ -35,7 +35,10 @@ _PART: ContextVar[Part | None] = ContextVar("part", default=None)
 
 @contextmanager
 def as_part(part: Part) -> Iterator[None]:
-    """Inside, trainings show the whole that they are part of beside themselves."""
+    """Inside, trainings show the whole that they are part of beside themselves; a part of a part is a share of it."""
+    if around := _PART.get():
+        begins, ends = (around.begins + (around.ends - around.begins) * share for share in (part.begins, part.ends))
+        part = Part(f"{around.name}, {part.name}", begins, ends)
     token = _PART.set(part)
     try:
         yield

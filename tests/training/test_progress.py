@@ -50,3 +50,15 @@ def test_without_a_terminal_a_line_says_which_part_it_is_of(
         state.global_step = 4
         report.on_step_end(arguments, state, TrainerControl())
         assert capsys.readouterr().err.startswith(said)
+
+
+def test_a_part_of_a_part_is_a_share_of_it(tmp_path: Path) -> None:
+    done = []
+    with as_part(Part("stage 2 of 2 (2-selftrain)", 0.5, 1.0)):
+        for number in (1, 2):
+            with as_part(Part(f"round {number} of at most 2", (number - 1) / 2, number / 2)):
+                report, _, state = _report(tmp_path)
+            for state.global_step in (0, 4):
+                done.append(report._done(state))
+    assert done == [0.5, 0.75, 0.75, 1.0]  # and never back
+    assert report._part and report._part.name == "stage 2 of 2 (2-selftrain), round 2 of at most 2"
