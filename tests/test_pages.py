@@ -25,7 +25,7 @@ def _commands(page: Path) -> list[str]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_is_one_that_can_be_given(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for folder in ("DIR", "street", "rooms"):  # which settings look into
+    for folder in ("DIR", "DIR/2-target", "street", "rooms"):  # which settings look into
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "a.wav").touch()
     for line in _commands(page):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from hf_speech_tl.settings import (
     Source,
     Stage,
     TransferSettings,
+    last_stage,
     lay_route,
     parse,
     read_yaml,
@@ -122,7 +125,11 @@ def test_a_stage_has_settings_of_its_own_in_a_file_and_keeps_them_beside_the_com
             ["--target", "pl=c", "--stages", "target,selftrain", "--unlabelled", "pl=./c"],
             "--unlabelled ./c: is --target too, .* other recordings",
         ),
-        ([*_PLAIN, "--recommend", "--ablate"], "--recommend --ablate: one trains nothing"),
+        ([*_PLAIN, "--recommend", "--ablate"], "--recommend --ablate: ranks by transcripts"),
+        (
+            [*_PLAIN, "--recommend", "--model", "starter", "--max-minutes", "20", "--seed", "3", "--quiet"],
+            "--recommend --model --max-minutes: ranks .*; drop the others, .* with scripts/recommend_source",
+        ),
         (["--target", "pl=c", "--stages", "target", "--ablate"], "--ablate: there is but one stage"),
         (["--target", "pl=c", "--stages", "target", "--mix", "0.1"], "--mix 0.1: there is nothing to mix in"),
         ([*_PLAIN, "--seeds", "2"], "--seeds 2: .* allowed with it"),
@@ -173,3 +180,22 @@ def test_the_share_that_is_mixed_in_is_divided_among_the_sources() -> None:
 
 def test_every_stage_is_a_command() -> None:
     assert tuple(_KINDS) == STAGES
+
+
+def test_the_first_example_makes_the_directory_that_the_last_goes_on_in() -> None:
+    first, *_, last = TransferSettings.examples
+    assert last.endswith(f"--resume {parse(TransferSettings, shlex.split(first)).output}")
+
+
+def test_the_last_stage_is_the_one_that_was_told_of(tmp_path: Path) -> None:
+    assert last_stage(tmp_path / "nowhere") is None
+    for name in ("1-target", "2-target", "3-selftrain", "direct/4-target"):
+        (tmp_path / name).mkdir(parents=True)
+        if name != "3-selftrain":  # which is not complete
+            (tmp_path / name / "results.json").touch()
+    assert last_stage(tmp_path) == tmp_path / "2-target"
+    for told, last in (("1-target", "1-target"), ("../elsewhere", "2-target")):
+        (tmp_path / "results.json").write_text(json.dumps({"stages": [{"directory": told}]}))
+        assert last_stage(tmp_path) == tmp_path / last
+    (tmp_path / "results.json").write_text('{"stages": []}')
+    assert last_stage(tmp_path) == tmp_path / "2-target"

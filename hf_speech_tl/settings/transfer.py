@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,6 +19,7 @@ from hf_speech_tl.settings.source import Source
 from hf_speech_tl.settings.stage import STAGES, Stage, refuse_order
 
 _UNITS = ("char", "romanized", "ipa")
+_RANKED = ("recommend", "source", "target", "seed", "json", "quiet")  # what --recommend looks at
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +33,7 @@ class TransferSettings:
         "--source de=deutsch/ --target nl=nederlands/ --max-minutes 10 --ablate --seeds 3",
         "--source de=deutsch/ --source es=espanol/ --target pl=polski/ --recommend",
         "--model runs/first --target quw=fieldwork/ --stages target",
-        "runs/es-it-to-pl-starter/run.yaml --resume runs/es-it-to-pl-starter",
+        "runs/es-it-to-pl-auto/run.yaml --resume runs/es-it-to-pl-auto",
     )
 
     source: tuple[str | Source, ...] | None = Option(
@@ -175,7 +176,7 @@ class TransferSettings:
         why="the same for the same command",
     ).default(None)
     overwrite: bool = replace(
-        run_rows.OVERWRITE, help="make stages anew that are there with other settings, recordings or models"
+        run_rows.OVERWRITE, help="make anew what is there of other settings, recordings, models or --stages"
     ).default(False)
     resume: str | None = replace(
         run_rows.RESUME,
@@ -192,7 +193,8 @@ class TransferSettings:
         refuse_order(self.stages)
         self._refuse_sources()
         self._refuse_ablation()
-        self._refuse_recommendation()
+        if self.recommend:
+            self._refuse_recommendation()
         if self.resume is not None:
             find_resumed(self, self.resume)
         if self.output is None:
@@ -270,17 +272,18 @@ class TransferSettings:
         check_last_seed(self.seed, self.seeds)
 
     def _refuse_recommendation(self) -> None:
-        if self.recommend and self.ablate:
-            raise SettingsError("--recommend --ablate: one trains nothing, the other all routes; drop one of them")
-        if self.recommend and len(self.source or ()) < 2:
+        rest = [field for field in fields(self) if field.name not in _RANKED]
+        if ignored := [flag(field.name) for field in rest if getattr(self, field.name) != field.default]:
             raise SettingsError(
-                f"--recommend: ranks --source, of which {len(self.source or ())} is given; allowed: two or more; add "
-                "another, or drop --recommend"
+                f"--recommend {' '.join(ignored)}: ranks by transcripts, and neither trains nor measures anything; "
+                "allowed: --source, --target, --seed; drop the others, or measure with scripts/recommend_source"
             )
-        if self.recommend and len(self.target) > 1:
+        if (count := len(self.source or ())) < 2:
             raise SettingsError(
-                f"--recommend: compares with one --target, and {len(self.target)} are given; name one of them"
+                f"--recommend: ranks --source, of which {count} is given; allowed: two or more; add another"
             )
+        if len(self.target) > 1:
+            raise SettingsError(f"--recommend: compares with one --target, not {len(self.target)}; name one of them")
 
     def _name(self) -> str:
         tags = [*self.source_langs, "to", self.lang] if self.source else ["to", self.lang]
