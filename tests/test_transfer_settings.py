@@ -16,13 +16,12 @@ from hf_speech_tl.settings import (
     Source,
     Stage,
     TransferSettings,
-    last_stage,
     lay_route,
     parse,
     read_yaml,
     write_yaml,
 )
-from hf_speech_tl.settings.route import _KINDS
+from hf_speech_tl.settings.route import _KINDS, last_stage
 from hf_speech_tl.settings.stage import STAGES
 
 _PLAIN = ("--source", "es=a", "--source", "it=b", "--target", "pl=c")

@@ -31,7 +31,7 @@ from hf_speech_tl.models.frontends import FeatureExtractor, encoder_config
 from hf_speech_tl.models.starter import place_of
 from hf_speech_tl.models.symbols import read_symbols
 from hf_speech_tl.models.vocabulary import Vocabulary
-from hf_speech_tl.settings import STARTER, last_stage
+from hf_speech_tl.settings import STARTER, model_within
 
 _EXTRACTOR_FILES = ("processor_config.json", "preprocessor_config.json", "config.json")
 _USUAL_SYMBOLS = 32  # the default of wav2vec 2.0
@@ -67,9 +67,8 @@ def read_any_config(name: str) -> PreTrainedConfig:
     """The configuration of `starter`, a directory, a config.json or a Hub id, of whatever kind; else SettingsError."""
     place = place_of(name)
     if os.path.isdir(place) and not (Path(place) / "config.json").is_file():
-        stage = last_stage(Path(place))
-        said = f"It holds a transfer: give its last stage, {stage}" if stage else "Give the directory of a saved model"
-        raise SettingsError(f"--model {name}: there is no config.json in it. {said}.")
+        remedy = model_within(Path(place)) or "give the directory of a saved model"
+        raise SettingsError(f"--model {name}: there is no config.json in it: {remedy}.")
     if _is_misspelt(place):
         raise SettingsError(f"--model {name}: there is no such directory. Give a directory, a Hub id, or `{STARTER}`.")
     try:

@@ -18,7 +18,7 @@ from huggingface_hub.errors import HfHubHTTPError
 from hf_speech_tl.errors import RunError, SettingsError, SpeechError
 from hf_speech_tl.publishing.card import name_model
 from hf_speech_tl.publishing.redaction import redact_origins, redact_results, redact_settings
-from hf_speech_tl.settings import last_stage
+from hf_speech_tl.settings import model_within
 from hf_speech_tl.settings.push import check_repository
 
 # What transformers and peft write and read, and our four. Nothing else of the directory goes up: not the log, not
@@ -74,8 +74,7 @@ def push(directory: Path, repo_id: str | None, *, private: bool) -> str:
     RunError where the Hub refuses or cannot be reached. Each names the command that finishes the push later.
     """
     if not ((directory / "config.json").is_file() and list(directory.glob("model*.safetensors"))):
-        stage = last_stage(directory)
-        remedy = f"it holds a transfer: give its last stage, {stage}" if stage else "give one that finetune wrote"
+        remedy = model_within(directory) or "give one that finetune wrote"
         raise SettingsError(f"{directory} holds no saved model (config.json, model.safetensors): {remedy}")
     if not (directory / "results.json").is_file():
         raise SettingsError(

@@ -9,7 +9,7 @@ from hf_speech_tl.settings.prepare import PrepareSettings
 from hf_speech_tl.settings.preset import AUTO, PRESETS, STARTER, STARTER_LICENCE
 from hf_speech_tl.settings.pretrain import PretrainSettings
 from hf_speech_tl.settings.push import PushSettings
-from hf_speech_tl.settings.route import Leg, last_stage, lay_route
+from hf_speech_tl.settings.route import Leg, lay_route, model_within
 from hf_speech_tl.settings.run import check_reporters
 from hf_speech_tl.settings.selftrain import EMA, TEACHER, SelftrainSettings
 from hf_speech_tl.settings.source import Source
@@ -55,8 +55,8 @@ __all__ = [
     "TransferSettings",
     "audio_files",
     "check_reporters",
-    "last_stage",
     "lay_route",
+    "model_within",
     "parse",
     "plain_augmentation",
     "plain_values",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
@@ -166,7 +166,10 @@ class FinetuneSettings:
         why="each is all of the training again",
     ).default(1)
     output: Path | None = run_rows.OUTPUT.default(None)  # noqa: RUF009 (makes a field)
-    overwrite: bool = run_rows.OVERWRITE.default(False)
+    overwrite: bool = replace(
+        run_rows.OVERWRITE,
+        help="replace an earlier run in --output; with --seeds, those made of other settings, recordings or models",
+    ).default(False)
     resume: str | None = run_rows.RESUME.default(None)
 
     report_to: tuple[str, ...] = run_rows.REPORT_TO.default(())

@@ -86,6 +86,17 @@ def last_stage(directory: Path) -> Path | None:
     return max(found, key=lambda stage: (stage.name == told, stage.name), default=None)
 
 
+def model_within(directory: Path) -> str | None:
+    """What to take instead of a directory that holds models and is none, in words; None of other directories."""
+    if stage := last_stage(directory):
+        return f"it holds a transfer: give its last stage, {stage}"
+    try:
+        best = directory / json.loads((directory / "results.json").read_text("utf-8"))["seeds"]["best"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+    return f"it holds a run for each of several seeds: give the best, {best}"
+
+
 def _model(settings: TransferSettings, command: Command) -> dict[str, object]:
     """What the first stage begins with; pretraining has another option for a shape without weights."""
     if command is PretrainSettings:

@@ -60,9 +60,9 @@ def _decide(
 
 def _run(settings: FinetuneSettings, output: Output, processes: PartialState, times: int) -> dict[str, object]:
     prepared = prepare(settings, processes)
-    agree(processes, lambda: check_space(output, _disk(prepared, times)))
+    agree(processes, lambda: check_space(output, disk_of(prepared, times)))
     course = lay_out(prepared, settings, output, processes)
-    agree(processes, lambda: check_space(output, _disk(prepared, times), *course.stored))
+    agree(processes, lambda: check_space(output, disk_of(prepared, times), *course.stored))
     prepared = replace(prepared, corpus=course.corpus)
     if processes.is_main_process:
         # Only now is it known that there is something to put there; what an earlier run left goes first.
@@ -139,7 +139,7 @@ def plan_rows(
         ("time", _time(course, times)),
         *([("kept", _kept(course.train, settings.cache))] if course.train.features else []),
         ("memory", tell_memory(course.fit, _SMALLER)),
-        ("disk", f"{size(_disk(prepared, times))} while training{_cached(course)}"),
+        ("disk", f"{size(disk_of(prepared, times))} while training{_cached(course)}"),
         ("output", str(directory)),
     ]
 
@@ -197,9 +197,11 @@ def _time(course: Course, times: int) -> str:
     return f"about {clock(seconds)} of training{of_all}"
 
 
-def _disk(prepared: Prepared, times: int) -> int:
-    """Bytes that so many runs take at their fullest: one that trains, and the models of those before it."""
-    return prepared.cost.disk + max(0, times - 1) * prepared.cost.weights
+def disk_of(prepared: Prepared, times: int = 1) -> int:
+    """Bytes that so many runs take at their fullest: one that trains, with an average of its weights in each checkpoint
+    where there is one, and the models of those before it."""
+    averages = 3 * prepared.cost.gradients if prepared.recipe.averaged else 0  # each as large as the gradients
+    return prepared.cost.disk + averages + max(0, times - 1) * prepared.cost.weights
 
 
 def _warnings(prepared: Prepared) -> list[str]:

@@ -14,7 +14,7 @@ from hf_speech_tl.models import base_of, frame_count, read_config
 from hf_speech_tl.publishing.save import save_model
 from hf_speech_tl.settings import EMA, TEACHER, FinetuneSettings, SelftrainSettings
 from hf_speech_tl.stages.course import follow, lay_out
-from hf_speech_tl.stages.finetune import plan_rows
+from hf_speech_tl.stages.finetune import disk_of, plan_rows
 from hf_speech_tl.stages.judgement import judge, load_recogniser
 from hf_speech_tl.stages.material import Pool, mix
 from hf_speech_tl.stages.preparation import prepare
@@ -78,10 +78,9 @@ def train_student(this: Round, pool: Pool, settings: SelftrainSettings, processe
     averaged = settings.teacher == EMA
     with named_by("--student" if settings.student != TEACHER else "--model"):
         prepared = prepare(lesson, processes, mix(pool, labels), averaged=averaged)
-    averages = 3 * prepared.cost.gradients if averaged else 0  # one in each checkpoint, as large as the gradients
-    agree(processes, lambda: check_space(output, prepared.cost.disk + averages))
+    agree(processes, lambda: check_space(output, disk_of(prepared)))
     course = lay_out(prepared, lesson, output, processes)
-    agree(processes, lambda: check_space(output, prepared.cost.disk, *course.stored))
+    agree(processes, lambda: check_space(output, disk_of(prepared), *course.stored))
     if processes.is_main_process:
         store_length(course.length, output.checkpoints, prepared.corpus.fingerprint)
     processes.wait_for_everyone()

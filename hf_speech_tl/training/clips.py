@@ -165,8 +165,8 @@ class Clips(torch.utils.data.Dataset):
 
     @property
     def size_stored(self) -> float:
-        """Bytes that features of them take on the disk at most."""
-        return min(self.size, self.features.room) if self.features else 0.0
+        """Bytes that features of them take on the disk at most, beside those that are there already."""
+        return min(max(0.0, self.size - self.features.stored), self.features.room) if self.features else 0.0
 
     def decode(self, index: int) -> np.ndarray:
         """The same without keeping it for later."""

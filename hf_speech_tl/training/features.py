@@ -33,6 +33,11 @@ class Features:
         """Bytes that may be put on the disk."""
         return self._store.room if self._store else 0.0
 
+    @property
+    def stored(self) -> float:
+        """Bytes that are on the disk already."""
+        return self._store.size if self._store else 0.0
+
     def of(self, pulses: np.ndarray) -> np.ndarray | None:
         """What the frozen part makes of a clip of 16-bit samples `(samples,)`: float16 `(frames, width)`.
 

@@ -55,6 +55,15 @@ class Store:
         disk = shutil.disk_usage(place)
         return max(0.0, disk.free - _LEFT_FREE * disk.total)
 
+    @property
+    def size(self) -> float:
+        """Bytes of what is kept already."""
+        total = 0
+        for file in self.directory.glob("*/*.npy"):
+            with suppress(OSError):  # gone since
+                total += file.stat().st_size
+        return total
+
     def complete(self, key: str) -> dict[str, str] | None:
         """What `note_complete` noted under this key; None where it noted nothing, or not to the end."""
         with suppress(OSError, ValueError):

@@ -112,11 +112,11 @@ def test_a_directory_of_a_transfer_names_its_last_stage(tmp_path) -> None:
     for stage in ("1-source", "2-target"):
         save_tiny(tmp_path / stage)
         (tmp_path / stage / "results.json").touch()
-    with pytest.raises(SettingsError, match=r"no config\.json in it\. It holds a transfer: .* stage, .*2-target\.$"):
+    with pytest.raises(SettingsError, match=r"no config\.json in it: it holds a transfer: .* stage, .*2-target\.$"):
         read_config(str(tmp_path))
     read_config(str(tmp_path / "2-target"))
     (tmp_path / "empty").mkdir()
-    with pytest.raises(SettingsError, match=r"Give the directory of a saved model\.$"):
+    with pytest.raises(SettingsError, match=r"give the directory of a saved model\.$"):
         read_config(str(tmp_path / "empty"))
 
 

@@ -122,3 +122,11 @@ def test_what_the_disk_may_take_of_them_is_what_is_left_above_a_tenth(tmp_path, 
         assert clips.size_stored == stored
     _ = clips[0]
     assert not list(tmp_path.rglob("*.npy"))
+
+
+def test_what_the_disk_has_of_them_already_takes_no_more(tmp_path) -> None:
+    clips = _clips(_features(tmp_path / "new"))
+    for index in range(len(clips)):
+        _ = clips[index]
+    kept = sum(file.stat().st_size for file in tmp_path.rglob("*.npy"))
+    assert kept and clips.size_stored == max(0.0, clips.size - kept)

@@ -10,7 +10,7 @@ from typing import cast
 import numpy as np
 import torch
 
-from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.errors import RunError, SettingsError
 from hf_speech_tl.scoring import compare_seeds
 from hf_speech_tl.scoring.scores import Difference, Rate
 from hf_speech_tl.settings import AUTO, FinetuneSettings, Leg, read_yaml, write_yaml
@@ -19,10 +19,11 @@ from hf_speech_tl.stages.reading import read_test
 from hf_speech_tl.stages.routes.ledger import Ledger, State, begins_with, describe
 from hf_speech_tl.stages.routes.leg import Corpora, Done, follow
 from hf_speech_tl.stages.runs.holding import hold
-from hf_speech_tl.stages.runs.output import check_place, holds_seeds, holds_something, is_run, write_json
+from hf_speech_tl.stages.runs.output import check_place, holds_seeds, holds_something, is_run, run_command, write_json
 from hf_speech_tl.stages.runs.plan import show_plan
 from hf_speech_tl.stages.runs.preset import choose_preset
 from hf_speech_tl.stages.runs.processes import agree, join_processes
+from hf_speech_tl.stages.runs.wholeness import read_results
 from hf_speech_tl.training import Part, as_part
 
 _STATES = {"complete": "complete", "resume": "goes on from its checkpoint"}
@@ -41,6 +42,7 @@ def run(settings: FinetuneSettings) -> dict[str, object]:
     legs = _lay_out(settings, output)
     read = Corpora(quiet=settings.quiet or not processes.is_main_process)
     states = agree(processes, lambda: _survey(legs, read, output, overwrite=settings.overwrite))
+    agree(processes, lambda: _refuse_loss(legs, output, overwrite=settings.overwrite))
     agree(processes, lambda: _claim(settings, output))
     if processes.is_main_process and not settings.quiet:
         show_plan([*told, *_plan(legs, states, output)])
@@ -73,17 +75,19 @@ def _decide(settings: FinetuneSettings) -> tuple[FinetuneSettings, list[tuple[st
     check_place(output)
     if holds_seeds(output):
         begun = read_yaml(FinetuneSettings, output / "run.yaml")
+        if begun.lang != settings.lang:
+            return choose_preset(settings, gpu=torch.cuda.is_available())
         model = begun.model if settings.model == AUTO else settings.model
         data = begun.data if settings.data == (AUTO,) else settings.data
         return replace(settings, model=model, data=data), []
-    if is_run(output):
+    if is_run(output) and run_command(output) == settings.command:
         raise SettingsError(
             f"--output {output}: holds one run, and with --seeds {settings.seeds} each has a directory of its own. "
             "Name another, or go on with that run without --seeds."
         )
     if holds_something(output):
         raise SettingsError(
-            f"--output {output}: holds something else than runs of ours, and is left alone. Name an empty or new "
+            f"--output {output}: holds something else than runs of finetune, and is left alone. Name an empty or new "
             "directory."
         )
     return choose_preset(settings, gpu=torch.cuda.is_available())
@@ -105,6 +109,20 @@ def _survey(legs: Sequence[Leg], read: Corpora, output: Path, *, overwrite: bool
         ledger.standing(leg, describe(leg, read.fingerprint(leg), begins_with(leg)), overwrite=overwrite)
         for leg in legs
     ]
+
+
+def _refuse_loss(legs: Sequence[Leg], output: Path, *, overwrite: bool) -> None:
+    """Raise SettingsError where results.json there tells of seeds that another one would not tell of."""
+    path = output / "results.json"
+    try:
+        told = read_results(path)["seeds"]["runs"] if path.is_file() and not overwrite else []  # type: ignore[index]
+    except RunError:  # damaged: the next one takes its place
+        return
+    if lost := {one["directory"] for one in told} - {leg.name for leg in legs}:
+        raise SettingsError(
+            f"--output {output}: its results.json tells of {', '.join(sorted(lost))} too, which would be lost. Ask for "
+            "these seeds as well, name another directory, or add --overwrite."
+        )
 
 
 def _claim(settings: FinetuneSettings, output: Path) -> None:

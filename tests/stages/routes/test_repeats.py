@@ -12,6 +12,8 @@ import pytest
 from transformers import pipeline
 
 from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.models.checkpoint import read_config
+from hf_speech_tl.publishing import push
 from hf_speech_tl.settings import FinetuneSettings, read_yaml
 from hf_speech_tl.stages import finetune
 from hf_speech_tl.stages.finetune import _time
@@ -142,7 +144,7 @@ def test_one_run_and_several_do_not_share_a_directory(whole: Path, asked: Make, 
         repeats.run(asked(output=None, resume=str(complete[1])))
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "thesis.txt").write_text("mine")
-    with pytest.raises(SettingsError, match="holds something else than runs of ours"):
+    with pytest.raises(SettingsError, match="holds something else than runs of finetune"):
         repeats.run(asked(output=tmp_path / "thesis", overwrite=True))
 
 
@@ -150,3 +152,19 @@ def test_the_plan_says_how_long_all_of_them_take() -> None:
     course = SimpleNamespace(length=SimpleNamespace(seconds=480.0))
     assert _time(course, 1) == "about 8 min of training"
     assert _time(course, 3) == "about 8 min of training, 24 min for 3 seeds"
+
+
+def test_a_summary_of_more_seeds_is_not_lost_unasked(whole: Path, asked: Make) -> None:
+    before = _results(whole)
+    with pytest.raises(SettingsError, match="tells of seed-0 too, which would be lost"):
+        repeats.run(asked(seed=1))
+    assert _results(whole) == before
+    repeats.run(asked(seed=1, overwrite=True))
+    assert [run["directory"] for run in _results(whole)["seeds"]["runs"]] == ["seed-1", "seed-2"]
+
+
+def test_the_best_seed_is_named_where_the_whole_is_given(whole: Path) -> None:
+    best = whole / _results(whole)["seeds"]["best"]
+    for refused in (lambda: read_config(str(whole)), lambda: push(whole, None, private=False)):
+        with pytest.raises(SettingsError, match=f"give the best, {best}"):
+            refused()
