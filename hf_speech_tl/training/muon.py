@@ -63,7 +63,8 @@ def orthogonal(matrices: Tensor) -> Tensor:
     tall = matrices.shape[1] > matrices.shape[2]
     wide = matrices.mT if tall else matrices
     rows, columns = wide.shape[1:]
-    blocks = functional.pad(wide, (0, 0, 0, -rows % min(rows, _BLOCK))).reshape(-1, min(rows, _BLOCK), columns)
+    together = min(rows, _BLOCK)
+    blocks = functional.pad(wide, (0, 0, 0, -rows % together)).reshape(-1, together, columns)
     # The largest singular value is at most the Frobenius norm.
     blocks = blocks / blocks.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
     near = _near(blocks).reshape(len(wide), -1, columns)[:, :rows]
