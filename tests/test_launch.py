@@ -182,3 +182,12 @@ def test_two_processes_do_one_seed_after_the_other(plain, tmp_path) -> None:
     assert [code for code, _ in outcome] == [0, 0], outcome
     seeds = json.loads((tmp_path / "both" / "results.json").read_text())["seeds"]
     assert [run["steps"] for run in seeds["runs"]] == [2, 2] and (tmp_path / "both" / seeds["best"]).is_dir()
+
+
+@pytest.mark.slow
+def test_asked_of_one_in_the_last_step_of_a_seed_both_stop_and_it_is_said_once(plain, tmp_path) -> None:
+    file = Path(str(plain.output)).parent / "run.yaml"
+    words = (str(file), "--max-steps", "2", "--seeds", "2", "--output", str(tmp_path / "both"))
+    (first, said), (second, its) = two(*words, FAILS_AT="1", FAILS_BY="SIGUSR1")
+    assert first == second == 130 and f"--resume {tmp_path / 'both'}\n" in said and "stopped" not in its
+    assert (tmp_path / "both" / "seed-0" / "results.json").is_file() and not (tmp_path / "both" / "seed-1").exists()

@@ -13,6 +13,7 @@ import datasets
 import numpy as np
 import torch
 from accelerate import PartialState
+from accelerate.utils import gather_object
 from torch import nn
 from transformers import PreTrainedConfig, PrinterCallback, TrainerCallback, set_seed
 from transformers.utils import logging
@@ -43,6 +44,7 @@ from hf_speech_tl.training import (
     reporting,
     row_weights,
     steps_done,
+    stop_after_part,
     training_arguments,
 )
 
@@ -205,7 +207,8 @@ def teach(
     callbacks: Sequence[TrainerCallback] = (),
     averaged: bool = False,
 ) -> Taught:
-    """Train. Raises RunError where it cannot go on; after Ctrl-C a checkpoint is saved and `interrupted` says so.
+    """Train. Raises RunError where it cannot go on; after Ctrl-C a checkpoint is saved and `interrupted` says so, but
+    in the last step the training just ends, and with it the longer work that it is part of.
 
     config: what reporters get to see of the model; shown: as for Report; callbacks: what else watches the steps;
     averaged: as SpeechTrainer has it.
@@ -250,6 +253,10 @@ def teach(
     finally:
         report.close()
         trainer.interruption.restore()
+    interrupted = trainer.interruption.agreed and trainer.state.global_step < length.steps
+    # Asked of any process in the last step, or after it, there is nothing left to stop here but what comes next.
+    if not interrupted and any(gather_object([trainer.interruption.asked])):
+        stop_after_part()
     return Taught(
         seconds=trainer.seconds,
         audio_seconds=trainer.audio_seconds,
@@ -257,6 +264,6 @@ def teach(
         best=trainer.state.best_metric,
         average=trainer.average.error if trainer.average else None,
         resumed_at=resumed_at,
-        interrupted=trainer.interruption.agreed and trainer.state.global_step < length.steps,
+        interrupted=interrupted,
         weights=trainer.best,
     )

@@ -24,9 +24,10 @@ from hf_speech_tl.training.made import MadeTargets, keep_targets
 from hf_speech_tl.training.masks import CONTRASTIVE_SHARE, PREDICTION_SHARE, Spans
 from hf_speech_tl.training.optimiser import Rates, build_optimiser, build_schedule, state_bytes
 from hf_speech_tl.training.pace import Pace, choose_precision, first_batches, measure_steps, quick_dtype
+from hf_speech_tl.training.part import Part, as_part, stop_after_part
 from hf_speech_tl.training.pretraining import Draw, Objective, Pretraining, probe_steps
 from hf_speech_tl.training.probe import Probe
-from hf_speech_tl.training.progress import Part, Report, as_part
+from hf_speech_tl.training.progress import Report
 from hf_speech_tl.training.reporters import reporting
 from hf_speech_tl.training.store import Store
 from hf_speech_tl.training.streamed import WINDOW, Order, StreamedBatches
@@ -100,6 +101,7 @@ __all__ = [
     "shortest_seconds",
     "state_bytes",
     "steps_done",
+    "stop_after_part",
     "training_arguments",
     "utterance_losses",
 ]

@@ -6,10 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,33 +14,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from hf_speech_tl.training.part import part_under_way
+
 _LINE_SECONDS = 30.0
-
-
-@dataclass(frozen=True)
-class Part:
-    """What one training is of a longer work. name: of the work, with the part's place in it; begins, ends: where the
-    part stands in the whole, as shares of it."""
-
-    name: str
-    begins: float
-    ends: float
-
-
-_PART: ContextVar[Part | None] = ContextVar("part", default=None)
-
-
-@contextmanager
-def as_part(part: Part) -> Iterator[None]:
-    """Inside, trainings show the whole that they are part of beside themselves; a part of a part is a share of it."""
-    if around := _PART.get():
-        begins, ends = (around.begins + (around.ends - around.begins) * share for share in (part.begins, part.ends))
-        part = Part(f"{around.name}, {part.name}", begins, ends)
-    token = _PART.set(part)
-    try:
-        yield
-    finally:
-        _PART.reset(token)
 
 
 class Report(TrainerCallback):
@@ -57,7 +30,7 @@ class Report(TrainerCallback):
         self._audio_seconds = audio_seconds
         self._quiet = quiet
         self._bar: Progress | None = None
-        self._part = _PART.get()
+        self._part = part_under_way()
         self._loss = "..."
         self._shown = shown
         self._figures = dict.fromkeys(shown, "...")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -124,6 +125,26 @@ def cut_at(monkeypatch: pytest.MonkeyPatch) -> CutAt:
             finetune.run(settings) if isinstance(settings, FinetuneSettings) else pretrain.run(settings)
 
     return cut
+
+
+AskedAtTheEnd = Callable[[str, str], None]
+
+
+@pytest.fixture
+def asked_at_the_end(monkeypatch: pytest.MonkeyPatch) -> AskedAtTheEnd:
+    """Sends a signal by its name in the last step of the trainings whose checkpoints lie under a name."""
+
+    def send(name: str, part: str) -> None:
+        trained = SpeechTrainer.training_step
+
+        def train(self: SpeechTrainer, *arguments: object) -> object:
+            if self.state.global_step == self.state.max_steps - 1 and part in Path(str(self.args.output_dir)).parts:
+                signal.raise_signal(getattr(signal, name))
+            return trained(self, *arguments)
+
+        monkeypatch.setattr(SpeechTrainer, "training_step", train)
+
+    return send
 
 
 _TIMED = ("seconds", "train_runtime", "train_samples_per_second", "train_steps_per_second", "eval_probe_seconds")

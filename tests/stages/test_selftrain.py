@@ -253,6 +253,17 @@ def test_a_killed_run_goes_on_and_ends_as_one_that_was_not(asked, _always_better
     assert _table(tmp_path / "whole", 2) == _table(tmp_path / "cut", 2)
 
 
+def test_asked_to_stop_in_the_last_step_of_a_round_the_next_begins_when_the_run_goes_on(
+    asked, _always_better, tmp_path, trained, asked_at_the_end
+) -> None:
+    asked_at_the_end("SIGINT", "1")
+    with pytest.raises(KeyboardInterrupt, match=r"self$"):
+        run(asked())
+    assert trained == ["1"] and student.complete_round(tmp_path / "self" / "rounds" / "1")
+    told = run(asked(output=None, resume=str(tmp_path / "self")))["selftraining"]
+    assert trained == ["1", "2"] and [one["number"] for one in told["rounds"]] == [1, 2]
+
+
 @pytest.mark.slow
 def test_a_run_killed_while_writing_down_goes_on_but_not_with_other_data(asked, monkeypatch, pool, tmp_path) -> None:
     def stop(*_: object) -> None:

@@ -22,7 +22,7 @@ from hf_speech_tl.stages.runs.holding import hold
 from hf_speech_tl.stages.runs.output import check_place, holds_seeds, holds_something, is_run, run_command, write_json
 from hf_speech_tl.stages.runs.plan import show_plan
 from hf_speech_tl.stages.runs.preset import choose_preset
-from hf_speech_tl.stages.runs.processes import agree, join_processes
+from hf_speech_tl.stages.runs.processes import agree, join_processes, told_once
 from hf_speech_tl.stages.runs.wholeness import read_results
 from hf_speech_tl.training import Part, as_part
 
@@ -49,7 +49,8 @@ def run(settings: FinetuneSettings) -> dict[str, object]:
 
     left = sum(state != "complete" for state in states)
     done: list[Done] = []
-    try:
+    # What a run has saved, the same command finds; so it does runs that are complete.
+    with told_once(processes, lambda: str(output)):
         for at, (leg, state) in enumerate(zip(legs, states, strict=True)):
             part = Part(f"{leg.name} ({at + 1} of {len(legs)})", at / len(legs), (at + 1) / len(legs))
             with as_part(part):
@@ -59,9 +60,6 @@ def run(settings: FinetuneSettings) -> dict[str, object]:
             return {}
         results = _gather(settings, done)
         write_json(results, output / "results.json")
-    except KeyboardInterrupt:
-        # What a run has saved, the same command finds; so it does runs that are complete.
-        raise KeyboardInterrupt(str(output)) from None
     results["output"] = str(output)  # told, not stored: results.json travels
     return results
 

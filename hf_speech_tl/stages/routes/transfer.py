@@ -24,7 +24,7 @@ from hf_speech_tl.stages.runs.environment import describe_environment
 from hf_speech_tl.stages.runs.output import write_json
 from hf_speech_tl.stages.runs.plan import show_plan, size
 from hf_speech_tl.stages.runs.preset import choose_preset
-from hf_speech_tl.stages.runs.processes import agree, join_processes
+from hf_speech_tl.stages.runs.processes import agree, join_processes, told_once
 from hf_speech_tl.training import Part, as_part
 
 _STATES = {"complete": "; it is complete", "resume": "; it goes on from its checkpoint", "anew": ""}
@@ -58,7 +58,8 @@ def run(settings: TransferSettings) -> dict[str, object]:
                 done.append(follow(leg, read, processes, output, overwrite=settings.overwrite))
         return done
 
-    try:
+    # What a stage has saved, the same command finds; so it does what earlier stages have left.
+    with told_once(processes, lambda: str(output)):
         if settings.ablate:
             travelled = travel(settings, go)
             done = travelled[0].whole
@@ -69,9 +70,6 @@ def run(settings: TransferSettings) -> dict[str, object]:
         ablation = compare_routes(settings, travelled) if settings.ablate else None
         results = _gather(settings, done, ablation, _forgetting(settings, done))
         write_json(results, output / "results.json")
-    except KeyboardInterrupt:
-        # What a stage has saved, the same command finds; so it does what earlier stages have left.
-        raise KeyboardInterrupt(str(output)) from None
     results["output"] = str(output)  # told, not stored: results.json travels
     return results
 

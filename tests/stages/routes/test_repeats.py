@@ -128,6 +128,18 @@ def test_killed_within_a_seed_the_same_command_goes_on_and_ends_with_the_same_we
         assert _weights(tmp_path / "run" / name) == _weights(_whole / name)
 
 
+def test_asked_to_stop_in_the_last_step_of_a_seed_no_other_begins_and_the_same_command_goes_on(
+    _whole: Path, asked: Make, tmp_path: Path, trained: list[str], asked_at_the_end: Callable[[str, str], None]
+) -> None:
+    asked_at_the_end("SIGUSR1", "seed-0")
+    with pytest.raises(KeyboardInterrupt, match=r"run$"):
+        repeats.run(asked())
+    assert trained == ["seed-0"] and _weights(tmp_path / "run" / "seed-0") == _weights(_whole / "seed-0")
+    asked_at_the_end("SIGINT", "seed-1")  # in the last step of all
+    results = repeats.run(asked())
+    assert trained[1:] == ["seed-1"] and len(results["seeds"]["runs"]) == 2
+
+
 def test_other_settings_are_told_and_lose_nothing_unasked(whole: Path, asked: Make, trained: list[str]) -> None:
     with pytest.raises(SettingsError, match=r"seed-0: holds a run .*\(--max-steps 2 there, 1 here\)"):
         repeats.run(asked(max_steps=1))

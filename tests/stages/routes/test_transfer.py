@@ -255,6 +255,17 @@ def _three(transfers_in: Callable[[Path], Make], tmp_path_factory: pytest.TempPa
     return directory
 
 
+def test_asked_to_stop_in_the_last_step_of_a_stage_the_next_is_left_to_the_same_command(
+    _whole: Path, asked: Make, tmp_path: Path, trained: list[str], asked_at_the_end: Callable[[str, str], None]
+) -> None:
+    asked_at_the_end("SIGTERM", "1-source")
+    with pytest.raises(KeyboardInterrupt, match=r"whole$"):
+        transfer.run(asked())
+    assert trained == ["1-source"] and same_weights(tmp_path / "whole" / "1-source", _whole / "1-source")
+    transfer.run(asked())
+    assert trained == ["1-source", "2-target"]
+
+
 def test_run_yaml_repeats_it(whole: Path, asked: Make) -> None:
     assert read_yaml(TransferSettings, whole / "run.yaml") == asked()
     assert [leg.directory for leg in lay_route(asked())] == [whole / "1-source", whole / "2-target"]
