@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 from collections.abc import Iterator
 
 INTERRUPTED = 130  # as shells have it: 128 + SIGINT
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class SpeechError(Exception):
@@ -16,6 +18,17 @@ class SpeechError(Exception):
 
 class RunError(SpeechError):
     """A run that failed on its way; what it had saved is still there."""
+
+
+class DiskError(RunError):
+    """A disk that is full, or fails. directory: with which the run goes on when there is room, "" where nothing does.
+
+    A run that is part of others goes on with these, so that whoever does all of them says which directory it is.
+    """
+
+    def __init__(self, said: str, directory: str = "") -> None:
+        super().__init__(said)
+        self.directory = directory
 
 
 class SettingsError(SpeechError):
@@ -36,6 +49,12 @@ class ToldElsewhere(SpeechError):
     def __init__(self, exit_code: int) -> None:
         super().__init__("another process says why")
         self.exit_code = exit_code
+
+
+def is_full(error: Exception) -> bool:
+    """Whether it says that a disk is full, or that this user may have no more of it."""
+    # What safetensors raises is no OSError, and says the number in words.
+    return getattr(error, "errno", None) in _FULL or any(f"(os error {number})" in str(error) for number in _FULL)
 
 
 def http_status(error: BaseException | None) -> int | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import re
@@ -19,14 +18,12 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from hf_speech_tl.errors import INTERRUPTED, SpeechError, ToldElsewhere
+from hf_speech_tl.errors import INTERRUPTED, DiskError, SpeechError, ToldElsewhere, is_full
 from hf_speech_tl.settings import Settings, parse
 
 if TYPE_CHECKING:
     from hf_speech_tl.scoring import LanguageScores, Scores
     from hf_speech_tl.scoring.scores import Rate
-
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 S = TypeVar("S", bound=Settings)
 
@@ -46,6 +43,9 @@ def conclude(cls: type[S], arguments: Sequence[str] | None, work: Callable[[S], 
         sys.stdout.flush()
     except ToldElsewhere as error:
         return error.exit_code
+    except DiskError as error:
+        going_on = f", and go on: {_going_on(cls, error.directory)}" if error.directory else ""
+        return _say(cls, f"{error}{going_on}", error.exit_code)
     except SpeechError as error:
         return _say(cls, str(error), error.exit_code)
     except BrokenPipeError as error:
@@ -55,7 +55,7 @@ def conclude(cls: type[S], arguments: Sequence[str] | None, work: Callable[[S], 
     except KeyboardInterrupt as stop:
         return _say(cls, _stopped(cls, str(stop), output), INTERRUPTED)
     except Exception as error:
-        if _is_full(error):
+        if is_full(error):
             return _say(cls, _full(cls, output), 1)
         first, *_ = str(error).strip().splitlines() or [""]
         line = explain_import_error(error) or f"{type(error).__name__}: {first}"
@@ -172,16 +172,11 @@ def _say(cls: type[Settings], line: str, code: int) -> int:
     return code
 
 
-def _is_full(error: Exception) -> bool:
-    # What safetensors raises is no OSError, and says the number in words.
-    return getattr(error, "errno", None) in _FULL or any(f"(os error {number})" in str(error) for number in _FULL)
-
-
 def _full(cls: type[Settings], output: Path | None) -> str:
     said = "there is no room on the disk, or for this user; make some"
     if _is_under_way(cls, output):
         return f"{said}, and give the same command once more: it goes on, and shards that are whole stay"
-    return f"{said}, and go on: {_going_on(cls, str(output))}" if output and (output / "checkpoints").is_dir() else said
+    return said
 
 
 def _stopped(cls: type[Settings], directory: str, output: Path | None) -> str:

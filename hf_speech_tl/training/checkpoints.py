@@ -15,7 +15,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from hf_speech_tl.errors import RunError
+from hf_speech_tl.errors import DiskError
 
 _NAME = re.compile(r"checkpoint-(\d+)")
 _PARTS = "parts.json"  # every other file of a checkpoint, with its size in bytes
@@ -127,7 +127,7 @@ def latest(checkpoints: Path) -> Path | None:
 
 @contextmanager
 def writing(checkpoints: Path, step: int) -> Iterator[None]:
-    """While a checkpoint is written: RunError where the disk is full or fails, and nothing of it is left."""
+    """While a checkpoint is written: DiskError where the disk is full or fails, and nothing of it is left."""
     try:
         yield
     except (OSError, SafetensorError, RuntimeError) as error:
@@ -139,11 +139,10 @@ def writing(checkpoints: Path, step: int) -> Iterator[None]:
         needed = sum(path.stat().st_size for path in last.rglob("*")) if last else None
         reason = (error.strerror if isinstance(error, OSError) else None) or "the disk is full, or fails"
         takes = f"one takes {needed / 1e6:.0f} MB, " if needed else ""
-        whole = f"that of step {steps_done(last)} is whole: make room and go on with it" if last else "make room"
-        raise RunError(
+        whole = f"that of step {steps_done(last)} is whole; " if last else ""
+        raise DiskError(
             f"{checkpoints}: the checkpoint of step {step} could not be written ({reason}); {takes}"
-            f"{shutil.disk_usage(checkpoints).free / 1e6:.0f} MB are free; {whole} "
-            f"(--resume {checkpoints.parent})."
+            f"{shutil.disk_usage(checkpoints).free / 1e6:.0f} MB are free; {whole}make room"
         ) from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import shutil
@@ -145,6 +146,26 @@ def asked_at_the_end(monkeypatch: pytest.MonkeyPatch) -> AskedAtTheEnd:
         monkeypatch.setattr(SpeechTrainer, "training_step", train)
 
     return send
+
+
+FullAt = Callable[[int, str], None]
+
+
+@pytest.fixture
+def full_at(monkeypatch: pytest.MonkeyPatch) -> FullAt:
+    """Fills the disk while a checkpoint of a step is written, of the trainings whose checkpoints lie under a name."""
+
+    def fill(step: int, part: str) -> None:
+        saved = SpeechTrainer._save_optimizer_and_scheduler
+
+        def save(self: SpeechTrainer, directory: str) -> None:
+            if self.state.global_step == step and part in Path(str(self.args.output_dir)).parts:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            saved(self, directory)
+
+        monkeypatch.setattr(SpeechTrainer, "_save_optimizer_and_scheduler", save)
+
+    return fill
 
 
 _TIMED = ("seconds", "train_runtime", "train_samples_per_second", "train_steps_per_second", "eval_probe_seconds")

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from hf_speech_tl.errors import RunError, SettingsError
+from hf_speech_tl.errors import DiskError, SettingsError
 from hf_speech_tl.settings import FinetuneSettings, Source
 from hf_speech_tl.stages import teaching
 from hf_speech_tl.stages.finetune import run
@@ -163,9 +163,10 @@ def test_a_disk_that_fills_up_leaves_the_last_checkpoint(settings, tmp_path, mon
             raise OSError(28, "No space left on device")
         saved(self, directory)
 
-    with monkeypatch.context() as patch, pytest.raises(RunError, match="that of step 2 is whole"):
+    with monkeypatch.context() as patch, pytest.raises(DiskError, match="that of step 2 is whole") as caught:
         patch.setattr(SpeechTrainer, "_save_optimizer_and_scheduler", fill)
         run(begun)
+    assert caught.value.directory == str(begun.output)
     went_on = run(resumed(begun))
     assert went_on["training"]["resumed_at_step"] == 2 and went_on["after"] == whole["after"]
     assert same_weights(tmp_path / "whole", tmp_path / "cut")

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 from tiny import in_pair, save_tiny
 
-from hf_speech_tl.errors import DataError, RunError, SettingsError
+from hf_speech_tl.errors import DataError, DiskError, RunError, SettingsError
 from hf_speech_tl.publishing.hub import _contents
 from hf_speech_tl.settings import EvaluateSettings, SelftrainSettings, read_yaml, write_yaml
 from hf_speech_tl.stages import evaluation, selftrain, student
@@ -262,6 +262,13 @@ def test_asked_to_stop_in_the_last_step_of_a_round_the_next_begins_when_the_run_
     assert trained == ["1"] and student.complete_round(tmp_path / "self" / "rounds" / "1")
     told = run(asked(output=None, resume=str(tmp_path / "self")))["selftraining"]
     assert trained == ["1", "2"] and [one["number"] for one in told["rounds"]] == [1, 2]
+
+
+def test_a_disk_that_fills_up_within_a_round_names_the_directory_of_all_rounds(asked, tmp_path, full_at) -> None:
+    full_at(2, "rounds")
+    with pytest.raises(DiskError, match="step 2 could not be written") as caught:
+        run(asked())
+    assert caught.value.directory == str(tmp_path / "self")
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ import torch
 from accelerate import DistributedType, PartialState
 from accelerate.utils import broadcast_object_list
 
-from hf_speech_tl.errors import INTERRUPTED, RunError, SettingsError, SpeechError, ToldElsewhere
+from hf_speech_tl.errors import INTERRUPTED, DiskError, RunError, SettingsError, SpeechError, ToldElsewhere, is_full
 from hf_speech_tl.training import how_launched
 
 T = TypeVar("T")
@@ -64,27 +64,34 @@ def told_once(processes: PartialState, saved: Callable[[], str]) -> Iterator[Non
     """Inside, a run ends on all processes, and one of them says why.
 
     saved: gives the directory from which a run that is stopped goes on, or nothing. RunError where another process is
-    gone; after Ctrl-C, KeyboardInterrupt with that directory.
+    gone; DiskError with that directory where the disk is full; after Ctrl-C, KeyboardInterrupt with it.
     """
     try:
         yield
-    except RuntimeError as error:
-        if not _has_lost_another(error, processes):
-            raise
-        raise RunError(
-            f"process {processes.process_index + 1} of {processes.num_processes} has lost another, which failed or was "
-            "killed (for memory?): what that one said is the reason; --resume goes on from the last checkpoint."
-        ) from error
+    except DiskError as error:
+        error.directory = saved()
+        raise
+    except SpeechError:
+        raise
+    except Exception as error:
+        if _has_lost_another(error, processes):
+            raise RunError(
+                f"process {processes.process_index + 1} of {processes.num_processes} has lost another, which failed or "
+                "was killed (for memory?): what that one said is the reason; --resume goes on from the last checkpoint."
+            ) from error
+        if is_full(error):
+            raise DiskError("there is no room on the disk, or for this user; make some", saved()) from error
+        raise
     except KeyboardInterrupt:
         if not processes.is_main_process:
             raise ToldElsewhere(INTERRUPTED) from None
         raise KeyboardInterrupt(saved()) from None
 
 
-def _has_lost_another(error: RuntimeError, processes: PartialState) -> bool:
+def _has_lost_another(error: Exception, processes: PartialState) -> bool:
     """Whether an error in a collective means that another process is gone; it says nothing of why."""
     lost = isinstance(error, torch.distributed.DistError) or re.search(r"gloo|NCCL|by peer", str(error))
-    return processes.num_processes > 1 and bool(lost)
+    return processes.num_processes > 1 and isinstance(error, RuntimeError) and bool(lost)
 
 
 def check_launch(checkpoint: Path, processes: PartialState) -> None:

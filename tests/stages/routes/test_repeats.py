@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 from transformers import pipeline
 
-from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.errors import DiskError, SettingsError
 from hf_speech_tl.models.checkpoint import read_config
 from hf_speech_tl.publishing import push
 from hf_speech_tl.settings import FinetuneSettings, read_yaml
@@ -138,6 +138,15 @@ def test_asked_to_stop_in_the_last_step_of_a_seed_no_other_begins_and_the_same_c
     asked_at_the_end("SIGINT", "seed-1")  # in the last step of all
     results = repeats.run(asked())
     assert trained[1:] == ["seed-1"] and len(results["seeds"]["runs"]) == 2
+
+
+def test_a_disk_that_fills_up_within_a_seed_names_the_directory_of_all(
+    asked: Make, tmp_path: Path, full_at: Callable[[int, str], None]
+) -> None:
+    full_at(2, "seed-0")
+    with pytest.raises(DiskError, match="step 2 could not be written") as caught:
+        repeats.run(asked())
+    assert caught.value.directory == str(tmp_path / "run")
 
 
 def test_other_settings_are_told_and_lose_nothing_unasked(whole: Path, asked: Make, trained: list[str]) -> None:

@@ -1,0 +1,38 @@
+"""How a run ends: what is told of it, and with which directory it goes on."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+from accelerate import PartialState
+
+from hf_speech_tl.errors import DataError, DiskError
+from hf_speech_tl.stages.runs.processes import told_once
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "no room on the disk"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), "no room .* for this user"),
+        (ValueError("Error while serializing: I/O error: No space left on device (os error 28)"), "no room"),
+        (DiskError("the checkpoint of step 4 could not be written", "run/seed-1"), "checkpoint of step 4"),
+    ],
+)
+def test_where_the_disk_is_full_the_whole_goes_on_and_not_a_part_of_it(error: Exception, said: str) -> None:
+    processes = PartialState(cpu=True)
+    with (
+        pytest.raises(DiskError, match=said) as caught,
+        told_once(processes, lambda: "run"),
+        told_once(processes, lambda: "run/seed-1"),
+    ):
+        raise error
+    assert caught.value.directory == "run"
+
+
+@pytest.mark.parametrize("error", [DataError("the answer was (os error 28)"), OSError(errno.EACCES, "Permission")])
+def test_other_errors_stay_as_they_are(error: Exception) -> None:
+    with pytest.raises(type(error)) as caught, told_once(PartialState(cpu=True), lambda: "run"):
+        raise error
+    assert caught.value is error
