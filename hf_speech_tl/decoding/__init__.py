@@ -1,5 +1,5 @@
 """Logits to text."""
 
-from hf_speech_tl.decoding.greedy import Recognition, at_once, recognise, recognise_each
+from hf_speech_tl.decoding.greedy import Recognition, announced, at_once, recognise, recognise_each
 
-__all__ = ["Recognition", "at_once", "recognise", "recognise_each"]
+__all__ = ["Recognition", "announced", "at_once", "recognise", "recognise_each"]

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -35,6 +36,7 @@ _GPU_SECONDS = 60.0  # of padded audio, to keep it busy
 _WORKERS = 4  # batches at once on a CPU: with a clip of two minutes each, what attention asks for adds up
 _GPU_WORKERS = 2  # one decodes while the other computes
 _ANNOUNCED = 8  # batches
+_Batch = TypeVar("_Batch")
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,8 @@ def recognise_each(
     with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(max(1, threads // workers),)) as pool:
         waiting: deque[Future[list[tuple[int, Recognition | BadAudio]]]] = deque()
         try:
-            for batch in _announced(alike(seconds, batch_seconds), expect):
+            batches = alike(seconds, batch_seconds)
+            for batch in announced(batches, expect, _ANNOUNCED) if expect else batches:
                 waiting.append(pool.submit(answer, batch))
                 if len(waiting) > workers:
                     yield from waiting.popleft().result()
@@ -129,14 +132,13 @@ def recognise_each(
             torch.set_num_threads(threads)  # else threads that start later would take the number of the workers
 
 
-def _announced(batches: Iterable[list[int]], expect: Callable[[Sequence[int]], None] | None) -> Iterator[list[int]]:
-    """The same batches; of each, `expect` was told when the one `_ANNOUNCED` before it came."""
-    coming: deque[list[int]] = deque()
+def announced(batches: Iterable[_Batch], expect: Callable[[_Batch], None], ahead: int) -> Iterator[_Batch]:
+    """The same batches; of each, `expect` was told when the one `ahead` before it came."""
+    coming: deque[_Batch] = deque()
     for batch in batches:
-        if expect:
-            expect(batch)
+        expect(batch)
         coming.append(batch)
-        if len(coming) > _ANNOUNCED:
+        if len(coming) > ahead:
             yield coming.popleft()
     yield from coming
 

@@ -12,6 +12,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from hf_speech_tl.corpora import stop_fetching
+from hf_speech_tl.decoding import announced
 from hf_speech_tl.training.augmented import Passes
 from hf_speech_tl.training.clips import Batch, Clip, Clips
 from hf_speech_tl.training.streamed import WINDOW, Order, StreamedBatches
@@ -59,15 +60,13 @@ class Loader(DataLoader):
 
     def _expected(self, batches: Iterator[list[tuple[int, int]]]) -> Iterator[list[tuple[int, int]]]:
         """The same batches; of each the clips have been sent for some batches before."""
-        coming: deque[list[tuple[int, int]]] = deque()
+
+        def expect(rows: list[tuple[int, int]]) -> None:
+            self._clips.expect([row for row, _ in rows], alone=self._alone)
+
         ahead = self._batches.ahead() if isinstance(self._batches, StreamedBatches) else _EXPECTED
         try:
-            for rows in batches:
-                self._clips.expect([row for row, _ in rows], alone=self._alone)
-                coming.append(rows)
-                if len(coming) > ahead:
-                    yield coming.popleft()
-            yield from coming
+            yield from announced(batches, expect, ahead)
         except GeneratorExit:  # the rest is not wanted
             stop_fetching()
             raise
