@@ -41,6 +41,39 @@ def in_fitting_parts(
     return batch["inputs"].new_zeros(())
 
 
+class StepGradient:
+    """The gradient of an optimiser step, to which batches add theirs, each in parts where it takes too much memory."""
+
+    def __init__(self) -> None:
+        self._held: list[Batch] = []
+
+    def begin(self) -> None:
+        """A new step: the gradient holds nothing."""
+        self._held = []
+
+    def add(
+        self, batch: Batch, work: Callable[[Batch], torch.Tensor], clear: Callable[[], None]
+    ) -> tuple[torch.Tensor, list[str]]:
+        """Do `work`, which adds a gradient and gives the loss, a sum over clips; returns the loss of what fits, and the
+        ids of clips that do not even alone. clear: takes all of the gradient away.
+        """
+
+        def hold(part: Batch) -> torch.Tensor:
+            loss = work(part)
+            self._held.append(part)
+            return loss
+
+        def undo() -> None:
+            # A backward pass that broke off left some of its gradient: what fitted of this step is done once more.
+            clear()
+            again, self._held = self._held, []
+            for part in again:
+                hold(part)
+
+        left_out: list[str] = []
+        return in_fitting_parts(batch, hold, undo, left_out), left_out
+
+
 def part_of(batch: Batch, rows: slice) -> Batch:
     """A batch with these clips of one, both views of them where it has two, padded no further than it needs.
 

@@ -22,7 +22,7 @@ from hf_speech_tl.training.clips import Batch, Clips
 from hf_speech_tl.training.guard import FiniteGradients, Interruption
 from hf_speech_tl.training.loader import Loader
 from hf_speech_tl.training.optimiser import Rates, build_optimiser, build_schedule
-from hf_speech_tl.training.splitting import in_fitting_parts
+from hf_speech_tl.training.splitting import StepGradient
 from hf_speech_tl.training.streamed import Order
 from hf_speech_tl.training.task import Moment, Task
 
@@ -71,7 +71,7 @@ class SpeechTrainer(Trainer):
         self.loss_is_scaled_for_ga = True
         self.audio_seconds = 0.0
         self.step_ids: list[str] = []
-        self._done: list[Batch] = []  # of the step that is being computed, what its gradient holds already
+        self._gradient = StepGradient()
         self._step_rates: dict[str, float] = {}
         self._checkpoints = Path(str(arguments.output_dir))
         self._began = time.monotonic()
@@ -108,7 +108,7 @@ class SpeechTrainer(Trainer):
     ) -> tuple[list[Any], Any]:
         """The micro-batches of a step, and how much the task counts in them on all processes."""
         micro_batches, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
-        self._done = []
+        self._gradient.begin()
         self.step_ids = [name for batch in micro_batches for name in batch["ids"]]
         seconds = sum(batch["seconds"] for batch in micro_batches)
         count = sum(self._task.count(batch) for batch in micro_batches)
@@ -132,16 +132,7 @@ class SpeechTrainer(Trainer):
         step = super().training_step
 
         def work(part: Batch) -> torch.Tensor:
-            loss = step(model, part, num_items_in_batch)  # type: ignore[arg-type]
-            self._done.append(part)
-            return loss
-
-        def undo() -> None:
-            # A backward pass that broke off left some of its gradient: what fitted of this step is done once more.
-            model.zero_grad()
-            again, self._done = self._done, []
-            for part in again:
-                work(part)
+            return step(model, part, num_items_in_batch)  # type: ignore[arg-type]
 
         if self.accelerator.num_processes > 1:
             try:
@@ -151,8 +142,7 @@ class SpeechTrainer(Trainer):
                     f"the memory of GPU {self.accelerator.process_index} ran out: lower --max-seconds, or try "
                     "--gradient-checkpointing always, --tuning lora, or more processes."
                 ) from error
-        left_out: list[str] = []
-        loss = in_fitting_parts(inputs, work, undo, left_out)
+        loss, left_out = self._gradient.add(inputs, work, model.zero_grad)
         self._train_clips.bad.update(dict.fromkeys(left_out, "does not fit into memory"))
         return loss
 
