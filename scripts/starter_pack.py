@@ -23,8 +23,9 @@ _MOST_BYTES = 24_000_000
 def pack(trained: Path, output: Path, *, stages: Sequence[Mapping[str, Any]]) -> int:
     """Write what finetune left in `trained` into `output`; returns how many bytes that is.
 
-    stages: results.json of what came before. Ends the process where a weight is beyond half precision, where it comes
-    to more than 24 MB, and where `output` holds anything but a starter.
+    stages: results.json of what came before. That of `output` says that it is a starter, so that finetune trains it as
+    one wherever it lies. Ends the process where a weight is beyond half precision, where it comes to more than 24 MB,
+    and where `output` holds anything but a starter.
     """
     if output.is_dir() and (others := sorted({path.name for path in output.iterdir()} - _FILES)):
         _stop(f"{output}: holds something else ({others[0]}); name another directory")
@@ -43,6 +44,7 @@ def pack(trained: Path, output: Path, *, stages: Sequence[Mapping[str, Any]]) ->
     for name in _BESIDE:
         shutil.copyfile(trained / name, beside / name)
     results = json.loads((trained / "results.json").read_text("utf-8"))
+    results["model"] = {**results.get("model", {}), "starter": True}
     earlier = [redact_results(stage) for stage in stages]
     _write(beside / "results.json", redact_results(results) | {"stages": earlier})
     size = sum(path.stat().st_size for path in beside.iterdir())

@@ -13,6 +13,10 @@ from safetensors.torch import load_file, save_file
 from tiny import save_tiny, save_whisper, tiny_rows
 from transformers import AutoModel, AutoModelForCTC, AutoProcessor
 
+from hf_speech_tl.models import is_of_starter
+from hf_speech_tl.settings import FinetuneSettings
+from hf_speech_tl.stages.runs.recipe import choose_recipe
+
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 Build = Callable[..., "int | str | None"]
 
@@ -31,6 +35,7 @@ def trained(tmp_path: Path) -> Path:
     supervised = save_tiny(tmp_path / "work" / "supervise")
     results = {
         "command": "finetune --data /home/me/speech/ita --output /home/me/run",
+        "model": {"name": "distil", "starter": False},
         "data": {"hours": {"train": 2.0}},
     }
     (supervised / "results.json").write_text(json.dumps(results | {"output": "/home/me/run"}), "utf-8")
@@ -64,6 +69,16 @@ def test_what_is_shipped_says_how_it_was_made_and_not_where(build: Build, traine
     assert results["command"] == "finetune --data ita"
     assert [stage["command"] for stage in results["stages"]] == ["pretrain --teacher whisper"]
     assert results["stages"][0]["training"] == {"clips_lost": {"too short": 1}}
+
+
+def test_what_is_packed_is_trained_as_the_starter_is(build: Build, trained: Path, tmp_path: Path) -> None:
+    assert build() == 0
+    rates = []
+    for model in (trained, tmp_path / "starter"):
+        settings = FinetuneSettings(lang="it", model=str(model))
+        recipe = choose_recipe(settings, parameters=12_000_000, augment=(), processes=1)
+        rates.append((is_of_starter(str(model), fresh=False), recipe.rates.encoder))
+    assert rates == [(False, 1e-3), (True, 4e-4)]
 
 
 def test_what_cannot_be_shipped_is_refused(

@@ -91,6 +91,7 @@ def test_what_is_made_of_it_is_known_by_its_results(tmp_path) -> None:
 def test_it_tells_how_it_was_made_and_not_where() -> None:
     text = (DIRECTORY / "results.json").read_text("utf-8")
     results = json.loads(text)
+    assert is_of_starter(str(DIRECTORY), fresh=False), "by its path it is the starter too"
     assert results["lang"] == "mul" and results["language"]["units"] == "romanized"
     assert {stage["command"].split()[1] for stage in results["stages"]} == {"pretrain"}
     assert not re.search(r"(?<![\w.])/\w", text), "a path of the machine that trained it"
