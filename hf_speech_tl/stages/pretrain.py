@@ -11,7 +11,7 @@ from typing import cast
 import datasets
 from accelerate import PartialState
 
-from hf_speech_tl.corpora import Corpus, samples, write_skipped
+from hf_speech_tl.corpora import samples, write_skipped
 from hf_speech_tl.errors import SettingsError, SpeechError
 from hf_speech_tl.models import frame_count
 from hf_speech_tl.publishing import write_encoder_card
@@ -99,7 +99,7 @@ def _run(settings: PretrainSettings, output: Output, processes: PartialState) ->
         validation=judged,
         draw=lesson.draw,
         guard=lesson.guard,
-        probe=_probe(corpus, lesson.validation, ready, settings, processes),
+        probe=_probe(lesson.validation, ready, processes),
     )
     batches = plan_batches(train.seconds, ready.fit, corpus, settings, processes)
     length = settle_length(
@@ -168,12 +168,11 @@ def _run(settings: PretrainSettings, output: Output, processes: PartialState) ->
     return results
 
 
-def _probe(
-    corpus: Corpus, validation: datasets.Dataset, ready: Ready, settings: PretrainSettings, processes: PartialState
-) -> Probe | None:
+def _probe(validation: datasets.Dataset, ready: Ready, processes: PartialState) -> Probe | None:
     """A probe on some minutes of labelled clips, of a large model on a CPU a sixth; None where there are too few."""
     whole = is_small(ready.fit.cost.parameters) or processes.device.type == "cuda"
-    rows = draw_labelled(corpus.train, PROBED_SECONDS * (1 if whole else 1 / 6), settings.seed)
+    # With any seed the same, as those of validation are; and so not of the rows that a lesson has room for.
+    rows = draw_labelled(ready.corpus.train, PROBED_SECONDS * (1 if whole else 1 / 6), seed=0)
     return make_probe(rows, validation, ready.checkpoint.feature_extractor)
 
 

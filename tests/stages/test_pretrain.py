@@ -110,6 +110,21 @@ def test_transcripts_serve_the_probe_which_decides(settings, corpus, log, tmp_pa
     assert "at most; layers are computed again for their gradients" in " ".join(said.split())
 
 
+def test_with_any_seed_the_probe_learns_from_the_same_clips(settings, corpus, tmp_path, monkeypatch) -> None:
+    drawn: list[list[str]] = []
+
+    def noted(rows, *_) -> None:
+        drawn.append(rows["id"][:])
+        raise RunError("enough is known")
+
+    monkeypatch.setattr(pretrain, "PROBED_SECONDS", 3.0)
+    monkeypatch.setattr(pretrain, "make_probe", noted)
+    for seed in (0, 1):  # there is room for the targets of some clips alone, drawn by the seed
+        with pytest.raises(RunError, match="enough is known"):
+            run(settings(data=(str(corpus),), cache_gb=6e-5, seed=seed))
+    assert len(drawn[0]) > 1 and drawn[0] == drawn[1]
+
+
 def test_a_run_that_was_cut_and_went_on_is_the_run_that_was_not(settings, corpus, cut_at, log, tmp_path) -> None:
     changes = dict(data=(str(corpus),), max_steps=8, augment=("gain",), learning_rate=1e-2)
     run(settings(output=tmp_path / "whole", **changes))
