@@ -76,21 +76,37 @@ class Distillation(nn.Module):
         batch: inputs `(batch, samples)` or `(batch, frames, features)`; attention_mask, 1 where they are a clip's own;
         targets `(batch, frames, layers * width)`, the layers' states side by side, one frame a frame of the encoder.
         """
+        states, wanted, own = self._heard(batch)
+        predicted = self.heads(states).float().unflatten(-1, (self._layers, -1))
+        wanted = wanted.unflatten(-1, (self._layers, -1))
+        with torch.autocast(states.device.type, enabled=False):
+            difference = (predicted - wanted).abs().mean(-1)
+            likeness = functional.cosine_similarity(predicted, wanted, dim=-1)
+            losses = (difference - functional.logsigmoid(likeness)).mean(-1)
+        return losses.masked_fill(~own, 0.0).sum(-1)
+
+    @torch.no_grad()
+    def fit_heads(self, batches: Iterable[dict[str, Any]]) -> None:
+        """Let the heads predict as well as a linear layer can: by ridge regression over all frames of these batches.
+
+        For an encoder that has learnt something already, from which random heads would take some of it again.
+        """
+        heard = (self._heard(batch) for batch in batches)
+        weight, bias = _ridge((states[own], wanted[own]) for states, wanted, own in heard)
+        self.heads.weight.copy_(weight)
+        self.heads.bias.copy_(bias)
+
+    def _heard(self, batch: dict[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
+        """The encoder's states of a batch, `(batch, frames, width)`, what is to be predicted of them, `(batch, frames,
+        values)`, and which frames are a clip's own, `(batch, frames)`."""
         states, _ = states_of(
             self.encoder, self.config, batch["inputs"], batch["attention_mask"], layer=self._student_layer
         )
         # A padded batch may come out a frame longer than the longest of its clips does alone.
         frames = min(states.shape[1], batch["targets"].shape[1])
-        predicted = self.heads(states[:, :frames]).float().unflatten(-1, (self._layers, -1))
-        wanted = ((batch["targets"][:, :frames].float() - self._mean) / self._deviation).unflatten(
-            -1, (self._layers, -1)
-        )
-        with torch.autocast(states.device.type, enabled=False):
-            difference = (predicted - wanted).abs().mean(-1)
-            likeness = functional.cosine_similarity(predicted, wanted, dim=-1)
-            losses = (difference - functional.logsigmoid(likeness)).mean(-1)
-        own = torch.arange(frames, device=losses.device) < self._counts(batch)[:, None]
-        return losses.masked_fill(~own, 0.0).sum(-1)
+        wanted = (batch["targets"][:, :frames].float() - self._mean) / self._deviation
+        own = torch.arange(frames, device=states.device) < self._counts(batch)[:, None]
+        return states[:, :frames], wanted, own
 
     def count(self, batch: dict[str, Any]) -> int:
         """How many frames a step's sum is divided by: all that are not padding."""
@@ -98,3 +114,22 @@ class Distillation(nn.Module):
 
     def _counts(self, batch: dict[str, Any]) -> Tensor:
         return frames_of_mask(self.config, batch["attention_mask"])
+
+
+def _ridge(pairs: Iterable[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    """Weight `(values, width)` and bias `(values,)`, float32, by which states predict values, with the least squares.
+
+    pairs: states `(frames, width)` and values `(frames, values)`, together a frame at least. A weight costs as much as
+    if there were one more frame for each of a state's numbers that it does nothing for: of many frames hardly anything,
+    and fewer frames than numbers do not end in large weights.
+    """
+    squares, products = torch.zeros(()), torch.zeros(())
+    for states, values in pairs:
+        # With a one beside them, the last row has the sums and how many there are.
+        ours = functional.pad(states.cpu().double(), (0, 1), value=1.0)
+        squares, products = squares + ours.T @ ours, products + ours.T @ values.cpu().double()
+    count, mean, centre = squares[-1, -1], squares[-1, :-1] / squares[-1, -1], products[-1] / squares[-1, -1]
+    spread = squares[:-1, :-1] - count * torch.outer(mean, mean)
+    cost = len(mean) * (spread.diagonal() / count).clamp(min=1e-6)
+    weight = torch.linalg.solve(spread + cost.diag(), products[:-1] - count * torch.outer(mean, centre)).T
+    return weight.float(), (centre - weight @ mean).float()

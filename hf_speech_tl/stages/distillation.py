@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import datasets
 import numpy as np
@@ -14,7 +16,7 @@ from transformers import PreTrainedConfig, set_seed
 from hf_speech_tl.audio import RATE
 from hf_speech_tl.corpora import Corpus
 from hf_speech_tl.errors import SettingsError
-from hf_speech_tl.models import Teacher, frame_count, load_teacher, taught_layers
+from hf_speech_tl.models import FeatureExtractor, Teacher, alike, frame_count, load_teacher, taught_layers
 from hf_speech_tl.objectives import Distillation, Spread
 from hf_speech_tl.settings import PretrainSettings
 from hf_speech_tl.stages.lesson import Lesson
@@ -24,9 +26,10 @@ from hf_speech_tl.stages.runs.output import Output
 from hf_speech_tl.stages.runs.plan import show_plan, size
 from hf_speech_tl.stages.runs.processes import first_then_others
 from hf_speech_tl.stages.teaching import choose_validation
-from hf_speech_tl.training import Clips, MadeTargets, quick_dtype
+from hf_speech_tl.training import Clips, MadeTargets, Pretraining, quick_dtype
 
 _VALUE = 2  # bytes
+_BATCH_SECONDS = 40.0  # of padded audio at once
 _SPREAD_CLIPS = 500  # some ten thousands of frames: the mean of a value is then known to a hundredth of its deviation
 
 
@@ -56,8 +59,9 @@ def check_distil(settings: PretrainSettings, config: PreTrainedConfig, processes
         )
 
 
-def distil(settings: PretrainSettings, ready: Ready, _: Output, processes: PartialState) -> Lesson:
-    """Ask the teacher of every recording, or as many as --cache-gb has room for.
+def distil(settings: PretrainSettings, ready: Ready, output: Output, processes: PartialState) -> Lesson:
+    """Ask the teacher of every recording, or as many as --cache-gb has room for; for an encoder that goes on from
+    weights, find heads to begin with.
 
     Raises SettingsError for a teacher that cannot be loaded, RunError where the disk is too small.
     """
@@ -82,10 +86,14 @@ def distil(settings: PretrainSettings, ready: Ready, _: Output, processes: Parti
     corpus, validation = make_targets(
         "asking the teacher", lambda clips: _halved(teacher(clips)), targets, corpus, validation, settings, processes
     )
-    spread = _spread(corpus.train, targets, settings.seed)
+    clips = _drawn(corpus.train, targets, settings.seed)
+    spread = Spread.of(targets.of(clips.decode(row)) for row in range(len(clips)))
     set_seed(settings.seed)  # a teacher may have drawn random numbers
+    module = Distillation(ready.encoder, len(teacher.layers), spread, student_layer=settings.student_layer)
+    if not ready.checkpoint.fresh and not output.checkpoint:  # a checkpoint has heads
+        _fit_heads(module, clips, ready.checkpoint.feature_extractor, processes.device)
     return Lesson(
-        module=Distillation(ready.encoder, len(teacher.layers), spread, student_layer=settings.student_layer),
+        module=module,
         corpus=corpus,
         validation=validation,
         targets=targets,
@@ -98,11 +106,26 @@ def distil(settings: PretrainSettings, ready: Ready, _: Output, processes: Parti
     )
 
 
-def _spread(rows: datasets.Dataset, targets: MadeTargets, seed: int) -> Spread:
-    """How far each of the targets' values spreads, of some clips drawn at random."""
+def _drawn(rows: datasets.Dataset, targets: MadeTargets, seed: int) -> Clips:
+    """Some clips drawn at random, by which it is known how far each of the targets' values spreads."""
     drawn = np.sort(np.random.default_rng(seed).permutation(len(rows))[:_SPREAD_CLIPS])
-    clips = Clips(rows.select(drawn), [[]] * len(drawn))
-    return Spread.of(targets.of(clips.decode(row)) for row in range(len(clips)))
+    return Clips(rows.select(drawn), [[]] * len(drawn), targets=targets)
+
+
+def _fit_heads(module: Distillation, clips: Clips, extractor: FeatureExtractor, device: torch.device) -> None:
+    """Fit the module's heads to these clips and their targets; its encoder stays as and where it is."""
+    trial = copy.deepcopy(module).to(device).eval()
+    collate = Pretraining(trial, extractor, clips).collate
+
+    def batches() -> Iterator[dict[str, Any]]:
+        for numbers in alike(clips.seconds, _BATCH_SECONDS):
+            batch = collate([clips[number] for number in numbers])
+            yield {key: value.to(device) for key, value in batch.items() if torch.is_tensor(value)}
+
+    dtype = quick_dtype(device)
+    with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+        trial.fit_heads(batches())
+    module.heads.load_state_dict(trial.heads.state_dict())
 
 
 def _halved(made: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

@@ -119,6 +119,42 @@ def test_it_learns_what_a_teacher_says_of_a_few_clips() -> None:
     assert losses[-1] < 0.97 * losses[0]
 
 
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_heads_that_are_fitted_begin_below_random_ones(more: int) -> None:
+    objective = objective_of().eval()
+    batch = batch_of(tiny_model())
+    targets = batch["targets"]
+    batch["targets"] = torch.nn.functional.pad(targets, (0, 0, 0, more), value=100.0)  # a frame longer, or shorter
+    encoder = {name: weight.clone() for name, weight in objective.encoder.state_dict().items()}
+    before = objective(batch).sum().item()
+    objective.fit_heads([batch])
+    assert objective(batch).sum().item() < 0.95 * before
+    assert all(torch.equal(weight, encoder[name]) for name, weight in objective.encoder.state_dict().items())
+    if more == 1:
+        fitted = objective.heads.weight.clone()
+        objective.fit_heads([batch | {"targets": targets}])
+        torch.testing.assert_close(objective.heads.weight, fitted)
+
+
+def test_heads_find_what_is_linear_in_the_states_of_however_many_batches() -> None:
+    objective = objective_of().eval()
+    generator = torch.Generator().manual_seed(0)
+    weight = torch.randn((LAYERS * WIDTH, objective.config.hidden_size), generator=generator)
+    model = tiny_model()
+    batches = []
+    for seed in range(8):
+        batch = batch_of(model, seed=seed)
+        with torch.no_grad():
+            states = objective.encoder(batch["inputs"], attention_mask=batch["attention_mask"]).last_hidden_state
+        frames = batch["targets"].shape[1]
+        wanted = states[:, :frames] @ weight.T + 1.0
+        batch["targets"] = wanted * torch.from_numpy(SPREAD.deviation) + torch.from_numpy(SPREAD.mean)
+        batches.append(batch)
+    objective.fit_heads(batches)
+    loss = sum(objective(batch).sum().item() for batch in batches) / sum(map(objective.count, batches))
+    assert loss < 0.33 + 0.1  # 0.31 is the log-sigmoid of a cosine of 1
+
+
 def test_the_spread_is_that_of_all_frames_together() -> None:
     generator = np.random.default_rng(0)
     clips = [generator.normal(100, 3, (frames, 4)).astype(np.float16) for frames in (7, 1, 30)]

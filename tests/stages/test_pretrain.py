@@ -16,6 +16,7 @@ from transformers import AutoFeatureExtractor, AutoModel
 
 from hf_speech_tl.errors import RunError, SettingsError
 from hf_speech_tl.models import Teacher, load_checkpoint, place_of, read_config
+from hf_speech_tl.objectives import Distillation
 from hf_speech_tl.settings import FinetuneSettings, PretrainSettings
 from hf_speech_tl.stages import pretrain, readiness
 from hf_speech_tl.stages.finetune import run as finetune
@@ -221,6 +222,20 @@ def test_weights_go_on_from_a_model_and_a_teacher_is_not_touched(settings, tiny_
     new = {key: value for key, value in _weights(tmp_path / "run").items() if f"wav2vec2.{key}" in old}
     moved = [(value - old[f"wav2vec2.{key}"]).abs().max().item() for key, value in new.items()]
     assert len(new) > 20 and 0 < max(moved) < 1e-3
+
+
+@pytest.mark.slow
+def test_heads_are_fitted_where_weights_go_on_and_not_where_a_run_does(
+    settings, tiny_checkpoint, cut_at, monkeypatch
+) -> None:
+    fitted: list[int] = []
+    monkeypatch.setattr(Distillation, "fit_heads", lambda _, batches: fitted.append(len(list(batches))))
+    cut = settings(config=None, model=str(tiny_checkpoint))
+    cut_at(2, cut)
+    assert fitted == [1]
+    run(dataclasses.replace(cut, output=None, resume=str(cut.output)))
+    run(settings(output=cut.output.with_name("fresh")))
+    assert fitted == [1]
 
 
 def test_the_starter_is_trained_on_and_can_teach(settings, tmp_path) -> None:
