@@ -15,16 +15,17 @@ from hf_speech_tl.errors import RunError, SettingsError
 _STARTER = Path(__file__).parents[1] / "hf_speech_tl" / "assets" / "starter"
 
 
-def note_question(directory: Path, question: Mapping[str, object], model: str) -> str | None:
-    """Note what the runs in `directory` are about, with the weights of `model`, so that those of another question are
-    not taken for them; what differs from what was noted before, None where nothing does. What an older version did not
-    ask about differs from nothing, and is noted now.
+def note_question(directory: Path, question: Mapping[str, object], model: str | None) -> str | None:
+    """Note what the runs in `directory` are about, with the weights of `model` if there are any, so that those of
+    another question are not taken for them. Returns what differs from what was noted before, None where nothing does.
+    What an older version did not ask about differs from nothing, and is noted now.
 
     Raises SettingsError for a place that cannot be written or holds something else.
     """
-    weights = (_STARTER if model == "starter" else Path(model)) / "model.safetensors"
-    known = hashlib.sha256(weights.read_bytes()).hexdigest() if weights.is_file() else None
-    asked = {**question, "weights": known}
+    asked = dict(question)
+    if model is not None:
+        weights = (_STARTER if model == "starter" else Path(model)) / "model.safetensors"
+        asked["weights"] = hashlib.sha256(weights.read_bytes()).hexdigest() if weights.is_file() else None
     path = directory / "question.json"
     before = _read(path) if path.is_file() else None
     if before is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -104,6 +105,66 @@ def test_what_a_stage_needs_is_missed_before_the_first_one_begins(
     assert capsys.readouterr().err == "build_starter: --teacher is missing, which inherit needs\n"
 
 
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The commands of stages that were called; each leaves results behind without training, and none is really run."""
+    commands: list[list[str]] = []
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[bytes]:
+        if "noise=misspelt,pitch,gain" in command:
+            return subprocess.CompletedProcess(command, 2)
+        commands.append(command)
+        output = Path(command[command.index("--output") + 1])
+        output.mkdir()
+        (output / "results.json").write_text("{}", "utf-8")
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    return commands
+
+
+def test_a_stage_that_was_made_of_something_else_is_refused(
+    build: Build, asked: list[list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "work" / "inherit").mkdir(parents=True)
+    (tmp_path / "work" / "inherit" / "config.json").touch()  # somebody's own, made of whatever
+    usual = {"--data": "it=a", "--teacher": "whisper", "--noise": "n", "--until": "supervise"}
+
+    def ask(**changes: object) -> int | str | None:
+        words = usual | {f"--{name.replace('_', '-')}": value for name, value in changes.items()}
+        return build(*(word for pair in words.items() for word in pair))
+
+    assert ask(noise="misspelt") == 2 and not asked
+    assert ask() == 0 and ask() == 0 and len(asked) == 2
+    for changes, said in (
+        ({"data": "es=b"}, "distil was made with another data (['it=a'])"),
+        ({"teacher": "larger"}, "distil was made with another teacher (whisper)"),
+        ({"noise": "m"}, "distil was made with another noise (n)"),
+        ({"rir": "r"}, "distil was made with another rir (None)"),
+        ({"seed": 1}, "distil was made with another seed (0)"),
+        ({"distil_steps": 5}, "distil was made with another length (--max-minutes 240)"),
+        ({"supervise_minutes": 5}, "supervise was made with another length (--max-minutes 240)"),
+    ):
+        assert ask(**changes) == 2
+        assert f"build_starter: --work {tmp_path / 'work'}: its {said}; name another" in capsys.readouterr().err
+    assert len(asked) == 2
+    del usual["--teacher"]
+    assert ask() == 0 and build("--until", "supervise") == 0 and len(asked) == 2
+    shutil.rmtree(tmp_path / "work" / "supervise")
+    assert ask(supervise_minutes=5) == 0 and len(asked) == 3
+
+
+def test_a_directory_of_ones_own_in_the_place_of_a_stage_is_taken_as_it_is(
+    build: Build, asked: list[list[str]], tmp_path: Path
+) -> None:
+    (tmp_path / "work" / "distil").mkdir(parents=True)
+    (tmp_path / "work" / "distil" / "results.json").write_text("{}", "utf-8")
+    for steps in (1, 2):
+        assert build("--data", "it=a", "--distil-steps", steps, "--until", "distil") == 0
+    assert build("--data", "it=a", "--until", "supervise") == 0
+    assert [command[2] for command in asked] == ["hf_speech_tl.finetune"]
+
+
 @pytest.mark.slow
 def test_all_stages_one_after_the_other(build: Build, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = []
@@ -118,7 +179,9 @@ def test_all_stages_one_after_the_other(build: Build, tmp_path: Path, capsys: py
     steps = ("--distil-steps", 1, "--supervise-steps", 1, "--cache", tmp_path / "cache")
     assert build(*data, "--teacher", teacher, *steps, "--until", "inherit") == 0
     assert "layer 3:" in capsys.readouterr().err
-    assert sorted(path.name for path in (tmp_path / "work").iterdir()) == ["inherit"]
+    assert sorted(path.name for path in (tmp_path / "work").iterdir()) == ["inherit", "questions"]
+    assert build(*data, "--teacher", teacher, "--seed", 1, "--until", "inherit") == 2
+    assert "its inherit was made with another seed (0)" in capsys.readouterr().err
     assert build(*data, "--teacher", teacher, *steps, "--until", "distil") == 0
     assert not (tmp_path / "work" / "supervise").exists()
     assert build(*data, *steps) == 0
