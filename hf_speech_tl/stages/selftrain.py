@@ -166,7 +166,8 @@ def _conclude(rounds: _Rounds, pool: Pool, settings: SelftrainSettings, output: 
     results: dict[str, Any] = {key: value for key, value in first.items() if key != "round"}
     results |= {"command": settings.command_line(), "before": before.scores, "after": after.scores}
     # What it cost, however many rounds; the rest of it is of the round that is kept.
-    results["training"]["seconds"] = round(sum(one["round"]["seconds"] for one in rounds.done), 1)
+    for key in ("seconds", "evaluation_seconds"):
+        results["training"][key] = round(sum(one["training"].get(key, 0.0) for one in rounds.done), 1)
     results["model"]["name"] = known_as(settings.model)
     if not rounds.best:
         base, starter = base_of(settings.model, fresh=False), is_of_starter(settings.model, fresh=False)

@@ -54,14 +54,16 @@ _VALIDATED = 200  # utterances: enough to choose a checkpoint by, few enough not
 
 @dataclass(frozen=True)
 class Taught:
-    """What it took. seconds: wall time of training and validation, audio_seconds: what was trained on, both without
-    what a stopped run lost. steps_skipped: those whose gradient was not finite. best: the lowest value of the task's
-    metric. average: that of the average of the weights, which are kept where it is `best`; None where there is none.
+    """What it took. seconds: wall time of training and validation, evaluation_seconds: of the latter alone,
+    audio_seconds: what was trained on, all without what a stopped run lost. steps_skipped: those whose gradient was not
+    finite. best: the lowest value of the task's metric. average: that of the average of the weights, which are kept
+    where it is `best`; None where there is none.
     resumed_at: the step of a resumed run's last checkpoint. weights: those that gave `best`, of what is trained; under
     FSDP all, and on the first process alone; None where nothing was judged.
     """
 
     seconds: float
+    evaluation_seconds: float
     audio_seconds: float
     steps_skipped: int
     best: float | None
@@ -259,6 +261,7 @@ def teach(
         stop_after_part()
     return Taught(
         seconds=trainer.seconds,
+        evaluation_seconds=trainer.evaluation_seconds,
         audio_seconds=trainer.audio_seconds,
         steps_skipped=trainer.finite.skipped,
         best=trainer.state.best_metric,

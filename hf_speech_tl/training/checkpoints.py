@@ -31,7 +31,8 @@ class Rest:
     """What transformers has no place for: the trainer's figures, and by process those that differ.
 
     skipped, in_a_row: steps whose gradient was not finite, in all and just now. last_logged: the step of the log's last
-    line. sharded: whether FSDP had cut the model up among the processes.
+    line. sharded: whether FSDP had cut the model up among the processes. evaluation_seconds: of `seconds`; older
+    checkpoints do not say.
     """
 
     seconds: float
@@ -41,6 +42,7 @@ class Rest:
     last_logged: int
     by_process: list[dict[str, Any]]
     sharded: bool
+    evaluation_seconds: float = 0.0
 
     def write(self, checkpoint: Path) -> None:
         """Put it into the folder of a checkpoint."""

@@ -70,6 +70,7 @@ class SpeechTrainer(Trainer):
         self.model_accepts_loss_kwargs = False
         self.loss_is_scaled_for_ga = True
         self.audio_seconds = 0.0
+        self.evaluation_seconds = 0.0  # of `seconds`
         self.step_ids: list[str] = []
         self._gradient = StepGradient()
         self._step_rates: dict[str, float] = {}
@@ -191,7 +192,11 @@ class SpeechTrainer(Trainer):
             step=self.state.global_step,
             steps=max(1, self.state.max_steps),
         )
-        return self._task.evaluate(self._network, moment)
+        began = time.monotonic()
+        try:
+            return self._task.evaluate(self._network, moment)
+        finally:
+            self.evaluation_seconds += time.monotonic() - began
 
     def _judge(self, average: WeightAverage) -> None:
         """The average takes the place of the best weights where it is no worse: it is what was asked for."""
@@ -257,6 +262,7 @@ class SpeechTrainer(Trainer):
             last_logged=self._globalstep_last_logged,
             by_process=by_process,
             sharded=self.is_fsdp_enabled,
+            evaluation_seconds=self.evaluation_seconds,
         ).write(checkpoint)
         finish(self._checkpoints, step)
 
@@ -269,7 +275,7 @@ class SpeechTrainer(Trainer):
             return
         rest = Rest.read(self._resumed)
         self._began -= rest.seconds
-        self.audio_seconds = rest.audio_seconds
+        self.audio_seconds, self.evaluation_seconds = rest.audio_seconds, rest.evaluation_seconds
         self.finite.skipped, self.finite.in_a_row = rest.skipped, rest.in_a_row
         self._globalstep_last_logged = rest.last_logged
         mine = rest.by_process[self.accelerator.process_index]

@@ -74,17 +74,20 @@ def test_a_run_may_be_moved_and_its_best_checkpoint_goes_with_it(settings, cut_a
     assert same_weights(tmp_path / "whole", tmp_path / "moved")
 
 
-def test_what_was_found_bad_and_left_out_before_the_kill_is_told_afterwards(settings, cut_at, tmp_path) -> None:
+def test_what_was_found_bad_left_out_and_timed_before_the_kill_is_told_afterwards(settings, cut_at, tmp_path) -> None:
     cut = settings(output=tmp_path / "cut")
     cut_at(3, cut)
     (path,) = (tmp_path / "cut" / "checkpoints").glob(f"checkpoint-3/{REST}")
     rest = json.loads(path.read_text())
+    assert 0 < rest["evaluation_seconds"] < rest["seconds"]
     rest["by_process"][0]["bad"], rest["skipped"] = {"train-clip3": "silent"}, 2
+    rest["seconds"], rest["evaluation_seconds"] = 2000, 1000
     path.write_text(json.dumps(rest))
     parts = json.loads((path.parent / "parts.json").read_text()) | {REST: path.stat().st_size}
     (path.parent / "parts.json").write_text(json.dumps(parts))
     training = run(resumed(cut))["training"]
     assert training["clips_lost"] == {"train-clip3": "silent"} and training["steps_skipped"] == 2
+    assert training["evaluation_seconds"] == pytest.approx(1000, abs=100) and training["seconds"] >= 2000
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ def count_runs(settings: TransferSettings) -> int:
 
 
 def lay_shortcut(settings: TransferSettings, shortcut: Shortcut, whole: Sequence[Done]) -> tuple[Leg, ...]:
-    """The stages that are left, where the target has the training time of those that are left out.
+    """The stages that are left, where the target trains for as many seconds more as those that are left out took.
 
     Stages before the first that is left out are those of the whole route. Raises SettingsError as lay_route.
     """
@@ -106,9 +106,6 @@ def compare_routes(settings: TransferSettings, travelled: Sequence[Routes]) -> d
 
     ours = judged([one.whole[-1].leg.directory for one in travelled])
     told: dict[str, object] = {
-        "equal": "minutes"
-        if _by_minutes(travelled[0].whole, [one.leg.name for one in travelled[0].whole])
-        else "steps",
         "seeds": [settings.seed + at for at in range(len(travelled))],
         "whole": _described([one.whole for one in travelled], ours),
     }
@@ -136,27 +133,20 @@ def gains(ablation: Mapping[str, object], stages: Sequence[Stage]) -> dict[str, 
     return {name: told["gain"] if told else None for name, told in found.items()}
 
 
-def _by_minutes(whole: Sequence[Done], names: Sequence[str]) -> bool:
-    """Whether minutes decided how long these stages were, so that minutes can be added up; those of self-training are
-    for each of its rounds, of which nobody knows how many there will be."""
-    return "selftrain" not in names and all(
-        one.leg.settings.max_minutes is not None and one.training["stopped_by"] == "max_minutes"
-        for one in whole
-        if one.leg.name in names
-    )
-
-
 def _lengthened(whole: Sequence[Done], left_out: Sequence[str]) -> dict[str, object]:
-    """Settings that give the target the time of the stages that are left out: the sum of their minutes; where steps or
-    epochs decided, as many steps as it would have made in their measured seconds."""
+    """Settings that give the target the seconds of the stages that are left out: as many steps as it would have made in
+    them at its precision, for it is validated as often, however long it is.
+
+    Minutes are not added up: the pace that is measured before a training differs by a tenth from the one in it, and so
+    would the seconds of the routes.
+    """
     stages = {one.leg.name: one for one in whole}
     target = stages["target"]
-    lengths: dict[str, object] = {"max_minutes": "none", "max_steps": "none", "epochs": "none"}
-    if _by_minutes(whole, ["target", *left_out]):
-        minutes = [stages[name].leg.settings.max_minutes or 0.0 for name in ("target", *left_out)]
-        return lengths | {"max_minutes": sum(minutes)}
     spared = sum(stages[name].seconds for name in left_out)
-    return lengths | {"max_steps": round(target.steps * (1 + spared / max(target.seconds, 1e-9)))}
+    seconds = max(target.seconds, 0.1)  # which are rounded to that
+    stepping = max(seconds - target.evaluation_seconds, seconds / 10)  # of runs so short that nothing is left of them
+    steps = target.steps + round(target.steps * spared / stepping)
+    return {"max_minutes": "none", "max_steps": steps, "epochs": "none", "precision": target.training["precision"]}
 
 
 def _before_target(travelled: Sequence[Routes], target: FinetuneSettings | SelftrainSettings) -> list[Path]:

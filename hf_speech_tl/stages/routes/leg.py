@@ -44,6 +44,11 @@ class Done:
         return float(cast("float", self.training["seconds"]))
 
     @property
+    def evaluation_seconds(self) -> float:
+        """Of `seconds`, those of validation; 0 of a stage that an older version trained, which does not say."""
+        return float(cast("float", self.training.get("evaluation_seconds", 0.0)))
+
+    @property
     def steps(self) -> int:
         """Of the optimiser."""
         return cast("int", self.training["steps"])
