@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -78,23 +78,26 @@ def lay_shortcut(settings: TransferSettings, shortcut: Shortcut, whole: Sequence
     return lay_route(place, stages, after=shared)
 
 
-def travel(settings: TransferSettings, go: Go) -> list[Routes]:
-    """Go all routes with all seeds, the first where `settings` say, each other one in a directory of its own."""
+def travel(settings: TransferSettings, go: Go) -> Iterator[Routes]:
+    """Go all routes with one seed after the other, the first where `settings` say, each other one in a directory of its
+    own."""
     output = cast("Path", settings.output)
-    travelled = []
     for seed in range(settings.seed, settings.seed + settings.seeds):
         place = output if seed == settings.seed else output / f"seed-{seed}"
         seeded = replace(settings, seed=seed, output=place)
         whole = go(lay_route(seeded))
         ways = find_shortcuts(settings.stages)
-        travelled.append(Routes(whole, {way.name: go(lay_shortcut(seeded, way, whole)) for way in ways}))
-    return travelled
+        yield Routes(whole, {way.name: go(lay_shortcut(seeded, way, whole)) for way in ways})
 
 
-def compare_routes(settings: TransferSettings, travelled: Sequence[Routes]) -> dict[str, object]:
+def compare_routes(
+    settings: TransferSettings, travelled: Sequence[Routes], known: dict[Path, Judgement]
+) -> dict[str, object]:
     """What results.json has as `ablation`: of the whole route and each shortcut the CER and the seconds, means over
     the seeds, and the paired `gain` of the whole over each; likewise over the model that the target stage begins with,
     where that writes the same units.
+
+    known: models that were judged before, which are not judged again; those that are judged now join them.
     """
     last = cast("FinetuneSettings | SelftrainSettings", travelled[0].whole[-1].leg.settings)
     units = last.units or settings.units
@@ -102,7 +105,10 @@ def compare_routes(settings: TransferSettings, travelled: Sequence[Routes]) -> d
     speakers = rows["speaker"][:]
 
     def judged(places: Sequence[Path]) -> list[Judgement]:
-        return [judge_saved(str(place), rows, split="test", units=units) for place in places]
+        for place in places:
+            if place not in known:
+                known[place] = judge_saved(str(place), rows, split="test", units=units)
+        return [known[place] for place in places]
 
     ours = judged([one.whole[-1].leg.directory for one in travelled])
     told: dict[str, object] = {

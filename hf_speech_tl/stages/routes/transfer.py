@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from accelerate import PartialState
@@ -14,7 +14,8 @@ from accelerate import PartialState
 from hf_speech_tl.models import read_config
 from hf_speech_tl.scoring import Comparison
 from hf_speech_tl.settings import AUTO, FinetuneSettings, Leg, Stage, TransferSettings, lay_route, read_yaml
-from hf_speech_tl.stages.routes.ablation import compare_routes, count_runs, find_shortcuts, gains, travel
+from hf_speech_tl.stages.judgement import Judgement
+from hf_speech_tl.stages.routes.ablation import Go, Routes, compare_routes, count_runs, find_shortcuts, gains, travel
 from hf_speech_tl.stages.routes.forgetting import measure_forgetting
 from hf_speech_tl.stages.routes.ledger import State, check_claim, claim
 from hf_speech_tl.stages.routes.leg import Corpora, Done, follow, survey
@@ -61,16 +62,32 @@ def run(settings: TransferSettings) -> dict[str, object]:
     # What a stage has saved, the same command finds; so it does what earlier stages have left.
     with told_once(processes, lambda: str(output)):
         if settings.ablate:
-            travelled = travel(settings, go)
-            done = travelled[0].whole
+            results = _ablate(settings, go, processes)
         else:
             done = go(legs)
-        if not processes.is_main_process:
-            return {}
-        ablation = compare_routes(settings, travelled) if settings.ablate else None
-        results = _gather(settings, done, ablation, _forgetting(settings, done))
-        write_json(results, output / "results.json")
+            results = agree(processes, lambda: _conclude(settings, done, None, _forgetting(settings, done)))
+    if not processes.is_main_process:
+        return {}
     results["output"] = str(output)  # told, not stored: results.json travels
+    return results
+
+
+def _ablate(settings: TransferSettings, go: Go, processes: PartialState) -> dict[str, object]:
+    """Go all routes, and compare and note after each seed what is known by then, for nobody knows what the next meets;
+    returns the last of that."""
+    travelled: list[Routes] = []
+    judged: dict[Path, Judgement] = {}
+    forgetting = None
+    results: dict[str, object] = {}
+
+    def conclude() -> dict[str, object]:
+        return _conclude(settings, travelled[0].whole, compare_routes(settings, travelled, judged), forgetting)
+
+    for routes in travel(settings, go):
+        travelled.append(routes)
+        if len(travelled) == 1:
+            forgetting = agree(processes, lambda: _forgetting(settings, travelled[0].whole))
+        results = agree(processes, conclude)
     return results
 
 
@@ -123,14 +140,15 @@ def _forgetting(settings: TransferSettings, done: Sequence[Done]) -> dict[str, o
     return measure_forgetting(before, done[-1].leg.directory, cast("FinetuneSettings", heard.settings))
 
 
-def _gather(
+def _conclude(
     settings: TransferSettings,
     done: Sequence[Done],
-    ablation: dict[str, object] | None,
+    ablation: dict[str, Any] | None,
     forgetting: dict[str, object] | None,
 ) -> dict[str, object]:
-    """What results.json holds: of the last stage, and a row for each. Of the same stages an earlier ablation stays, if
-    it is over more seeds than this one, or nothing was left out now."""
+    """Write results.json, and return what it holds: of the last stage, and a row for each. Of the same stages an
+    earlier ablation stays, if it is over more seeds than this one, or nothing was left out now."""
+    output = cast("Path", settings.output)
     last = done[-1].results
     rows: list[dict[str, object]] = [
         {
@@ -142,11 +160,11 @@ def _gather(
         }
         for one in done
     ]
-    known = known_ablation(cast("Path", settings.output), last, rows)
-    if known and not (ablation and settings.seeds >= len(known["seeds"])):
+    known = known_ablation(output, last, rows)
+    if known and not (ablation and len(ablation["seeds"]) >= len(known["seeds"])):
         ablation = known
     found = gains(ablation, settings.stages) if ablation else {}
-    return {
+    results: dict[str, object] = {
         **last,
         "command": settings.command_line(),
         "lang": settings.lang,
@@ -155,6 +173,8 @@ def _gather(
         "forgetting": forgetting,
         "environment": describe_environment(),
     }
+    write_json(results, output / "results.json")
+    return results
 
 
 def _gain(comparison: Comparison | None) -> Mapping[str, float | None]:

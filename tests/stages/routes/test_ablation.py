@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from hf_speech_tl.errors import RunError
 from hf_speech_tl.settings import FinetuneSettings, Source, Stage, TransferSettings, lay_route
 from hf_speech_tl.stages.routes import transfer
-from hf_speech_tl.stages.routes.ablation import Shortcut, find_shortcuts, gains, lay_shortcut
+from hf_speech_tl.stages.routes.ablation import Routes, Shortcut, find_shortcuts, gains, lay_shortcut
 from hf_speech_tl.stages.routes.leg import Done
 
 Make = Callable[..., TransferSettings]
@@ -87,6 +88,29 @@ def test_the_direct_route_from_random_weights_is_as_finetune_has_it(asked: Make)
     assert direct.settings.dropout == 0.1
     (trained,) = lay_shortcut(asked(stages=settings.stages), Shortcut("direct", ("source",)), _done(settings))
     assert isinstance(trained.settings, FinetuneSettings) and trained.settings.tuning == "lora"
+
+
+def test_what_one_seed_has_shown_is_not_lost_with_the_next(
+    asked: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = asked(ablate=True, seeds=3)
+    whole = [replace(one, results={**one.results, "after": None}) for one in _done(settings)]
+    gain = {"cer": {"gain": 0.1, "low": 0.0, "high": 0.2, "p_value": 0.01}}
+
+    def travel(*_: object) -> Iterator[Routes]:
+        yield from [Routes(whole, {}), Routes(whole, {})]
+        raise RunError("the disk is full")
+
+    def compare(_: object, travelled: Sequence[Routes], judged: object) -> dict[str, object]:
+        return {"seeds": list(range(len(travelled))), "direct": {"gain": gain}}
+
+    monkeypatch.setattr(transfer, "travel", travel)
+    monkeypatch.setattr(transfer, "compare_routes", compare)
+    monkeypatch.setattr(transfer, "measure_forgetting", lambda *_: None)
+    with pytest.raises(RunError, match="full"):
+        transfer.run(settings)
+    results = json.loads((tmp_path / "whole" / "results.json").read_text())
+    assert results["ablation"]["seeds"] == [0, 1] and results["stages"][0]["gain"] == 0.1
 
 
 @pytest.mark.slow
