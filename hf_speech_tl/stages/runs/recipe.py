@@ -152,8 +152,10 @@ def choose_augment(
 def choose_masking(augment: Sequence[Augmentation], shortest: int, median: int, channels: int) -> Masking | None:
     """SpecAugment sized to the clips, whose shortest and median lengths are given in frames; None without it.
 
-    A span may not be longer than the shortest clip, or the model refuses the batch. channels: of the features that are
-    masked; a span of them is a twelfth, as 64 of 768 in fairseq's recipes of wav2vec 2.0.
+    A span may not be longer than the shortest clip, or the model refuses the batch; and is a tenth of the median one at
+    most, for transformers hides two of them in a clip at least (`mask_time_min_masks`): of 0.2 s, they would be up to
+    two fifths of a clip of a second. channels: of the features that are masked; a span of them is a twelfth, as 64 of
+    768 in fairseq's recipes of wav2vec 2.0.
     """
     shares = {one.name: one.share for one in augment if one.masks}
     if not shares:
