@@ -15,6 +15,7 @@ from hf_speech_tl.corpora import frames_needed
 from hf_speech_tl.settings import Augmentation
 from hf_speech_tl.training.streamed import Order
 
+_BEYOND = 2**32  # epochs: more than any run has
 _LENGTH, _VIEW = 0, 1  # what a generator is for: the length, which views share, or a view
 
 
@@ -81,7 +82,11 @@ def _factors(augmentations: Sequence[Augmentation]) -> list[float]:
 
 @dataclass
 class Passes(torch.utils.data.Sampler):
-    """The batches of `batches` as pairs of a row and its epoch, by which the row is augmented."""
+    """The batches of `batches` as pairs of a row and its epoch, by which the row is augmented.
+
+    Where weights bring a row more than once into an epoch, its copies stand in one batch as a rule: each but the first
+    has an epoch of its own, beyond all others.
+    """
 
     batches: Order
 
@@ -90,4 +95,5 @@ class Passes(torch.utils.data.Sampler):
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         for rows in self.batches:
-            yield [(row, self.batches.epoch) for row in rows]
+            copies = [rows[:at].count(row) for at, row in enumerate(rows)]
+            yield [(row, self.batches.epoch + _BEYOND * copy) for row, copy in zip(rows, copies, strict=True)]

@@ -74,6 +74,18 @@ def test_an_epoch_of_its_own_for_each_pass() -> None:
     assert {epoch for batch in passes[first : 2 * first] for _, epoch in batch} == {1}
 
 
+def test_copies_of_a_row_in_a_batch_are_changed_each_in_its_way(everything: list[Augmentation]) -> None:
+    def passes(start: int) -> list[list[tuple[int, int]]]:
+        return list(Passes(Batches(LENGTHS, 4.0, seed=0, count=9, start=start, weights=(3.0, 1.0, 1.0, 1.0, 2.0))))
+
+    whole = passes(0)
+    assert passes(5) == whole[5:]
+    together = max(whole, key=lambda batch: sum(row == 0 for row, _ in batch))
+    heard = [clips(everything)[pair]["inputs"].tobytes() for pair in together if pair[0] == 0]
+    assert len(heard) == len({*heard}) > 1
+    assert all((row, epoch % 2**32) in batch for batch in whole for row, epoch in batch)
+
+
 def test_two_views_are_as_long_and_differ(everything: list[Augmentation]) -> None:
     for row in range(5):
         clip = clips(everything, 2)[row, 0]
