@@ -4,37 +4,51 @@ from __future__ import annotations
 
 import hashlib
 import json
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hf_speech_tl.errors import RunError, SettingsError
+import hf_speech_tl
+from hf_speech_tl.errors import INTERRUPTED, RunError, SettingsError
 
-_STARTER = Path(__file__).parents[1] / "hf_speech_tl" / "assets" / "starter"
+_HERE = Path(__file__).parents[1]
+_STARTER = _HERE / "hf_speech_tl" / "assets" / "starter"
 
 
-def note_question(directory: Path, question: Mapping[str, object], model: str | None) -> str | None:
-    """Note what the runs in `directory` are about, with the weights of `model` if there are any, so that those of
-    another question are not taken for them. Returns what differs from what was noted before, None where nothing does.
-    What an older version did not ask about differs from nothing, and is noted now.
+class Failed(RunError):
+    """A run that failed, and has said why itself; with its exit code."""
 
-    Raises SettingsError for a place that cannot be written or holds something else.
+    def __init__(self, output: Path, code: int) -> None:
+        super().__init__(f"{output.name}: failed with exit code {code}; the same command tries it again")
+        self.exit_code = code if code > 0 else 1
+
+
+def note_question(directory: Path, question: Mapping[str, object], model: str) -> str | None:
+    """Note what the runs in `directory` are about, with the weights of `model`, so that those of another question are
+    not taken for them; what differs from what was noted before, None where nothing does. What an older version did not
+    ask about differs from nothing, and is noted now.
+
+    So is the commit that asks, behind those that asked before, so that figures can be traced; another one is told and
+    no other question. Raises SettingsError for a place that cannot be written or holds something else.
     """
-    asked = dict(question)
-    if model is not None:
-        weights = (_STARTER if model == "starter" else Path(model)) / "model.safetensors"
-        asked["weights"] = hashlib.sha256(weights.read_bytes()).hexdigest() if weights.is_file() else None
+    weights = (_STARTER if model == "starter" else Path(model)) / "model.safetensors"
+    known = hashlib.sha256(weights.read_bytes()).hexdigest() if weights.is_file() else None
+    asked: dict[str, Any] = {**question, "weights": known}
     path = directory / "question.json"
-    before = _read(path) if path.is_file() else None
-    if before is not None:
-        other = next((f"{key} ({before[key]})" for key in asked if key in before and before[key] != asked[key]), None)
-        if other or asked.keys() <= before.keys():
-            return other
-        asked = {**before, **asked}
+    before = _read(path) if path.is_file() else {}
+    if other := next((f"{key} ({before[key]})" for key in asked if key in before and before[key] != asked[key]), None):
+        return other
+    commits, now = before.get("commits", []), _commit()
+    if commits and commits[-1] != now:
+        print(f"{directory}: holds runs of {commits[-1]}; goes on with {now}", file=sys.stderr, flush=True)
+    asked = {**before, **asked, "commits": commits if commits[-1:] == [now] else [*commits, now]}
+    if asked == before:
+        return None
     try:
-        if before is None and directory.is_dir() and any(directory.iterdir()) and not any(directory.glob("*/run.yaml")):
+        if not before and directory.is_dir() and any(directory.iterdir()) and not any(directory.glob("*/run.yaml")):
             raise SettingsError(f"--work {directory}: holds something else, and is left alone; name an empty directory")
         directory.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(asked, ensure_ascii=False, indent=2) + "\n", "utf-8")
@@ -43,25 +57,57 @@ def note_question(directory: Path, question: Mapping[str, object], model: str | 
     return None
 
 
-def complete(command: str, options: Sequence[str], output: Path) -> dict[str, Any]:
+def _commit() -> str:
+    """The commit that stands in this checkout, with `-dirty` where files differ from it; elsewhere our version."""
+    words = ["git", "-C", str(_HERE), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        if (_HERE / ".git").exists():  # not that of somebody who unpacked us into a checkout of his own
+            return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        pass
+    return f"hf_speech_tl {hf_speech_tl.__version__}"
+
+
+def _any_is_whole(_: Mapping[str, Any]) -> bool:
+    return True
+
+
+def finished(output: Path, is_whole: Callable[[Mapping[str, Any]], bool] = _any_is_whole) -> dict[str, Any] | None:
+    """What results.json says of the run in `output`; None where there is none, or none that `is_whole`. Raises
+    RunError for results that are damaged."""
+    if not (output / "results.json").is_file():
+        return None
+    results = _read(output / "results.json")
+    return results if is_whole(results) else None
+
+
+def complete(
+    command: str,
+    options: Sequence[str],
+    output: Path,
+    is_whole: Callable[[Mapping[str, Any]], bool] = _any_is_whole,
+) -> dict[str, Any]:
     """What results.json says of the run in `output`, which is trained first unless it is complete.
 
-    command: finetune, pretrain or transfer. Ends this process where the run fails or is stopped. Raises RunError for
-    results that are damaged.
+    command: finetune, pretrain or transfer. is_whole: as `finished` has it. Ends this process where the run is stopped
+    with Ctrl-C. Raises Failed where it fails, and RunError for results that are damaged.
     """
-    if not (output / "results.json").is_file():
-        words = [sys.executable, "-m", f"hf_speech_tl.{command}", *options, "--output", str(output)]
-        if any(output.glob("checkpoints/checkpoint-*/trainer_state.json")):
-            words.append("--resume")
-        elif command != "transfer" and (output / "run.yaml").is_file():  # which goes on by itself
-            words.append("--overwrite")  # stopped before its first checkpoint
-        print(f"{output.name} ...", file=sys.stderr, flush=True)
-        try:
-            code = subprocess.run(words, stdout=subprocess.DEVNULL).returncode
-        except KeyboardInterrupt:  # the run got it too, and has said what goes on
-            sys.exit(130)
-        if code:
-            sys.exit(code)
+    if results := finished(output, is_whole):
+        return results
+    words = [sys.executable, "-m", f"hf_speech_tl.{command}", *options, "--output", str(output)]
+    if any(output.glob("checkpoints/checkpoint-*/trainer_state.json")):
+        words.append("--resume")
+    elif command != "transfer" and (output / "run.yaml").is_file():  # which goes on by itself
+        words.append("--overwrite")  # stopped before its first checkpoint
+    print(f"{output.name} ...", file=sys.stderr, flush=True)
+    try:
+        code = subprocess.run(words, stdout=subprocess.DEVNULL).returncode
+    except KeyboardInterrupt:  # the run got it too, and has said what goes on
+        sys.exit(INTERRUPTED)
+    if code in (INTERRUPTED, -signal.SIGINT):
+        sys.exit(INTERRUPTED)
+    if code:
+        raise Failed(output, code)
     return _read(output / "results.json")
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 import json
+import subprocess
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+import hf_speech_tl
 from hf_speech_tl.errors import RunError, SettingsError
 
 
@@ -36,6 +38,37 @@ def test_what_was_not_asked_before_is_noted_and_then_noticed(runs: ModuleType, t
     runs.note_question(tmp_path, {"lang": "it"}, "starter")
     for machine, other in (("this", None), ("this", None), ("that", "machine (this)")):
         assert runs.note_question(tmp_path, {"lang": "it", "machine": machine}, "starter") == other
+
+
+def test_the_commit_is_noted_and_another_one_told_once(
+    runs: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for commit, told in (("one", 0), ("one", 0), ("two", 1), ("two", 0)):
+        monkeypatch.setattr(runs, "_commit", lambda commit=commit: commit)
+        assert runs.note_question(tmp_path, {"lang": "it"}, "starter") is None
+        assert capsys.readouterr().err.count("holds runs of one; goes on with two") == told
+    assert json.loads((tmp_path / "question.json").read_text())["commits"] == ["one", "two"]
+
+
+def test_outside_of_a_checkout_the_version_is_noted(
+    runs: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "_HERE", tmp_path)
+    assert runs._commit() == f"hf_speech_tl {hf_speech_tl.__version__}"
+
+
+def test_a_run_that_fails_is_told_and_one_that_is_stopped_ends_all(
+    runs: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = 3
+    monkeypatch.setattr(subprocess, "run", lambda words, **_: subprocess.CompletedProcess(words, code))
+    with pytest.raises(runs.Failed, match="first: failed with exit code 3; the same") as failed:
+        runs.complete("finetune", [], tmp_path / "first")
+    assert failed.value.exit_code == 3
+    code = 130
+    with pytest.raises(SystemExit) as stopped:
+        runs.complete("finetune", [], tmp_path / "first")
+    assert stopped.value.code == 130
 
 
 def test_a_place_that_is_not_ours_is_left_alone(runs: ModuleType, tmp_path: Path) -> None:
