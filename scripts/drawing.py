@@ -6,12 +6,16 @@ import random
 from collections.abc import Mapping
 from pathlib import Path
 
+from hf_speech_tl.settings import FinetuneSettings
+
+_LONGEST = FinetuneSettings.max_seconds
 _WHOLE = {"validation": "validation", "test": "test"}
 
 
 def draw(corpus: Path, place: Path, seconds: float, splits: Mapping[str, str] = _WHOLE) -> Path:
     """`place`, a folder with utterances of the training split of `corpus` that last `seconds` together at most, and
-    with each of `splits` as that split of `corpus` that it names. A place that is there is left as it is.
+    with each of `splits` as that split of `corpus` that it names. A place that is there is left as it is. Those longer
+    than what a run takes are not drawn: it would leave them out, and learn from less than others do.
     """
     import pyarrow.parquet as pq
 
@@ -24,7 +28,7 @@ def draw(corpus: Path, place: Path, seconds: float, splits: Mapping[str, str] = 
     random.Random(0).shuffle(order)
     lengths = train["seconds"].to_pylist()
     for at in order:
-        if lengths[at] <= left:
+        if lengths[at] <= min(left, _LONGEST):
             left -= lengths[at]
             chosen.append(at)
     pq.write_table(train.take(sorted(chosen)), beside / "train.parquet", row_group_size=100)

@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -25,15 +26,15 @@ Judge = Callable[..., "int | str | None"]
 
 @pytest.fixture
 def speech(tmp_path: Path) -> Path:
-    """Two judges and one that is none, each with 40 utterances to learn from, said to last a minute each."""
+    """Two judges and one that is none, each with 64 utterances to learn from, said to last 20 seconds each."""
     (tmp_path / "speech").mkdir()
     (tmp_path / "speech" / "README.md").write_text(README, "utf-8")
     for corpus in ("pl-artikulate", "ml-msc", "de-heard"):
         (tmp_path / "speech" / corpus).mkdir()
-        for split, count in (("train", 40), ("validation", 20), ("test", 20)):
+        for split, count in (("train", 64), ("validation", 20), ("test", 20)):
             words = tuple(f"{'abcd'[at % 4]}{'abcd'[at // 4 % 4]} {'abcd'[at // 16]}" for at in range(count))
             rows = tiny_rows((0.7,) * count, words).remove_columns(["transcript", "source", "lang"])
-            rows = rows.map(lambda row, split=split: {"id": f"{split}-{row['id']}", "seconds": 60.0})
+            rows = rows.map(lambda row, split=split: {"id": f"{split}-{row['id']}", "seconds": 20.0})
             rows.to_parquet(str(tmp_path / "speech" / corpus / f"{split}.parquet"))
     return tmp_path / "speech"
 
@@ -52,8 +53,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     The random weights do worse by the distance of their rate from 0.001.
     """
     commands: list[list[str]] = []
+    really_run = subprocess.run
 
-    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[bytes]:
+    def run(command: list[str], **named: Any) -> subprocess.CompletedProcess[Any]:
+        if command[0] == "git":
+            return really_run(command, **named)
         commands.append(command)
         side = "head" if "--tuning" in command else "random" if "--from-scratch" in command else "full"
         rate = float(command[command.index("--learning-rate") + 1]) if side == "random" else 1e-3
@@ -112,7 +116,7 @@ def test_all_sides_learn_from_the_same_twenty_minutes(judge: Judge, asked: list[
     (data,) = {command[command.index("--data") + 1] for command in asked}
     assert Path(data) == tmp_path / "work" / "data" / "ml-msc"
     drawn = pq.read_table(Path(data) / "train.parquet")["id"].to_pylist()
-    assert len(set(drawn)) == 20 and all(name.startswith("train-") for name in drawn)
+    assert len(set(drawn)) == 60 and all(name.startswith("train-") for name in drawn)
     assert pq.read_table(Path(data) / "validation.parquet").num_rows == 20
     assert pq.read_table(Path(data) / "test.parquet")["id"].to_pylist()[0].startswith("test-")
 
@@ -127,6 +131,24 @@ def test_the_quick_judge_never_opens_the_test_split(
     data = tmp_path / "work" / "data" / "pl-artikulate"
     assert sorted(file.name for file in data.iterdir()) == ["test.parquet", "train.parquet"]
     assert all(name.startswith("validation-") for name in pq.read_table(data / "test.parquet")["id"].to_pylist())
+
+
+def test_one_that_fails_is_named_in_the_end_and_the_others_are_done(
+    judge: Judge, asked: list[list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    well = subprocess.run
+
+    def run(command: list[str], **named: Any) -> subprocess.CompletedProcess[Any]:
+        fails = str(tmp_path / "work" / "ml-msc-full-seed1") in command
+        return subprocess.CompletedProcess(command, 3) if fails else well(command, **named)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    chosen = ("--corpora", "ml-msc", "--sides", "full")
+    assert judge(*chosen) == 1
+    assert len(asked) == 2
+    assert "failed: ml-msc-full-seed1; the same command tries again" in capsys.readouterr().err.splitlines()[-1]
+    monkeypatch.setattr(subprocess, "run", well)
+    assert judge(*chosen) == 0 and len(asked) == 3
 
 
 def test_other_weights_or_options_want_another_directory(
