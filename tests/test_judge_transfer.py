@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from runs import Failed, finished
 from tiny import tiny_rows
 
 from hf_speech_tl.settings import TransferSettings, lay_route, parse
@@ -17,29 +18,43 @@ Judge = Callable[..., "int | str | None"]
 
 @pytest.fixture
 def speech(tmp_path: Path) -> Path:
-    """The corpora of two pairs, each with 40 utterances to learn from, said to last half a minute each."""
+    """The corpora of two pairs, each with 80 utterances to learn from, said to last 10 or 30 seconds each."""
     for corpus in ("ru-asterisk", "it-asterisk", "ml-msc", "bn-artikulate"):
         (tmp_path / "speech" / corpus).mkdir(parents=True)
-        for split, count in (("train", 40), ("validation", 4), ("test", 4)):
+        for split, count in (("train", 80), ("validation", 4), ("test", 4)):
             rows = tiny_rows((0.7,) * count, ("ab",) * count).remove_columns(["transcript", "source", "lang"])
-            rows = rows.map(lambda row: {"seconds": 30.0})
+            rows = rows.map(lambda _, at: {"seconds": 30.0 if at % 4 == 0 else 10.0}, with_indices=True)
             rows.to_parquet(str(tmp_path / "speech" / corpus / f"{split}.parquet"))
     return tmp_path / "speech"
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The options of each transfer, none of which is really run. That into Bengali does not pay."""
+def direct_seconds() -> list[float]:
+    """Of which the last are those that direct routes train for."""
+    return [600.4]
+
+
+@pytest.fixture
+def asked(direct_seconds: list[float], monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The options of each transfer, none of which is really run. That into Bengali does not pay; one whose directory
+    is there already without results fails."""
     given: list[list[str]] = []
 
-    def complete(command: str, options: Sequence[str], output: Path) -> object:
+    def complete(command: str, options: Sequence[str], output: Path, is_whole: Callable[..., bool]) -> None:
         assert command == "transfer"
+        if finished(output, is_whole):
+            return
         given.append([*options, "--output", output.name])
+        if (output / "failing").exists():
+            raise Failed(output, 3)
         cer, p_value = (0.5, 0.2) if output.name == "ml-bn" else (0.3, 0.001)
         gain = {"gain": 0.6 - cer, "low": 0.01, "high": 0.4, "p_value": p_value}
-        direct = {"cer": 0.6, "seconds": 600.4, "gain": {"cer": gain}}
-        ablation = {"whole": {"cer": cer, "seconds": 599.9}, "direct": direct}
-        return {"ablation": ablation, "environment": {}, "command": "hf-speech-tl transfer"}
+        direct = {"cer": 0.6, "seconds": direct_seconds[-1], "gain": {"cer": gain}}
+        seeds = list(range(int(options[options.index("--seeds") + 1])))
+        ablation = {"whole": {"cer": cer, "seconds": 599.9}, "direct": direct, "seeds": seeds}
+        results = {"ablation": ablation, "environment": {}, "command": "hf-speech-tl transfer"}
+        output.mkdir(exist_ok=True)
+        (output / "results.json").write_text(json.dumps(results | {"data": {"hours": {"train": 0.1617}}}), "utf-8")
 
     monkeypatch.setattr("runs.complete", complete)
     return given
@@ -65,8 +80,9 @@ def test_a_pair_is_a_transfer_with_ten_minutes_of_the_target_and_a_direct_route(
     ]
     assert f"bn={work}/data/bn-artikulate" in started
     assert "--from-scratch" not in started
-    drawn = {path.stem: len(pq.read_table(path)) for path in (work / "data" / "it-asterisk").iterdir()}
-    assert drawn == {"train": 20, "validation": 4, "test": 4}
+    drawn = {path.stem: pq.read_table(path)["seconds"].to_pylist() for path in (work / "data/it-asterisk").iterdir()}
+    assert {split: len(seconds) for split, seconds in drawn.items()} == {"train": 60, "validation": 4, "test": 4}
+    assert set(drawn["train"]) == {10.0}  # of 30 s a run takes none
 
 
 def test_the_source_may_have_minutes_of_its_own(judge: Judge, asked: list[list[str]], tmp_path: Path) -> None:
@@ -84,7 +100,8 @@ def test_the_table_counts_the_pairs_that_are_better_by_enough_and_surely(
     told = capsys.readouterr().out
     assert told == (tmp_path / "work" / "transfer.md").read_text("utf-8")
     assert (
-        "| ru-asterisk to it-asterisk | random weights | 60.0 [600] | 30.0 [600] | 0.50 | 30.0 (1.0 to 40.0) | 0.001 |"
+        "| ru-asterisk to it-asterisk | random weights | 9.7 | 60.0 [600] | 30.0 [600] | 0.50 "
+        "| 30.0 (1.0 to 40.0) | 0.001 |"
     ) in told.splitlines()
     assert told.splitlines()[-1] == "Ratio of 0.85 or less with p < 0.05: 1 of 2."  # 0.83, by chance
     rows = json.loads((tmp_path / "work" / "transfer.json").read_text("utf-8"))
@@ -107,7 +124,61 @@ def test_what_cannot_be_is_told_in_a_line(
     assert reason in capsys.readouterr().err
 
 
-def test_runs_of_another_length_are_not_taken_for_these(judge: Judge, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("seconds", [570.0, 631.0])
+def test_a_pair_whose_routes_trained_for_other_times_is_marked_and_not_counted(
+    judge: Judge, direct_seconds: list[float], seconds: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    direct_seconds.append(seconds)
     assert judge("--pairs", "ru-it") == 0
-    assert judge("--pairs", "ru-it", "--minutes", "3") == 2
-    assert "holds runs with another minutes (5.0)" in capsys.readouterr().err
+    *_, row, _, won, apart = capsys.readouterr().out.splitlines()
+    assert f"60.0 [{seconds:.0f}] | 30.0 [600] | 0.50* |" in row and won.endswith("0 of 1.")
+    assert apart.startswith("*: 1, whose routes trained for seconds more than 5 % apart")
+
+
+def test_all_pairs_that_are_complete_are_told_not_only_those_of_this_call(
+    judge: Judge, asked: list[list[str]], tmp_path: Path
+) -> None:
+    assert judge("--pairs", "ml-bn", "--seeds", "2") == 0
+    path = tmp_path / "work" / "west+de-nl" / "results.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps({"ablation": {"seeds": [0]}}))  # as transfer leaves it between two seeds
+    assert judge("--pairs", "ru-it", "--seeds", "2") == 0
+    rows = json.loads((tmp_path / "work" / "transfer.json").read_text("utf-8"))
+    assert [row["pair"] for row in rows] == ["ru-it", "ml-bn"] and len(asked) == 2
+
+
+def test_a_pair_that_fails_is_named_in_the_end_and_the_others_are_done(
+    judge: Judge, asked: list[list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failing = tmp_path / "work" / "ru-it" / "failing"
+    failing.parent.mkdir(parents=True)
+    (failing.parent / "run.yaml").touch()
+    failing.touch()
+    assert judge("--pairs", "ru-it,ml-bn") == 1
+    told = capsys.readouterr()
+    assert told.err.splitlines()[-1] == "judge_transfer: failed: ru-it; the same command tries again"
+    assert told.out.splitlines()[-1] == "Failed in the last call: ru-it." and "of 1." in told.out
+    failing.unlink()
+    assert judge("--pairs", "ru-it,ml-bn") == 0 and len(asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [(("--minutes", "3"), "minutes (5.0)"), (("--source-minutes", "9"), "source_minutes (5.0)")],
+)
+def test_runs_of_another_length_are_not_taken_for_these(
+    judge: Judge, other: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert judge("--pairs", "ru-it") == 0
+    assert judge("--pairs", "ru-it", *other) == 2
+    assert f"holds runs with another {said}" in capsys.readouterr().err
+
+
+def test_runs_of_a_pair_with_other_sources_are_not_taken_for_these(
+    judge: Judge, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert judge("--pairs", "ru-it") == 0
+    path = tmp_path / "work" / "question.json"
+    path.write_text(path.read_text("utf-8").replace("('ru-asterisk',)", "('es-asterisk',)"), "utf-8")
+    assert judge("--pairs", "ru-it") == 2
+    assert "holds runs with another pair ru-it (" in capsys.readouterr().err
