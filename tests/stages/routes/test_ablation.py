@@ -6,13 +6,17 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
+import numpy as np
 import pytest
 
 from hf_speech_tl.errors import RunError
+from hf_speech_tl.scoring import Scores
 from hf_speech_tl.settings import FinetuneSettings, Source, Stage, TransferSettings, lay_route
-from hf_speech_tl.stages.routes import transfer
-from hf_speech_tl.stages.routes.ablation import Routes, Shortcut, find_shortcuts, gains, lay_shortcut
+from hf_speech_tl.stages.judgement import Judgement
+from hf_speech_tl.stages.routes import ablation, transfer
+from hf_speech_tl.stages.routes.ablation import Routes, Shortcut, compare_routes, find_shortcuts, gains, lay_shortcut
 from hf_speech_tl.stages.routes.leg import Done
 
 Make = Callable[..., TransferSettings]
@@ -111,6 +115,28 @@ def test_what_one_seed_has_shown_is_not_lost_with_the_next(
         transfer.run(settings)
     results = json.loads((tmp_path / "whole" / "results.json").read_text())
     assert results["ablation"]["seeds"] == [0, 1] and results["stages"][0]["gain"] == 0.1
+
+
+def test_models_of_seeds_that_were_compared_before_are_not_judged_again(
+    asked: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places: list[str] = []
+
+    def judge(place: str, *_: object, **__: object) -> Judgement:
+        places.append(place)
+        errors = 2 if "direct" in place else 1
+        return Judgement(np.full((6, 4), (errors, 4, errors, 2)), True, cast("Scores", {}))
+
+    monkeypatch.setattr(ablation, "judge_saved", judge)
+    monkeypatch.setattr(ablation, "read_test", lambda *_: {"speaker": [None] * 6})
+    settings, known, travelled = asked(ablate=True, seeds=2), {}, []
+    for seed in (0, 1):
+        whole = _done(replace(settings, seed=seed, output=Path(str(settings.output)) / str(seed)))
+        ways = {"direct": _done(asked(stages=(Stage("target"),), output=whole[0].leg.directory / "direct"))}
+        travelled.append(Routes([replace(one, results={**one.results, "after": None}) for one in whole], ways))
+        told: Any = compare_routes(settings, travelled, known)
+        assert told["seeds"] == list(range(seed + 1)) and told["direct"]["gain"]["cer"]["gain"] == 0.25
+    assert len(places) == len(set(places)) == 4
 
 
 @pytest.mark.slow
