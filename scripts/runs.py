@@ -26,17 +26,18 @@ class Failed(RunError):
         self.exit_code = code if code > 0 else 1
 
 
-def note_question(directory: Path, question: Mapping[str, object], model: str) -> str | None:
-    """Note what the runs in `directory` are about, with the weights of `model`, so that those of another question are
-    not taken for them; what differs from what was noted before, None where nothing does. What an older version did not
-    ask about differs from nothing, and is noted now.
+def note_question(directory: Path, question: Mapping[str, object], model: str | None) -> str | None:
+    """Note what the runs in `directory` are about, with the weights of `model` if there are any, so that those of
+    another question are not taken for them. Returns what differs from what was noted before, None where nothing does.
+    What an older version did not ask about differs from nothing, and is noted now.
 
     So is the commit that asks, behind those that asked before, so that figures can be traced; another one is told and
     no other question. Raises SettingsError for a place that cannot be written or holds something else.
     """
-    weights = (_STARTER if model == "starter" else Path(model)) / "model.safetensors"
-    known = hashlib.sha256(weights.read_bytes()).hexdigest() if weights.is_file() else None
-    asked: dict[str, Any] = {**question, "weights": known}
+    asked: dict[str, Any] = dict(question)
+    if model is not None:
+        weights = (_STARTER if model == "starter" else Path(model)) / "model.safetensors"
+        asked["weights"] = hashlib.sha256(weights.read_bytes()).hexdigest() if weights.is_file() else None
     path = directory / "question.json"
     before = _read(path) if path.is_file() else {}
     if other := next((f"{key} ({before[key]})" for key in asked if key in before and before[key] != asked[key]), None):

@@ -40,6 +40,12 @@ def test_what_was_not_asked_before_is_noted_and_then_noticed(runs: ModuleType, t
         assert runs.note_question(tmp_path, {"lang": "it", "machine": machine}, "starter") == other
 
 
+def test_a_question_may_be_about_no_weights(runs: ModuleType, tmp_path: Path) -> None:
+    assert runs.note_question(tmp_path, {"lang": "it"}, None) is None
+    assert "weights" not in json.loads((tmp_path / "question.json").read_text())
+    assert runs.note_question(tmp_path, {"lang": "es"}, None) == "lang (it)"
+
+
 def test_the_commit_is_noted_and_another_one_told_once(
     runs: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
