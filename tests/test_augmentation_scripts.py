@@ -90,10 +90,25 @@ def test_a_noisy_copy_has_the_same_rows_at_the_ratio(
         assert 10 * np.log10(power(samples(before)) / power(added)) == pytest.approx(10, abs=0.1)
 
 
+def test_a_copy_in_other_voices_is_as_long_as_its_speed_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = tiny_rows((0.8, 0.6), ("ab", "b")).remove_columns(["transcript", "source", "lang"])
+    rows.to_parquet(str(tmp_path / "test.parquet"))
+    changes = "speed: {factors: [1.25]}, pitch: {semitones: [-3, 3], share: 1}"
+    options = ("--lang", "it", "--augment", changes, "--output", tmp_path / "copy")
+    assert script("make_noisy", monkeypatch, tmp_path / "test.parquet", *options) == 0
+    before, after = (load_corpus([str(path)], "it").test for path in (tmp_path / "test.parquet", tmp_path / "copy"))
+    assert before["text"][:] == after["text"][:]
+    assert after["seconds"][:] == pytest.approx([seconds / 1.25 for seconds in before["seconds"][:]], abs=1e-3)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "neither --noise nor --rir"),
+        ([], "neither --noise nor --rir nor --augment"),
+        (["--noise", "noise", "--augment", "pitch"], "goes without --noise and --rir"),
+        (["--augment", "speed: {factors: [9]}"], "factors of speed is [9]"),
+        (["--augment", "speed: ["], "not as in a settings file"),
+        (["--augment", "pitch, mask"], "--augment mask: happens within a model"),
         (["--noise", "none"], "no directory none"),
         (["--noise", "noise", "--output", "noise"], "holds something already"),
         (["--noise", "noise", "--snr", "nan"], "--snr nan: allowed: -20 to 60 dB"),
