@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -52,7 +53,9 @@ def note_question(directory: Path, question: Mapping[str, object], model: str | 
         if not before and directory.is_dir() and any(directory.iterdir()) and not any(directory.glob("*/run.yaml")):
             raise SettingsError(f"--work {directory}: holds something else, and is left alone; name an empty directory")
         directory.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(asked, ensure_ascii=False, indent=2) + "\n", "utf-8")
+        beside = path.with_name("question.json.part")  # cut short, it would be taken for damage of all the runs
+        beside.write_text(json.dumps(asked, ensure_ascii=False, indent=2) + "\n", "utf-8")
+        os.replace(beside, path)
     except OSError as error:
         raise SettingsError(f"--work {directory}: cannot be written ({error.strerror}); name another") from error
     return None
@@ -91,9 +94,9 @@ def complete(
     """What results.json says of the run in `output`, which is trained first unless it is complete.
 
     command: finetune, pretrain or transfer. is_whole: as `finished` has it. Ends this process where the run is stopped
-    with Ctrl-C. Raises Failed where it fails, and RunError for results that are damaged.
+    with Ctrl-C, or refuses its settings. Raises Failed where it fails, and RunError for results that are damaged.
     """
-    if results := finished(output, is_whole):
+    if (results := finished(output, is_whole)) is not None:
         return results
     words = [sys.executable, "-m", f"hf_speech_tl.{command}", *options, "--output", str(output)]
     if any(output.glob("checkpoints/checkpoint-*/trainer_state.json")):
@@ -101,15 +104,26 @@ def complete(
     elif command != "transfer" and (output / "run.yaml").is_file():  # which goes on by itself
         words.append("--overwrite")  # stopped before its first checkpoint
     print(f"{output.name} ...", file=sys.stderr, flush=True)
-    try:
-        code = subprocess.run(words, stdout=subprocess.DEVNULL).returncode
-    except KeyboardInterrupt:  # the run got it too, and has said what goes on
+    stopped, code = _run(words)
+    if stopped or code in (INTERRUPTED, -signal.SIGINT):  # it has saved, and said what goes on
         sys.exit(INTERRUPTED)
-    if code in (INTERRUPTED, -signal.SIGINT):
-        sys.exit(INTERRUPTED)
+    if code == SettingsError.exit_code:  # nor would the others take such settings
+        sys.exit(code)
     if code:
         raise Failed(output, code)
     return _read(output / "results.json")
+
+
+def _run(words: Sequence[str]) -> tuple[bool, int]:
+    """Whether somebody pressed Ctrl-C meanwhile, and the exit code. The run gets Ctrl-C too, and ends when it has
+    saved; `subprocess` alone would wait for a quarter of a second, and kill it."""
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    try:
+        code = subprocess.run(words, stdout=subprocess.DEVNULL).returncode
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return bool(pressed), code
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -110,13 +111,18 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """The commands of stages that were called; each leaves results behind without training, and none is really run."""
     commands: list[list[str]] = []
 
-    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[bytes]:
+    really_run = subprocess.run
+
+    def run(command: list[str], **named: Any) -> subprocess.CompletedProcess[Any]:
+        if command[0] == "git":
+            return really_run(command, **named)
         if "noise=misspelt,pitch,gain" in command:
             return subprocess.CompletedProcess(command, 2)
         commands.append(command)
         output = Path(command[command.index("--output") + 1])
         output.mkdir()
         (output / "results.json").write_text("{}", "utf-8")
+        (output / "model.safetensors").write_text(output.name, "utf-8")
         return subprocess.CompletedProcess(command, 0)
 
     monkeypatch.setattr(subprocess, "run", run)
@@ -148,6 +154,10 @@ def test_a_stage_that_was_made_of_something_else_is_refused(
         assert ask(**changes) == 2
         assert f"build_starter: --work {tmp_path / 'work'}: its {said}; name another" in capsys.readouterr().err
     assert len(asked) == 2
+    (tmp_path / "work" / "distil" / "model.safetensors").write_text("anew", "utf-8")
+    assert ask() == 2
+    assert "its supervise was made with another weights" in capsys.readouterr().err
+    (tmp_path / "work" / "distil" / "model.safetensors").write_text("distil", "utf-8")
     del usual["--teacher"]
     assert ask() == 0 and build("--until", "supervise") == 0 and len(asked) == 2
     shutil.rmtree(tmp_path / "work" / "supervise")

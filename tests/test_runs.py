@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -71,10 +72,22 @@ def test_a_run_that_fails_is_told_and_one_that_is_stopped_ends_all(
     with pytest.raises(runs.Failed, match="first: failed with exit code 3; the same") as failed:
         runs.complete("finetune", [], tmp_path / "first")
     assert failed.value.exit_code == 3
-    code = 130
-    with pytest.raises(SystemExit) as stopped:
-        runs.complete("finetune", [], tmp_path / "first")
-    assert stopped.value.code == 130
+    for code in (130, 2):  # 2: its settings are refused, which nothing mends that is tried again
+        with pytest.raises(SystemExit) as stopped:
+            runs.complete("finetune", [], tmp_path / "first")
+        assert stopped.value.code == code
+
+
+def test_a_run_has_time_to_save_after_ctrl_c(runs: ModuleType, tmp_path: Path) -> None:
+    """Both get the signal, as from a terminal; the run takes longer than the quarter of a second of `subprocess`."""
+    saving = (
+        "import os, pathlib, signal, sys, time\n"
+        f"signal.signal(signal.SIGINT, lambda *_: (time.sleep(0.6), pathlib.Path({str(tmp_path / 'saved')!r}).touch(), "
+        "sys.exit(130)))\n"
+        "os.kill(os.getppid(), signal.SIGINT); os.kill(os.getpid(), signal.SIGINT); time.sleep(60)"
+    )
+    assert runs._run([sys.executable, "-c", saving]) == (True, 130)
+    assert (tmp_path / "saved").exists()
 
 
 def test_a_place_that_is_not_ours_is_left_alone(runs: ModuleType, tmp_path: Path) -> None:
