@@ -39,7 +39,7 @@ class Clip(TypedDict):
 
     other: a second view of the same utterance, as long, where waveforms are augmented and two views are trained.
     targets: what a model is to predict of it, float16 `(frames, width)` or int64 `(frames,)`, where it learns without
-    labels. epoch: in which it is heard, by which chance changes it; further copies in a batch have numbers of their own.
+    labels. epoch: in which it is heard, by which chance changes it; other copies in a batch have numbers of their own.
     trust: how much its loss counts, None where all count alike.
     """
 
