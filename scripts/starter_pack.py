@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
+from hf_speech_tl.models import place_of
 from hf_speech_tl.publishing.redaction import redact_results
 
 _BESIDE = ("vocab.json", "tokenizer_config.json", "processor_config.json")
@@ -23,9 +24,10 @@ _MOST_BYTES = 24_000_000
 def pack(trained: Path, output: Path, *, stages: Sequence[Mapping[str, Any]]) -> int:
     """Write what finetune left in `trained` into `output`; returns how many bytes that is.
 
-    stages: results.json of what came before. That of `output` says that it is a starter, so that finetune trains it as
-    one wherever it lies. Ends the process where a weight is beyond half precision, where it comes to more than 24 MB,
-    and where `output` holds anything but a starter.
+    stages: results.json of what came before. That of `output` says that it was packed, so that finetune trains it as
+    the starter wherever it lies; only of the package's own that it is the starter, whose licence goes along. Ends the
+    process where a weight is beyond half precision, where it comes to more than 24 MB, and where `output` holds
+    anything but a starter.
     """
     if output.is_dir() and (others := sorted({path.name for path in output.iterdir()} - _FILES)):
         _stop(f"{output}: holds something else ({others[0]}); name another directory")
@@ -44,7 +46,8 @@ def pack(trained: Path, output: Path, *, stages: Sequence[Mapping[str, Any]]) ->
     for name in _BESIDE:
         shutil.copyfile(trained / name, beside / name)
     results = json.loads((trained / "results.json").read_text("utf-8"))
-    results["model"] = {**results.get("model", {}), "starter": True}
+    marks = {"packed": True} | ({"starter": True} if output.resolve() == Path(place_of("starter")) else {})
+    results["model"] = {**results.get("model", {}), **marks}
     earlier = [redact_results(stage) for stage in stages]
     _write(beside / "results.json", redact_results(results) | {"stages": earlier})
     size = sum(path.stat().st_size for path in beside.iterdir())

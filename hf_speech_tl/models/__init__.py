@@ -27,7 +27,7 @@ from hf_speech_tl.models.inheritance import KINDS, KNOWN, Origin, inherit
 from hf_speech_tl.models.masking import check_maskable, take_masks
 from hf_speech_tl.models.padding import alike, pad
 from hf_speech_tl.models.quantiser import add_quantiser, check_quantisable
-from hf_speech_tl.models.starter import base_of, is_of_starter, place_of
+from hf_speech_tl.models.starter import base_of, is_of_starter, learns_as_starter, place_of
 from hf_speech_tl.models.teacher import (
     Teacher,
     clustered_layer,
@@ -84,6 +84,7 @@ __all__ = [
     "is_of_starter",
     "keep_lowest",
     "keep_statistics",
+    "learns_as_starter",
     "load_checkpoint",
     "load_layer",
     "load_teacher",

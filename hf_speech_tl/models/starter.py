@@ -29,11 +29,19 @@ def base_of(name: str, *, fresh: bool) -> str | None:
 def is_of_starter(name: str, *, fresh: bool) -> bool:
     """Whether a run that began with this model has weights that come from the starter, whose licence goes with them:
     it is the starter, or results.json beside it, in a directory or on the Hub, says that it was made of it."""
-    if fresh or name == STARTER:
-        return not fresh
+    return not fresh and (name == STARTER or _says(name, "starter"))
+
+
+def learns_as_starter(name: str) -> bool:
+    """Whether weights want the starter's rate: they come from it, or were packed as it was, whoever's they are."""
+    return is_of_starter(name, fresh=False) or _says(name, "packed")
+
+
+def _says(name: str, mark: str) -> bool:
+    """Whether results.json beside the weights of a model bears this mark."""
     try:
-        return json.loads(read_beside(name, "results.json"))["model"]["starter"] is True
-    except (OSError, ValueError, KeyError, TypeError):  # none, or somebody else's file of that name
+        return json.loads(read_beside(name, "results.json"))["model"].get(mark) is True
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # none, or somebody else's file of that name
         return False
 
 

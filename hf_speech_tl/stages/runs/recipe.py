@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hf_speech_tl.errors import SettingsError
-from hf_speech_tl.models import Masking, is_of_starter, place_of
+from hf_speech_tl.models import Masking, learns_as_starter, place_of
 from hf_speech_tl.settings import Augmentation, FinetuneSettings, PretrainSettings
 from hf_speech_tl.training import Rates
 
@@ -112,7 +112,7 @@ def choose_pretraining(settings: PretrainSettings, *, parameters: int, processes
 
 def _goes_on_from_starter(settings: FinetuneSettings) -> bool:
     here = Path(place_of(settings.model)).is_dir()  # nothing is asked of the Hub for it
-    return here and settings.tuning == "full" and is_of_starter(settings.model, fresh=settings.from_scratch)
+    return here and settings.tuning == "full" and not settings.from_scratch and learns_as_starter(settings.model)
 
 
 def choose_augment(
