@@ -26,6 +26,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from starter_heard import draw_clips, windows
+from starter_pack import MOST_BYTES
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import (
@@ -37,6 +38,7 @@ from transformers import (
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 from hf_speech_tl.audio import RATE
+from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.models import pad
 
 _LAYERS = 3
@@ -51,13 +53,23 @@ _RIDGE = 0.01  # of the mean square of a value
 
 def inherit(teacher: str, sources: Sequence[str], output: Path, *, seed: int) -> None:
     """Write the encoder, with its feature extractor, into `output`. teacher: a Whisper encoder, a directory or a Hub
-    id; sources: LANG=DIR as of --data."""
+    id; sources: LANG=DIR as of --data. Raises SettingsError for a teacher that cannot be loaded, or
+    whose layers are too large for a starter."""
     torch.manual_seed(seed)
-    whisper = WhisperEncoder.from_pretrained(teacher, dtype=torch.float32).eval()
-    hear = _hearing(WhisperFeatureExtractor.from_pretrained(teacher))
+    try:
+        whisper = WhisperEncoder.from_pretrained(teacher, dtype=torch.float32).eval()
+        hear = _hearing(WhisperFeatureExtractor.from_pretrained(teacher))
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise SettingsError(f"--teacher {teacher}: cannot be loaded as Whisper's encoder ({reason})") from error
+    encoder = Wav2Vec2BertModel(_shape(whisper)).eval()
+    if (size := 2 * encoder.num_parameters()) > MOST_BYTES:  # in half precision, as it is packed
+        raise SettingsError(
+            f"--teacher {teacher}: layers as wide as its own come to {size / 1e6:.0f} MB; allowed: "
+            f"{MOST_BYTES / 1e6:g} MB; take Whisper base or tiny"
+        )
     clips = draw_clips(sources, seed)
     together = list(windows(clips, whisper.config.max_source_positions * _FRAME))
-    encoder = Wav2Vec2BertModel(_shape(whisper)).eval()
     extractor = SeamlessM4TFeatureExtractor(stride=_STRIDE)
     with torch.no_grad():
         _take_layers(whisper, encoder, together, hear)

@@ -18,7 +18,7 @@ from hf_speech_tl.publishing.redaction import redact_results
 
 _BESIDE = ("vocab.json", "tokenizer_config.json", "processor_config.json")
 _FILES = {"config.json", "model.safetensors", "results.json", *_BESIDE}
-_MOST_BYTES = 24_000_000
+MOST_BYTES = 24_000_000
 
 
 def pack(trained: Path, output: Path, *, stages: Sequence[Mapping[str, Any]]) -> int:
@@ -29,8 +29,7 @@ def pack(trained: Path, output: Path, *, stages: Sequence[Mapping[str, Any]]) ->
     process where a weight is beyond half precision, where it comes to more than 24 MB, and where `output` holds
     anything but a starter.
     """
-    if output.is_dir() and (others := sorted({path.name for path in output.iterdir()} - _FILES)):
-        _stop(f"{output}: holds something else ({others[0]}); name another directory")
+    check_place(output)
     beside = output.with_name(output.name + ".part")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
@@ -51,13 +50,19 @@ def pack(trained: Path, output: Path, *, stages: Sequence[Mapping[str, Any]]) ->
     earlier = [redact_results(stage) for stage in stages]
     _write(beside / "results.json", redact_results(results) | {"stages": earlier})
     size = sum(path.stat().st_size for path in beside.iterdir())
-    if size > _MOST_BYTES:
-        _stop(f"{trained}: comes to {size / 1e6:.1f} MB; allowed: {_MOST_BYTES / 1e6:g}")
+    if size > MOST_BYTES:
+        _stop(f"{trained}: comes to {size / 1e6:.1f} MB; allowed: {MOST_BYTES / 1e6:g}")
     output.mkdir(parents=True, exist_ok=True)
     for path in beside.iterdir():
         os.replace(path, output / path.name)
     beside.rmdir()
     return size
+
+
+def check_place(output: Path) -> None:
+    """End the process where `output` holds anything but a starter."""
+    if output.is_dir() and (others := sorted({path.name for path in output.iterdir()} - _FILES)):
+        _stop(f"{output}: holds something else ({others[0]}); name another directory")
 
 
 def _write(path: Path, content: Mapping[str, object]) -> None:

@@ -29,7 +29,7 @@ def run_script(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int | str | Non
     def run(name: str, *words: object) -> int | str | None:
         monkeypatch.setattr("sys.argv", [name, *map(str, words)])
         try:
-            runpy.run_path(str(Path(__file__).parents[1] / "scripts" / name))["main"]()
+            runpy.run_path(str(Path(__file__).parents[1] / "scripts" / name), run_name="__main__")
         except SystemExit as ended:
             return ended.code
         return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
 import subprocess
@@ -104,6 +105,18 @@ def test_what_a_stage_needs_is_missed_before_the_first_one_begins(
     monkeypatch.setattr(subprocess, "run", None)
     assert build("--data", "it=a") == 2
     assert capsys.readouterr().err == "build_starter: --teacher is missing, which inherit needs\n"
+
+
+def test_a_teacher_that_cannot_be_one_is_told_before_recordings_are_heard(
+    build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    monkeypatch.setattr(importlib.import_module("starter_inherit"), "MOST_BYTES", 10_000)
+    whisper = save_whisper(tmp_path / "whisper", layers=6)
+    for teacher, said in ((tmp_path / "none", "cannot be loaded as Whisper's encoder"), (whisper, "allowed: 0.01 MB")):
+        assert build("--data", "it=none", "--teacher", teacher) == 2
+        assert f"build_starter: --teacher {teacher}: " in (line := capsys.readouterr().err.splitlines()[-1])
+        assert said in line
 
 
 @pytest.fixture
