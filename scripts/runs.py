@@ -32,8 +32,7 @@ def note_question(directory: Path, question: Mapping[str, object], model: str | 
     another question are not taken for them. Returns what differs from what was noted before, None where nothing does.
     What an older version did not ask about differs from nothing, and is noted now.
 
-    So is the commit that asks, behind those that asked before, so that figures can be traced; another one is told and
-    no other question. Raises SettingsError for a place that cannot be written or holds something else.
+    Raises SettingsError for a place that cannot be written or holds something else.
     """
     asked: dict[str, Any] = dict(question)
     if model is not None:
@@ -43,22 +42,31 @@ def note_question(directory: Path, question: Mapping[str, object], model: str | 
     before = _read(path) if path.is_file() else {}
     if other := next((f"{key} ({before[key]})" for key in asked if key in before and before[key] != asked[key]), None):
         return other
-    commits, now = before.get("commits", []), _commit()
-    if commits and commits[-1] != now:
-        print(f"{directory}: holds runs of {commits[-1]}; goes on with {now}", file=sys.stderr, flush=True)
-    asked = {**before, **asked, "commits": commits if commits[-1:] == [now] else [*commits, now]}
-    if asked == before:
+    if asked.keys() <= before.keys():
         return None
     try:
         if not before and directory.is_dir() and any(directory.iterdir()) and not any(directory.glob("*/run.yaml")):
             raise SettingsError(f"--work {directory}: holds something else, and is left alone; name an empty directory")
         directory.mkdir(parents=True, exist_ok=True)
         beside = path.with_name("question.json.part")  # cut short, it would be taken for damage of all the runs
-        beside.write_text(json.dumps(asked, ensure_ascii=False, indent=2) + "\n", "utf-8")
+        beside.write_text(json.dumps({**before, **asked}, ensure_ascii=False, indent=2) + "\n", "utf-8")
         os.replace(beside, path)
     except OSError as error:
         raise SettingsError(f"--work {directory}: cannot be written ({error.strerror}); name another") from error
     return None
+
+
+def note_commit(directory: Path) -> None:
+    """Note in commits.txt the commit that begins or goes on with runs in `directory`, so that figures can be traced;
+    another one than the last is told."""
+    path = directory / "commits.txt"
+    commits, now = path.read_text("utf-8").split("\n")[:-1] if path.is_file() else [], _commit()
+    if commits[-1:] == [now]:
+        return
+    if commits:
+        print(f"{directory}: holds runs of {commits[-1]}; goes on with {now}", file=sys.stderr, flush=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(f"{now}\n")
 
 
 def _commit() -> str:
@@ -72,24 +80,20 @@ def _commit() -> str:
     return f"hf_speech_tl {hf_speech_tl.__version__}"
 
 
-def _any_is_whole(_: Mapping[str, Any]) -> bool:
-    return True
-
-
-def finished(output: Path, is_whole: Callable[[Mapping[str, Any]], bool] = _any_is_whole) -> dict[str, Any] | None:
+def finished(output: Path, is_whole: Callable[[Mapping[str, Any]], bool] | None = None) -> dict[str, Any] | None:
     """What results.json says of the run in `output`; None where there is none, or none that `is_whole`. Raises
     RunError for results that are damaged."""
     if not (output / "results.json").is_file():
         return None
     results = _read(output / "results.json")
-    return results if is_whole(results) else None
+    return results if is_whole is None or is_whole(results) else None
 
 
 def complete(
     command: str,
     options: Sequence[str],
     output: Path,
-    is_whole: Callable[[Mapping[str, Any]], bool] = _any_is_whole,
+    is_whole: Callable[[Mapping[str, Any]], bool] | None = None,
 ) -> dict[str, Any]:
     """What results.json says of the run in `output`, which is trained first unless it is complete.
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from environment import stop
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -35,7 +36,7 @@ def pack(trained: Path, output: Path, *, stages: Sequence[Mapping[str, Any]]) ->
     beside.mkdir(parents=True)
     weights = {name: weight.half() for name, weight in load_file(trained / "model.safetensors").items()}
     if beyond := [name for name, weight in weights.items() if not torch.isfinite(weight).all()]:
-        _stop(f"{trained}: {beyond[0]} is beyond what half precision holds; train anew with more --weight-decay")
+        stop(f"{trained}: {beyond[0]} is beyond what half precision holds; train anew with more --weight-decay", 1)
     save_file(weights, beside / "model.safetensors", metadata={"format": "pt"})
     (beside / "model.safetensors").chmod(0o644)  # safetensors writes files that nobody else may read
     config = json.loads((trained / "config.json").read_text("utf-8"))
@@ -51,7 +52,7 @@ def pack(trained: Path, output: Path, *, stages: Sequence[Mapping[str, Any]]) ->
     _write(beside / "results.json", redact_results(results) | {"stages": earlier})
     size = sum(path.stat().st_size for path in beside.iterdir())
     if size > MOST_BYTES:
-        _stop(f"{trained}: comes to {size / 1e6:.1f} MB; allowed: {MOST_BYTES / 1e6:g}")
+        stop(f"{trained}: comes to {size / 1e6:.1f} MB; allowed: {MOST_BYTES / 1e6:g}", 1)
     output.mkdir(parents=True, exist_ok=True)
     for path in beside.iterdir():
         os.replace(path, output / path.name)
@@ -62,13 +63,8 @@ def pack(trained: Path, output: Path, *, stages: Sequence[Mapping[str, Any]]) ->
 def check_place(output: Path) -> None:
     """End the process where `output` holds anything but a starter."""
     if output.is_dir() and (others := sorted({path.name for path in output.iterdir()} - _FILES)):
-        _stop(f"{output}: holds something else ({others[0]}); name another directory")
+        stop(f"{output}: holds something else ({others[0]}); name another directory", 1)
 
 
 def _write(path: Path, content: Mapping[str, object]) -> None:
     path.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", "utf-8")
-
-
-def _stop(reason: str) -> None:
-    print(f"build_starter: {reason}", file=sys.stderr)
-    sys.exit(1)

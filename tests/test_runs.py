@@ -52,9 +52,9 @@ def test_the_commit_is_noted_and_another_one_told_once(
 ) -> None:
     for commit, told in (("one", 0), ("one", 0), ("two", 1), ("two", 0)):
         monkeypatch.setattr(runs, "_commit", lambda commit=commit: commit)
-        assert runs.note_question(tmp_path, {"lang": "it"}, "starter") is None
+        runs.note_commit(tmp_path)
         assert capsys.readouterr().err.count("holds runs of one; goes on with two") == told
-    assert json.loads((tmp_path / "question.json").read_text())["commits"] == ["one", "two"]
+    assert (tmp_path / "commits.txt").read_text() == "one\ntwo\n"
 
 
 def test_outside_of_a_checkout_the_version_is_noted(
