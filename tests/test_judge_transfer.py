@@ -18,13 +18,16 @@ Judge = Callable[..., "int | str | None"]
 
 @pytest.fixture
 def speech(tmp_path: Path) -> Path:
-    """The corpora of two pairs, each with 80 utterances to learn from, said to last 10 or 30 seconds each."""
-    for corpus in ("ru-asterisk", "it-asterisk", "ml-msc", "bn-artikulate"):
+    """The corpora of some pairs, each with 80 utterances to learn from, said to last 10 or 30 seconds each."""
+    for corpus in ("ru-asterisk", "it-asterisk", "bn-artikulate"):
         (tmp_path / "speech" / corpus).mkdir(parents=True)
         for split, count in (("train", 80), ("validation", 4), ("test", 4)):
             rows = tiny_rows((0.7,) * count, ("ab",) * count).remove_columns(["transcript", "source", "lang"])
             rows = rows.map(lambda _, at: {"seconds": 30.0 if at % 4 == 0 else 10.0}, with_indices=True)
             rows.to_parquet(str(tmp_path / "speech" / corpus / f"{split}.parquet"))
+    for corpus in ("es-tuxpaint", "fr-tuxpaint", "ro-tuxpaint", "ru-tuxpaint", "ml-msc", "nl-fillets", "qu-killkan"):
+        (tmp_path / "speech" / corpus).symlink_to("ru-asterisk")
+    (tmp_path / "speech" / "pl-artikulate").symlink_to("it-asterisk")
     return tmp_path / "speech"
 
 
@@ -47,7 +50,7 @@ def asked(direct_seconds: list[float], monkeypatch: pytest.MonkeyPatch) -> list[
         given.append([*options, "--output", output.name])
         if (output / "failing").exists():
             raise Failed(output, 3)
-        cer, p_value = (0.5, 0.2) if output.name == "ml-bn" else (0.3, 0.001)
+        cer, p_value = (0.5, 0.2) if output.name == "unheard-bn" else (0.3, 0.001)
         gain = {"gain": 0.6 - cer, "low": 0.01, "high": 0.4, "p_value": p_value}
         direct = {"cer": 0.6, "seconds": direct_seconds[-1], "gain": {"cer": gain}}
         seeds = list(range(int(options[options.index("--seeds") + 1])))
@@ -70,7 +73,7 @@ def judge(speech: Path, tmp_path: Path, asked: list[list[str]], run_script: Judg
 def test_a_pair_is_a_transfer_with_ten_minutes_of_the_target_and_a_direct_route(
     judge: Judge, asked: list[list[str]], speech: Path, tmp_path: Path
 ) -> None:
-    assert judge("--pairs", "ru-it,ml-bn", "--seeds", "2", "--mix", "0.2") == 0
+    assert judge("--pairs", "ru-it,unheard-bn", "--seeds", "2", "--mix", "0.2") == 0
     work = tmp_path / "work"
     fresh, started = asked
     assert fresh == [
@@ -96,7 +99,7 @@ def test_the_source_may_have_minutes_of_its_own(judge: Judge, asked: list[list[s
 def test_the_table_counts_the_pairs_that_are_better_by_enough_and_surely(
     judge: Judge, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert judge("--pairs", "ru-it,ml-bn") == 0
+    assert judge("--pairs", "ru-it,unheard-bn") == 0
     told = capsys.readouterr().out
     assert told == (tmp_path / "work" / "transfer.md").read_text("utf-8")
     assert (
@@ -105,7 +108,7 @@ def test_the_table_counts_the_pairs_that_are_better_by_enough_and_surely(
     ) in told.splitlines()
     assert told.splitlines()[-1] == "Ratio of 0.85 or less with p < 0.05: 1 of 2."  # 0.83, by chance
     rows = json.loads((tmp_path / "work" / "transfer.json").read_text("utf-8"))
-    assert [(row["pair"], row["ratio"]) for row in rows] == [("ru-it", 0.5), ("ml-bn", 0.8333)]
+    assert [(row["pair"], row["ratio"]) for row in rows] == [("ru-it", 0.5), ("unheard-bn", 0.8333)]
 
 
 @pytest.mark.parametrize(
@@ -114,7 +117,7 @@ def test_the_table_counts_the_pairs_that_are_better_by_enough_and_surely(
         (("--pairs", "ru-xx"), "'ru-xx' is no pair; allowed: ru-it, "),
         (("--pairs", "ru-it", "--output=x"), "--output: this script sets it"),
         (("--source-minutes", "9", "--stages", "source,target"), "--stages: --source-minutes sets it; leave it out"),
-        (("--pairs", "west+de-nl"), "en-asterisk: has no train.parquet; leave out its pair with --pairs"),
+        (("--pairs", "zh-zh"), "zh-syllables: has no train.parquet; leave out its pair with --pairs"),
     ],
 )
 def test_what_cannot_be_is_told_in_a_line(
@@ -138,13 +141,13 @@ def test_a_pair_whose_routes_trained_for_other_times_is_marked_and_not_counted(
 def test_all_pairs_that_are_complete_are_told_not_only_those_of_this_call(
     judge: Judge, asked: list[list[str]], tmp_path: Path
 ) -> None:
-    assert judge("--pairs", "ml-bn", "--seeds", "2") == 0
-    path = tmp_path / "work" / "west+de-nl" / "results.json"
+    assert judge("--pairs", "unheard-bn", "--seeds", "2") == 0
+    path = tmp_path / "work" / "zh-zh" / "results.json"
     path.parent.mkdir()
     path.write_text(json.dumps({"ablation": {"seeds": [0]}}))  # as transfer leaves it between two seeds
     assert judge("--pairs", "ru-it", "--seeds", "2") == 0
     rows = json.loads((tmp_path / "work" / "transfer.json").read_text("utf-8"))
-    assert [row["pair"] for row in rows] == ["ru-it", "ml-bn"] and len(asked) == 2
+    assert [row["pair"] for row in rows] == ["ru-it", "unheard-bn"] and len(asked) == 2
 
 
 def test_a_pair_that_fails_is_named_in_the_end_and_the_others_are_done(
@@ -154,12 +157,12 @@ def test_a_pair_that_fails_is_named_in_the_end_and_the_others_are_done(
     failing.parent.mkdir(parents=True)
     (failing.parent / "run.yaml").touch()
     failing.touch()
-    assert judge("--pairs", "ru-it,ml-bn") == 1
+    assert judge("--pairs", "ru-it,unheard-bn") == 1
     told = capsys.readouterr()
     assert told.err.splitlines()[-1] == "judge_transfer: failed: ru-it; the same command tries again"
     assert told.out.splitlines()[-1] == "Failed in the last call: ru-it." and "of 1." in told.out
     failing.unlink()
-    assert judge("--pairs", "ru-it,ml-bn") == 0 and len(asked) == 3
+    assert judge("--pairs", "ru-it,unheard-bn") == 0 and len(asked) == 3
 
 
 @pytest.mark.parametrize(
@@ -182,3 +185,18 @@ def test_runs_of_a_pair_with_other_sources_are_not_taken_for_these(
     path.write_text(path.read_text("utf-8").replace("('ru-asterisk',)", "('es-asterisk',)"), "utf-8")
     assert judge("--pairs", "ru-it") == 2
     assert "holds runs with another pair ru-it (" in capsys.readouterr().err
+
+
+def test_pairs_with_the_same_sources_learn_them_once(judge: Judge, asked: list[list[str]], tmp_path: Path) -> None:
+    assert judge("--pairs", "unheard-bn") == 0
+    work = tmp_path / "work"
+    (work / "unheard-bn" / "1-source").mkdir()
+    (work / "unheard-bn" / "1-source" / "results.json").write_text("{}")
+    (work / "unheard-bn" / "run.yaml").write_text("# hf_speech_tl\n")
+    ledger = {name: {"data": name} for name in ("1-source", "2-target", "direct/1-target")}
+    (work / "unheard-bn" / "ledger.json").write_text(json.dumps(ledger))
+    assert judge("--pairs", "ru-it,unheard-pl") == 0 and len(asked) == 3
+    shared = work / "unheard-pl"
+    assert json.loads((shared / "ledger.json").read_text()) == {"1-source": {"data": "1-source"}}
+    assert (shared / "1-source" / "results.json").is_file() and (shared / "run.yaml").is_file()
+    assert not (work / "ru-it" / "1-source").exists()

@@ -175,7 +175,10 @@ def _measure(
 
     loader = Loader(train, first_batches(batches), task.collate, device)
     precision = settings.precision
-    pace = Pace(precision) if precision != "auto" else choose_precision(model, loader, loss_of, device)
+    if precision == "auto":  # one for all processes: they keep what they make of clips in it
+        pace = agree(processes, lambda: choose_precision(model, loader, loss_of, device))
+    else:
+        pace = Pace(precision)
     chosen(pace.precision)
     if asked_length(settings, on_gpu=device.type == "cuda")[0] is None:
         return pace

@@ -67,8 +67,9 @@ class Batches(torch.utils.data.Sampler):
     def _epoch(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
         """The rows of an epoch by length, int32, which `_bounds` cuts into steps, and the order of these."""
         generator = np.random.default_rng([self.seed, epoch])
-        jitter = generator.random(len(self._lengths), np.float32)
-        rows = self._drawn(self._lengths * (1 + _JITTER * (jitter - 0.5)), generator.random())
+        rows = self._drawn(_shaken(self._lengths, generator), generator.random())
+        if self.weights is not None:  # several of one row stand side by side, and would all be in one step
+            rows = rows[np.argsort(_shaken(self._lengths[rows], generator))]
         return rows, generator.permutation(len(self._bounds) - 1)
 
     def _drawn(self, lengths: np.ndarray, offset: float) -> np.ndarray:
@@ -141,6 +142,10 @@ class Batches(torch.utils.data.Sampler):
             if bounds[-2] - bounds[-3] < self._pieces:
                 del bounds[-2]
         return np.asarray(bounds)
+
+
+def _shaken(lengths: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    return lengths * (1 + _JITTER * (generator.random(len(lengths), np.float32) - 0.5))
 
 
 def _even(clips: int) -> int:

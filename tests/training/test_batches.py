@@ -134,5 +134,13 @@ def test_weights_say_how_often_an_epoch_holds_a_row() -> None:
     assert list(resumed) == run[start:]
 
 
+def test_several_of_one_row_are_spread_over_the_steps_of_an_epoch() -> None:
+    batches = Batches(_SECONDS, 40.0, seed=0, weights=[3.0] * len(_SECONDS))
+    batches.count = batches.per_epoch()
+    steps = [np.unique(batch, return_counts=True)[1] for batch in batches]
+    different, all_of_them = sum(map(len, steps)), sum(map(sum, steps))
+    assert different > 0.8 * all_of_them
+
+
 def test_the_smallest_weights_leave_a_row() -> None:
     assert all(len(batch) == 1 for batch in Batches([1.0, 1.0], 10.0, seed=0, count=9, weights=[1e-9, 1e-9]))

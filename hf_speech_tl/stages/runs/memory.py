@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import gc
 import math
+import os
 import sys
 from dataclasses import dataclass, replace
 from typing import cast
@@ -133,7 +134,7 @@ def _memory(cost: Cost, processes: PartialState) -> tuple[int, int]:
     if processes.device.type == "cuda":
         return cost.weights, round(_USED * torch.cuda.mem_get_info(processes.device)[0])
     here = psutil.Process().memory_info().rss
-    neighbours = max(1, processes.num_processes)
+    neighbours = int(os.environ.get("LOCAL_WORLD_SIZE", processes.num_processes))  # of this node, as torchrun says
     return here, here + round(_USED * psutil.virtual_memory().available / neighbours)
 
 

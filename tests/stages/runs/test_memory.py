@@ -110,3 +110,9 @@ def test_a_shallower_model_with_frozen_and_checkpointed_layers_is_trained_and_sa
     assert frozen["layers_frozen"] == 2 and 0 < frozen["trained_parameters"] < 1000
     with pytest.raises(SettingsError, match=r"--keep-layers 9: .* has 2 layers"):
         run(settings(keep_layers=9, overwrite=True))
+
+
+def test_memory_is_shared_with_the_processes_of_this_machine_not_with_all(monkeypatch) -> None:
+    alone = _fit(monkeypatch, 1e9)[1].free
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
+    assert alone - _fit(monkeypatch, 1e9)[1].free == pytest.approx(0.6e9, abs=0.05e9)  # but for what grew meanwhile
