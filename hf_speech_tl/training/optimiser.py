@@ -115,14 +115,14 @@ def _matrices(model: nn.Module) -> set[str]:
 
 
 def build_schedule(optimiser: Optimizer, rates: Rates, steps: int) -> LambdaLR:
-    """Warm-up, then a straight line to 0 at `steps`; the encoder's groups wait for `head_steps`."""
+    """Warm-up, then a straight line to 0 at `steps`; the encoder's groups wait for `head_steps`, then warm up too."""
     warmup = max(1, round(rates.warmup * steps))
 
     def factor(head: bool) -> Callable[[int], float]:
+        begin = 0 if head else rates.head_steps
+
         def at(step: int) -> float:
-            if step < rates.head_steps and not head:
-                return 0.0
-            return min((step + 1) / warmup, max(0.0, (steps - step) / max(1, steps - warmup)))
+            return min(max(0.0, (step - begin + 1) / warmup), max(0.0, (steps - step) / max(1, steps - warmup)))
 
         return at
 

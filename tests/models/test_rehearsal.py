@@ -5,6 +5,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hf_speech_tl.models import logits_of, prepare_tuning
 from hf_speech_tl.models.families import FAMILIES as TABLE
+from hf_speech_tl.models.frontends import encoder_config
 from hf_speech_tl.models.rehearsal import modules_in_order, rehearse
 
 
@@ -89,3 +90,11 @@ def test_checkpointing_saves_memory_and_changes_no_gradient(family: str) -> None
         if theirs is not None:
             torch.testing.assert_close(ours.grad, theirs, rtol=1e-5, atol=1e-7)
     assert rehearse(model, 2.0).bytes < 0.9 * before
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_layers_that_chance_leaves_out_count_as_the_others(family: str) -> None:
+    """As of published checkpoints, whose configuration leaves out a tenth of them while training."""
+    model = tiny_model(family, layerdrop=0.9).train()
+    assert rehearse(model, 1.0) == rehearse(tiny_model(family).train(), 1.0)
+    assert encoder_config(model.config).layerdrop == 0.9

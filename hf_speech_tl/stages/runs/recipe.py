@@ -90,16 +90,18 @@ def choose_recipe(
 def choose_pretraining(settings: PretrainSettings, *, parameters: int, processes: int) -> Recipe:
     """The same for pretraining.
 
-    Small models: as in the pilots with the starter's shape, docs/pretraining.md; Muon where it was tried. Others:
-    batches of wav2vec 2.0's size are out of reach of one machine; four minutes and a rate of 1e-4, below those of
-    pretraining from nothing, were not measured here.
+    Small models: as in the pilots with the starter's shape, docs/pretraining.md, and where they have learnt already, as
+    the starter's distillation went on (model_cards/starter.md); Muon where it was tried. Others: batches of wav2vec
+    2.0's size are out of reach of one machine; four minutes and a rate of 1e-4, below those of pretraining from
+    nothing, were not measured here.
     """
     small = is_small(parameters)
     batch_seconds = settings.batch_seconds or (120.0 if small else 240.0)
     optimiser = settings.optimizer
     if optimiser == "auto":
         optimiser = "muon" if small and settings.objective == "distil" else "adamw"
-    rate = settings.learning_rate or (1e-3 if small else 1e-4)
+    usual = (1e-3 if settings.model is None else 3e-4) if small else 1e-4
+    rate = settings.learning_rate or usual
     return Recipe(
         rates=Rates(rate, rate, settings.weight_decay, settings.warmup, head_steps=0),
         optimiser=optimiser,

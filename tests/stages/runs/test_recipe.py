@@ -4,9 +4,9 @@ import torch
 from tiny import tiny_model
 
 from hf_speech_tl.errors import SettingsError
-from hf_speech_tl.settings import Augmentation, FinetuneSettings
+from hf_speech_tl.settings import Augmentation, FinetuneSettings, PretrainSettings
 from hf_speech_tl.stages.runs.length import choose_length
-from hf_speech_tl.stages.runs.recipe import choose_augment, choose_masking, choose_recipe
+from hf_speech_tl.stages.runs.recipe import choose_augment, choose_masking, choose_pretraining, choose_recipe
 from hf_speech_tl.training import Pace
 
 MASK = (Augmentation.plain("mask"),)
@@ -159,3 +159,13 @@ def test_whichever_length_ends_first() -> None:
 def test_the_head_alone_may_not_take_the_whole_run() -> None:
     with pytest.raises(SettingsError, match="--head-steps 100"):
         _length(FinetuneSettings(lang="it", head_steps=100, epochs=1))
+
+
+def test_what_has_learnt_already_is_pretrained_at_a_lower_rate() -> None:
+    begun, fresh = (
+        choose_pretraining(
+            PretrainSettings(data=("it",), objective="masked", **given), parameters=5_000_000, processes=1
+        )
+        for given in ({"model": "starter"}, {"config": "starter"})
+    )
+    assert (begun.rates.encoder, fresh.rates.encoder) == (3e-4, 1e-3)
