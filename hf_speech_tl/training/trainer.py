@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -130,11 +131,7 @@ class SpeechTrainer(Trainer):
         The loss is a sum over clips, so that the gradient is the same. With several processes the others would wait
         for gradients that never come, and the run ends.
         """
-        step = super().training_step
-
-        def work(part: Batch) -> torch.Tensor:
-            return step(model, part, num_items_in_batch)  # type: ignore[arg-type]
-
+        work = partial(super().training_step, model, num_items_in_batch=num_items_in_batch)
         if self.accelerator.num_processes > 1:
             try:
                 return work(inputs)
@@ -203,23 +200,27 @@ class SpeechTrainer(Trainer):
         average.put_into_model()
         average.error = self._found()[self._task.metric]
         if self.state.best_metric is None or average.error <= self.state.best_metric:
-            self.state.best_metric, self.best = average.error, self._learnt()
+            self.state.best_metric = average.error
+            self._keep_weights()
 
     def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
         """As transformers', which finds the best weights in a checkpoint; here most evaluations leave none, and one
         that leaves out the metric that decides does not choose."""
         is_better = f"eval_{self._task.metric}" in metrics and super()._determine_best_metric(metrics, trial)
         if is_better:
-            self.best = self._learnt()
+            self._keep_weights()
         return is_better
 
-    def _learnt(self) -> dict[str, torch.Tensor]:
+    def _keep_weights(self) -> None:
         if self.is_fsdp_enabled:  # every process has a part, and must be asked
             weights = self.accelerator.get_state_dict(self.model)
         else:
             frozen = {name for name, weight in self._network.named_parameters() if not weight.requires_grad}
             weights = {name: value for name, value in self._network.state_dict().items() if name not in frozen}
-        return {name: value.detach().to("cpu", copy=True).contiguous() for name, value in weights.items()}
+        # In the place of those before: others beside them would leave holes in the heap.
+        self.best = self.best or {name: torch.empty(one.shape, dtype=one.dtype) for name, one in weights.items()}
+        for name, one in weights.items():
+            self.best[name].copy_(one)
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         """As transformers', but only when due, as the first process says, and in a folder beside that gets its name
@@ -284,7 +285,7 @@ class SpeechTrainer(Trainer):
         if (self._resumed / BEST).is_file():
             self.best = load_file(self._resumed / BEST)
         elif self.state.best_global_step:
-            self.best = self._learnt()
+            self._keep_weights()
         if self.average:
             self.average.restore(self._resumed / AVERAGE)
 
