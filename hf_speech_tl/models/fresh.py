@@ -9,12 +9,17 @@ from torch import nn
 from transformers import AutoModelForCTC, PreTrainedConfig, PreTrainedModel
 
 from hf_speech_tl.audio import RATE
+from hf_speech_tl.models.frontends import encoder_config
 
 _SHORTEST_FILTER = 128  # taps, 8 ms: a pitch period; in much less a filter has no frequency of its own
 
 
 def empty_model(config: PreTrainedConfig) -> PreTrainedModel:
-    """A model of this shape whose weights were never written, for a rehearsal: of any size it takes no memory."""
+    """A model of this shape whose weights were never written, for a rehearsal: of any size it takes no memory.
+
+    As `load_checkpoint` has it, without LayerDrop, which published configurations have: its chance cannot be rehearsed.
+    """
+    encoder_config(config).layerdrop = 0.0
     with torch.device("meta"):
         model: PreTrainedModel = AutoModelForCTC.from_config(config)
     return model.to_empty(device="cpu")

@@ -20,7 +20,6 @@ from transformers import PreTrainedModel
 from hf_speech_tl.audio import RATE
 from hf_speech_tl.models.families import family_of
 from hf_speech_tl.models.frames import input_name
-from hf_speech_tl.models.frontends import encoder_config
 
 
 @dataclass(frozen=True)
@@ -97,20 +96,17 @@ def _drop_gradient(weight: Tensor) -> None:
 
 @contextlib.contextmanager
 def _as_for(model: Any, *, training: bool) -> Iterator[None]:
-    """Training or evaluation mode, without SpecAugment and LayerDrop: what they draw no fake tensor can hold."""
-    droppers = (encoder_config(model.config), *model.modules())  # families differ in where they look
-    still = [(model.config, "apply_spec_augment", False), *((place, "layerdrop", 0.0) for place in droppers)]
-    still = [(place, name, value) for place, name, value in still if hasattr(place, name)]
-    before, kept = model.training, [getattr(place, name) for place, name, _ in still]
+    """Training or evaluation mode, without SpecAugment, whose random spans no fake tensor can hold."""
+    before, masks = model.training, getattr(model.config, "apply_spec_augment", None)
     model.train(training)
-    for place, name, value in still:
-        setattr(place, name, value)
+    if masks:
+        model.config.apply_spec_augment = False
     try:
         yield
     finally:
         model.train(before)
-        for (place, name, _), value in zip(still, kept, strict=True):
-            setattr(place, name, value)
+        if masks:
+            model.config.apply_spec_augment = True
 
 
 class _Held(TorchDispatchMode):

@@ -5,7 +5,17 @@ from hf_speech_tl.training.augmented import Augmenter, Passes, longest_seconds, 
 from hf_speech_tl.training.balance import Share, language_shares, row_weights
 from hf_speech_tl.training.batches import Batches
 from hf_speech_tl.training.checkpoints import how_launched, latest, steps_done
-from hf_speech_tl.training.clips import Batch, Clip, Clips, Labels, Targets, bytes_of_samples, collator, room_for_clips
+from hf_speech_tl.training.clips import (
+    Batch,
+    Clip,
+    Clips,
+    Labels,
+    Targets,
+    bytes_of_samples,
+    collator,
+    free_memory,
+    room_for_clips,
+)
 from hf_speech_tl.training.clusters import (
     CEPSTRA_CLUSTERS,
     LAYER_CLUSTERS,
@@ -86,6 +96,7 @@ __all__ = [
     "collator",
     "find_clusters",
     "first_batches",
+    "free_memory",
     "how_launched",
     "keep_targets",
     "language_shares",

@@ -84,8 +84,8 @@ def _factors(augmentations: Sequence[Augmentation]) -> list[float]:
 class Passes(torch.utils.data.Sampler):
     """The batches of `batches` as pairs of a row and its epoch, by which the row is augmented.
 
-    Where weights bring a row more than once into an epoch, its copies stand in one batch as a rule: each but the first
-    has an epoch of its own, beyond all others.
+    Where weights bring a row more than once into an epoch, each copy but the first has an epoch of its own, beyond all
+    others.
     """
 
     batches: Order
@@ -95,5 +95,5 @@ class Passes(torch.utils.data.Sampler):
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         for rows in self.batches:
-            copies = [rows[:at].count(row) for at, row in enumerate(rows)]
+            copies = self.batches.copies
             yield [(row, self.batches.epoch + _BEYOND * copy) for row, copy in zip(rows, copies, strict=True)]

@@ -44,7 +44,9 @@ class Batches(torch.utils.data.Sampler):
     accumulation: int = 1
     weights: ArrayLike | None = None
     quadratic: float = math.inf
-    epoch: int = field(default=0, init=False)  # of the batch that was given out last
+    # Of the batch that was given out last: its epoch, and which of its row's copies in that epoch each clip is, from 0.
+    epoch: int = field(default=0, init=False)
+    copies: list[int] = field(default_factory=list, init=False)
 
     def __len__(self) -> int:
         return self.count
@@ -53,24 +55,30 @@ class Batches(torch.utils.data.Sampler):
         done = self.start
         while done < self.count:
             self.epoch, at = divmod(done, self.per_epoch())
-            rows, steps = self._epoch(self.epoch)
+            rows, copies, steps = self._epoch(self.epoch)
             for place in range(at, min(self.per_epoch(), at + self.count - done)):
                 step, piece = divmod(place, self.accumulation)
                 begin, end = self._bounds[steps[step] : steps[step] + 2]
-                yield self._piece(rows[begin:end], piece)
+                mine = begin + self._piece(self._lengths[rows[begin:end]], piece)
+                self.copies = copies[mine].tolist()
+                yield rows[mine].tolist()
                 done += 1
 
     def per_epoch(self) -> int:
         """Micro-batches of one process in one pass over the data."""
         return (len(self._bounds) - 1) * self.accumulation
 
-    def _epoch(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
-        """The rows of an epoch by length, int32, which `_bounds` cuts into steps, and the order of these."""
+    def _epoch(self, epoch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The rows of an epoch by length, int32, which `_bounds` cuts into steps; which copy each is; and the order of
+        the steps."""
         generator = np.random.default_rng([self.seed, epoch])
         rows = self._drawn(_shaken(self._lengths, generator), generator.random())
-        if self.weights is not None:  # several of one row stand side by side, and would all be in one step
-            rows = rows[np.argsort(_shaken(self._lengths[rows], generator))]
-        return rows, generator.permutation(len(self._bounds) - 1)
+        copies = np.zeros(len(rows), np.int8)
+        if self.weights is not None:
+            copies = _counted(rows)
+            order = np.argsort(_shaken(self._lengths[rows], generator))  # copies stand side by side, in one step
+            rows, copies = rows[order], copies[order]
+        return rows, copies, generator.permutation(len(self._bounds) - 1)
 
     def _drawn(self, lengths: np.ndarray, offset: float) -> np.ndarray:
         """Rows in the order of `lengths`, each as often as its weight says; at least one row a piece of a step.
@@ -85,15 +93,15 @@ class Batches(torch.utils.data.Sampler):
             rows = rows[np.minimum(np.searchsorted(ends, places, side="right"), len(rows) - 1)]
         return np.resize(rows, self._pieces) if len(rows) < self._pieces else rows
 
-    def _piece(self, rows: np.ndarray, piece: int) -> list[int]:
-        """This process's part of a micro-batch of the step that has these rows."""
-        by_length = rows[np.argsort(self._lengths[rows], kind="stable")]
-        rows = np.array_split(by_length, self.accumulation)[piece]
+    def _piece(self, lengths: np.ndarray, piece: int) -> np.ndarray:
+        """Of a step's clips of these lengths, the places of those that are this process's part of a micro-batch."""
+        by_length = np.argsort(lengths, kind="stable")
+        places = np.array_split(by_length, self.accumulation)[piece]
         if self.processes > 1:
-            lengths = self._lengths[rows[::-1]].astype(np.float64)
-            bounds = len(rows) - cut_alike(costs_of(lengths, self.quadratic), self.processes)
-            rows = rows[bounds[self.process + 1] : bounds[self.process]]
-        return rows.tolist()
+            costs = costs_of(lengths[places[::-1]].astype(np.float64), self.quadratic)
+            bounds = len(places) - cut_alike(costs, self.processes)
+            places = places[bounds[self.process + 1] : bounds[self.process]]
+        return places
 
     @cached_property
     def _lengths(self) -> np.ndarray:
@@ -142,6 +150,12 @@ class Batches(torch.utils.data.Sampler):
             if bounds[-2] - bounds[-3] < self._pieces:
                 del bounds[-2]
         return np.asarray(bounds)
+
+
+def _counted(rows: np.ndarray) -> np.ndarray:
+    """How many of the same row stand before each, where equal ones stand side by side."""
+    begins = np.flatnonzero(np.diff(rows, prepend=-1))
+    return np.arange(len(rows), dtype=np.int32) - np.repeat(begins, np.diff(begins, append=len(rows)))
 
 
 def _shaken(lengths: np.ndarray, generator: np.random.Generator) -> np.ndarray:

@@ -26,7 +26,12 @@ _KEPT_SHARE = 0.25  # of the memory that is free; as 16-bit samples a GB holds n
 
 def room_for_clips() -> float:
     """Bytes of memory that one process may keep clips in."""
-    return _KEPT_SHARE * psutil.virtual_memory().available / int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    return _KEPT_SHARE * free_memory()
+
+
+def free_memory() -> float:
+    """Bytes that are free for each of the processes on this machine, of which torchrun and accelerate tell how many."""
+    return psutil.virtual_memory().available / int(os.environ.get("LOCAL_WORLD_SIZE", 1))
 
 
 def bytes_of_samples(seconds: float) -> float:

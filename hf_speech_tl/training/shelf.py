@@ -7,7 +7,7 @@ import threading
 import numpy as np
 
 _BLOCK = 64 * 2**20  # bytes: more than glibc ever puts on its heap, so that it maps each block by itself
-_ALIGNED = 64
+_ALIGNED = 64  # bytes: a multiple of every number's size, as views must be, and of a cache line
 
 
 class Shelf:

@@ -51,7 +51,9 @@ class StreamedBatches(torch.utils.data.Sampler):
     weights: ArrayLike | None = None
     quadratic: float = math.inf
     window: float = WINDOW
-    epoch: int = field(default=0, init=False)  # of the batch that was given out last
+    # Of the batch that was given out last: its epoch, and which of its row's copies in that batch each clip is, from 0.
+    epoch: int = field(default=0, init=False)
+    copies: list[int] = field(default_factory=list, init=False)
 
     def __len__(self) -> int:
         return self.count
@@ -64,8 +66,10 @@ class StreamedBatches(torch.utils.data.Sampler):
             first = bisect_right(bounds, at) - 1
             for number in range(first, len(windows)):
                 pieces = self._window(windows[number], bounds[number + 1] - bounds[number], number)
-                for rows in pieces[max(0, at - bounds[number]) :]:
-                    yield rows.tolist()
+                for piece in pieces[max(0, at - bounds[number]) :]:
+                    rows = piece.tolist()
+                    self.copies = [rows[:at].count(row) for at, row in enumerate(rows)]
+                    yield rows
                     done += 1
                     if done == self.count:
                         return

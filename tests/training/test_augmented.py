@@ -74,16 +74,23 @@ def test_an_epoch_of_its_own_for_each_pass() -> None:
     assert {epoch for batch in passes[first : 2 * first] for _, epoch in batch} == {1}
 
 
-def test_copies_of_a_row_in_a_batch_are_changed_each_in_its_way(everything: list[Augmentation]) -> None:
-    def passes(start: int) -> list[list[tuple[int, int]]]:
-        return list(Passes(Batches(LENGTHS, 4.0, seed=0, count=9, start=start, weights=(3.0, 1.0, 1.0, 1.0, 2.0))))
+@pytest.mark.parametrize(("accumulation", "processes"), [(1, 1), (3, 1), (2, 2)])
+def test_copies_of_a_row_in_an_epoch_are_changed_each_in_its_way(
+    everything: list[Augmentation], accumulation: int, processes: int
+) -> None:
+    def passes(process: int, start: int = 0) -> list[list[tuple[int, int]]]:
+        batches = Batches(LENGTHS, 4.0, seed=0, start=start, process=process, processes=processes)
+        batches.accumulation, batches.weights = accumulation, (3.0, 1.0, 1.0, 1.0, 2.0)
+        batches.count = 2 * batches.per_epoch()
+        return list(Passes(batches))
 
-    whole = passes(0)
-    assert passes(5) == whole[5:]
-    together = max(whole, key=lambda batch: sum(row == 0 for row, _ in batch))
-    heard = [clips(everything)[pair]["inputs"].tobytes() for pair in together if pair[0] == 0]
-    assert len(heard) == len({*heard}) > 1
-    assert all((row, epoch % 2**32) in batch for batch in whole for row, epoch in batch)
+    whole = [passes(process) for process in range(processes)]
+    assert passes(0, 3) == whole[0][3:]
+    epoch = [pair for share in whole for batch in share[: len(share) // 2] for pair in batch]
+    assert len({*epoch}) == len(epoch) == 8
+    assert {(row, number % 2**32) for row, number in epoch} == {(row, 0) for row in range(5)}
+    heard = [clips(everything)[pair]["inputs"].tobytes() for pair in epoch if pair[0] == 0]
+    assert len(heard) == len({*heard}) == 3
 
 
 def test_two_views_are_as_long_and_differ(everything: list[Augmentation]) -> None:

@@ -231,6 +231,16 @@ def test_the_best_weights_do_not_depend_on_which_evaluations_leave_a_checkpoint(
     assert not torch.equal(rest.best["lm_head.weight"], rest.model.state_dict()["lm_head.weight"])
 
 
+def test_a_better_evaluation_takes_the_place_of_weights_that_a_checkpoint_held(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("hf_speech_tl.training.checkpoints._SHARE", math.inf)
+    cers = {2: 0.1, 4: 0.3, 6: 0.3, 8: 0.0}
+    _run(tmp_path / "cut", 7, cers=cers)
+    assert (tmp_path / "cut" / "checkpoint-6" / "best.safetensors").is_file()
+    rest = _run(tmp_path / "cut", None, str(tmp_path / "cut" / "checkpoint-6"), cers)
+    assert rest.best and rest.state.best_global_step == 8
+    assert all(torch.equal(weight, rest.best[name]) for name, weight in rest.model.state_dict().items())
+
+
 @pytest.mark.parametrize("optimiser", ["adamw", "muon"])
 def test_the_log_has_the_rates_of_both_parts_and_the_interval_of_the_error(optimiser: str, tmp_path) -> None:
     batches = FixedBatches([[0, 1]] * 10)

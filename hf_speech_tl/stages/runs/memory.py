@@ -6,7 +6,6 @@ import contextlib
 import ctypes
 import gc
 import math
-import os
 import sys
 from dataclasses import dataclass, replace
 from typing import cast
@@ -22,7 +21,7 @@ from hf_speech_tl.decoding import at_once
 from hf_speech_tl.models import Cost, cost_of
 from hf_speech_tl.stages.runs.plan import size
 from hf_speech_tl.stages.runs.recipe import Recipe
-from hf_speech_tl.training import bytes_of_samples, room_for_clips, state_bytes
+from hf_speech_tl.training import bytes_of_samples, free_memory, room_for_clips, state_bytes
 
 _USED = 0.8  # of what is free: other programs want some
 # On a CPU glibc keeps the room that freed tensors leave, and not every new one fits into it. Where freed memory went
@@ -134,8 +133,7 @@ def _memory(cost: Cost, processes: PartialState) -> tuple[int, int]:
     if processes.device.type == "cuda":
         return cost.weights, round(_USED * torch.cuda.mem_get_info(processes.device)[0])
     here = psutil.Process().memory_info().rss
-    neighbours = int(os.environ.get("LOCAL_WORLD_SIZE", processes.num_processes))  # of this node, as torchrun says
-    return here, here + round(_USED * psutil.virtual_memory().available / neighbours)
+    return here, here + round(_USED * free_memory())
 
 
 def tell_memory(fit: Fit, smaller: str) -> str:
