@@ -12,7 +12,6 @@ from hf_speech_tl.training.clips import (
     Labels,
     Targets,
     bytes_of_samples,
-    collator,
     free_memory,
     room_for_clips,
 )
@@ -27,6 +26,7 @@ from hf_speech_tl.training.clusters import (
     sample_frames,
 )
 from hf_speech_tl.training.collapse import CollapseGuard
+from hf_speech_tl.training.collator import collator
 from hf_speech_tl.training.features import Features
 from hf_speech_tl.training.loader import Loader
 from hf_speech_tl.training.loss import utterance_losses

@@ -16,7 +16,6 @@ import torch
 from hf_speech_tl.audio import RATE, BadAudio
 from hf_speech_tl.corpora import are_far, expect, pulses
 from hf_speech_tl.errors import DataError
-from hf_speech_tl.models import FeatureExtractor, pad
 from hf_speech_tl.training.augmented import Augmenter
 from hf_speech_tl.training.features import Features
 from hf_speech_tl.training.shelf import Shelf
@@ -257,35 +256,3 @@ class Clips(torch.utils.data.Dataset):
 def _is_samples(inputs: np.ndarray) -> bool:
     """Whether these are the samples of a clip, `(samples,)`, and not its features, `(frames, width)`."""
     return inputs.ndim == 1
-
-
-def collator(feature_extractor: FeatureExtractor) -> Callable[[list[Clip]], Batch]:
-    """A function that pads clips into a batch."""
-
-    def collate(clips: list[Clip]) -> Batch:
-        if clips[0]["inputs"].dtype == np.float16:
-            inputs, mask = _padded_features(clips)
-        else:
-            others = [clip["other"] for clip in clips if clip["other"] is not None]
-            inputs, mask = pad(feature_extractor, [*(clip["inputs"] for clip in clips), *others])
-        width = max(len(clip["labels"]) for clip in clips)
-        labels = [clip["labels"] + [-100] * (width - len(clip["labels"])) for clip in clips]
-        batch = Batch(
-            inputs=inputs,
-            attention_mask=mask,
-            labels=torch.tensor(labels),
-            ids=[clip["id"] for clip in clips],
-            seconds=sum(clip["seconds"] for clip in clips),
-        )
-        if trust := [clip["trust"] for clip in clips if clip["trust"] is not None]:
-            batch["trust"] = torch.tensor(trust)
-        return batch
-
-    return collate
-
-
-def _padded_features(clips: list[Clip]) -> tuple[torch.Tensor, torch.Tensor]:
-    features = [torch.from_numpy(clip["inputs"]) for clip in clips]
-    lengths = torch.tensor([clip["mask_length"] for clip in clips])
-    mask = torch.arange(int(lengths.max())) < lengths[:, None]
-    return torch.nn.utils.rnn.pad_sequence(features, batch_first=True), mask.long()

@@ -14,9 +14,10 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from hf_speech_tl.audio import BadAudio
 from hf_speech_tl.decoding import Recognition, recognise_each
 from hf_speech_tl.errors import DataError
-from hf_speech_tl.models import FeatureExtractor, Vocabulary
+from hf_speech_tl.models import FeatureExtractor, Vocabulary, hears_padding
 from hf_speech_tl.scoring import character_edits, choose_units, interval
-from hf_speech_tl.training.clips import Batch, Clip, Clips, collator
+from hf_speech_tl.training.clips import Batch, Clip, Clips
+from hf_speech_tl.training.collator import collator
 from hf_speech_tl.training.loss import utterance_losses
 from hf_speech_tl.training.task import Moment
 from hf_speech_tl.training.watchdog import collapse_warning
@@ -38,7 +39,7 @@ class Transcription:
     metric: ClassVar[str] = "cer"
 
     def __post_init__(self) -> None:
-        self._collate = collator(self.feature_extractor)
+        self._collate = collator(self.feature_extractor, few_lengths=not hears_padding(self.config))
         self._warned = False
 
     def collate(self, clips: list[Clip]) -> Batch:

@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
-import torch
-from tiny import EXTRACTOR, tiny_rows
+from tiny import tiny_rows
 
 from hf_speech_tl.errors import DataError
-from hf_speech_tl.training import Clips, collator
+from hf_speech_tl.training import Clips
 
 
 def test_a_clip_is_the_same_decoded_and_kept() -> None:
@@ -24,12 +23,3 @@ def test_a_clip_that_went_bad_gives_way_to_the_next_and_is_named() -> None:
     assert clips.bad == {"clip0": "not audio"}
     with pytest.raises(DataError, match="moved or changed"):
         _ = Clips(rows.select([0]), [[2, 3]])[0]
-
-
-def test_a_batch_is_padded_and_says_where() -> None:
-    clips = Clips(tiny_rows((0.5, 0.25), ("ab", "b")), [[2, 3], [3]])
-    batch = collator(EXTRACTOR)([clips[0], clips[1]])
-    assert batch["inputs"].shape == batch["attention_mask"].shape == (2, 8000)
-    assert batch["attention_mask"].sum(-1).tolist() == [8000, 4000]
-    assert torch.equal(batch["labels"], torch.tensor([[2, 3], [3, -100]]))
-    assert batch["seconds"] == pytest.approx(0.75)

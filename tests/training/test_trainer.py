@@ -27,7 +27,9 @@ class FixedBatches(Batches):
         self.given = given
 
     def __iter__(self):
-        yield from self.given[self.start : self.count]
+        for rows in self.given[self.start : self.count]:
+            self.copies = [0] * len(rows)
+            yield rows
 
 
 def build(
