@@ -77,7 +77,7 @@ def test_a_pair_is_a_transfer_with_ten_minutes_of_the_target_and_a_direct_route(
     work = tmp_path / "work"
     fresh, started = asked
     assert fresh == [
-        *(f"{work}/stages.yaml", "--source", f"ru={speech}/ru-asterisk", "--target", f"it={work}/data/it-asterisk"),
+        *("--source", f"ru={speech}/ru-asterisk", "--target", f"it={work}/data/it-asterisk"),
         *("--ablate", "--seeds", "2", "--model", "starter", "--from-scratch"),
         *("--max-minutes", "5", "--mix", "0.2", "--output", "ru-it"),
     ]
@@ -90,10 +90,10 @@ def test_a_pair_is_a_transfer_with_ten_minutes_of_the_target_and_a_direct_route(
 
 def test_the_source_may_have_minutes_of_its_own(judge: Judge, asked: list[list[str]], tmp_path: Path) -> None:
     assert judge("--pairs", "ru-it", "--minutes", "4", "--source-minutes", "8") == 0
+    own = tmp_path / "work" / "stages.yaml"
+    assert asked[0][0] == str(own)
     route = lay_route(parse(TransferSettings, asked[0]))
     assert [(leg.name, leg.settings.max_minutes) for leg in route] == [("source", 8), ("target", 4)]
-    assert [str(one) for one in route[0].settings.augment or ()] == ["speed", "pitch", "gain", "mask"]
-    assert judge("--pairs", "ru-it", "--minutes", "4", "--stages", "source,target") == 2  # another question
 
 
 def test_the_table_counts_the_pairs_that_are_better_by_enough_and_surely(
