@@ -85,7 +85,7 @@ class Passes(torch.utils.data.Sampler):
     """The batches of `batches` as pairs of a row and its epoch, by which the row is augmented.
 
     Where weights bring a row more than once into an epoch, each copy but the first has an epoch of its own, beyond all
-    others.
+    others; of streamed batches, each in the same batch.
     """
 
     batches: Order

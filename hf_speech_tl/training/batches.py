@@ -155,7 +155,7 @@ class Batches(torch.utils.data.Sampler):
 def _counted(rows: np.ndarray) -> np.ndarray:
     """How many of the same row stand before each, where equal ones stand side by side."""
     begins = np.flatnonzero(np.diff(rows, prepend=-1))
-    return np.arange(len(rows), dtype=np.int32) - np.repeat(begins, np.diff(begins, append=len(rows)))
+    return (np.arange(len(rows)) - np.repeat(begins, np.diff(begins, append=len(rows)))).astype(np.int32)
 
 
 def _shaken(lengths: np.ndarray, generator: np.random.Generator) -> np.ndarray:

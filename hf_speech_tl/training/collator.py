@@ -18,7 +18,7 @@ def collator(feature_extractor: FeatureExtractor, *, few_lengths: bool = False) 
 
     few_lengths: to one of sixteen lengths between each and its double, 2 % more padding on average; for models that
     do not hear their padding. oneDNN makes and keeps code for each size of a product that it meets in bfloat16: where
-    every batch has a length of its own, that takes a fifth of a small model's step, and hundreds of megabytes.
+    every batch has a length of its own, that takes up to a fifth of a small model's step, and hundreds of megabytes.
     """
 
     def collate(clips: list[Clip]) -> Batch:
