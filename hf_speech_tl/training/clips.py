@@ -18,7 +18,6 @@ from hf_speech_tl.corpora import are_far, expect, pulses
 from hf_speech_tl.errors import DataError
 from hf_speech_tl.training.augmented import Augmenter
 from hf_speech_tl.training.features import Features
-from hf_speech_tl.training.shelf import Shelf
 
 _KEPT_SHARE = 0.25  # of the memory that is free; as 16-bit samples a GB holds nine hours
 
@@ -126,7 +125,8 @@ class Clips(torch.utils.data.Dataset):
     def __post_init__(self) -> None:
         self.seconds: np.ndarray = np.asarray(self.rows.with_format("numpy")["seconds"][:], np.float32)
         self._ids = self.rows.select_columns(["id"])  # read when asked for: held, ten million would take a gigabyte
-        self._kept = Shelf(self.room)
+        self._kept: dict[int, np.ndarray] = {}
+        self._left = self.room
         self._lengths: dict[int, int] = {}  # in samples, of clips that are features now
         self._features: Features | None = None
         self.far = are_far(self.rows)
@@ -139,7 +139,8 @@ class Clips(torch.utils.data.Dataset):
     @features.setter
     def features(self, features: Features | None) -> None:
         self._features = features
-        self._kept = Shelf(self.room)
+        self._kept.clear()
+        self._left = self.room
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -187,7 +188,9 @@ class Clips(torch.utils.data.Dataset):
         kept = self._kept.get(index)
         if kept is None:
             kept = make(index)
-            self._kept.put(index, kept)
+            if kept.nbytes <= self._left:
+                self._kept[index] = kept
+                self._left -= kept.nbytes
         return kept
 
     def __getitem__(self, index: int | tuple[int, int]) -> Clip:

@@ -217,7 +217,6 @@ class SpeechTrainer(Trainer):
         else:
             frozen = {name for name, weight in self._network.named_parameters() if not weight.requires_grad}
             weights = {name: value for name, value in self._network.state_dict().items() if name not in frozen}
-        # In the place of those before: others beside them would leave holes in the heap.
         self.best = self.best or {name: torch.empty(one.shape, dtype=one.dtype) for name, one in weights.items()}
         for name, one in weights.items():
             self.best[name].copy_(one)
