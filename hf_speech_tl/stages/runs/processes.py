@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -28,8 +29,20 @@ def join_processes() -> PartialState:
     """This process's place among those that were launched together; alone, where it was not launched so."""
     on_cpu = not torch.cuda.is_available()
     if int(os.environ.get("WORLD_SIZE", 1)) > 1:
-        return PartialState(cpu=on_cpu, timeout=_PATIENCE)
+        processes = PartialState(cpu=on_cpu, timeout=_PATIENCE)
+        atexit.unregister(_leave)
+        atexit.register(_leave)
+        return processes
     return PartialState(cpu=on_cpu)
+
+
+def _leave() -> None:
+    """Close the connections while Python still runs.
+
+    Left to the end of the process, gloo's threads may notice that another is gone when nobody can hear it, and abort.
+    """
+    if torch.distributed.is_initialized() and torch.distributed.get_backend() == "gloo":
+        torch.distributed.destroy_process_group()
 
 
 def is_sharded(processes: PartialState) -> bool:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import errno
+import os
+import subprocess
+import sys
 
 import pytest
 from accelerate import PartialState
+from tiny import free_port
 
 from hf_speech_tl.errors import DataError, DiskError
 from hf_speech_tl.stages.runs.processes import told_once
@@ -36,3 +40,27 @@ def test_other_errors_stay_as_they_are(error: Exception) -> None:
     with pytest.raises(type(error)) as caught, told_once(PartialState(cpu=True), lambda: "run"):
         raise error
     assert caught.value is error
+
+
+_LEAVING = """
+import atexit, sys, torch
+from hf_speech_tl.stages.runs.processes import agree, join_processes
+atexit.register(lambda: print(torch.distributed.is_initialized()))  # the last that Python does
+sys.exit(agree(join_processes(), lambda: 2))
+"""
+
+
+@pytest.mark.slow
+def test_processes_that_joined_part_before_they_end() -> None:
+    environment = os.environ | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2"}
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", _LEAVING],
+            env=environment | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    said = [process.communicate(timeout=120)[0] for process in running]
+    assert [process.returncode for process in running] == [2, 2] and said == ["False\n", "False\n"]
