@@ -44,6 +44,10 @@ from hf_speech_tl.models.writing import Writing, read_writing
 # private), and fetch the same weights once more. Nothing leaves this machine unasked.
 os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
 
+# oneDNN makes code for each size of a product, and would keep 1,024 pieces: half a gigabyte with a small model in
+# bfloat16. A step makes some forty, which its layers share; batches of other sizes rarely find theirs again.
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
+
 __all__ = [
     "KINDS",
     "KNOWN",

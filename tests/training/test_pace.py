@@ -40,6 +40,23 @@ def test_both_are_tried_where_it_has(monkeypatch) -> None:
     assert pace.gain is not None and (pace.precision == "bfloat16") == (1 / pace.gain < 0.9)
 
 
+def test_what_only_the_first_hearing_of_a_batch_costs_does_not_count(monkeypatch) -> None:
+    monkeypatch.setattr(pace_module, "_is_bfloat16_emulated", lambda: False)
+    now, before = [0.0], [""]
+    monkeypatch.setattr(pace_module.time, "perf_counter", lambda: now[0])
+
+    def loss(model: torch.nn.Module, batch) -> torch.Tensor:
+        quick = torch.is_autocast_enabled("cpu")
+        if quick:
+            now[0] += 0.5 if before[0] == batch["ids"] else 2.0
+            before[0] = batch["ids"]
+        else:
+            now[0] += 1.0
+        return _loss(model, batch)
+
+    assert choose_precision(tiny_model(), _loader(), loss, _CPU) == Pace("bfloat16", 2.0)
+
+
 def test_a_trial_hears_seconds_and_not_a_whole_step(monkeypatch) -> None:
     monkeypatch.setattr(pace_module, "_is_bfloat16_emulated", lambda: False)
     monkeypatch.setattr(pace_module, "_HEARD", 0.8)
