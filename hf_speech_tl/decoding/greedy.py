@@ -100,6 +100,17 @@ def recognise_each(
         workers = 1  # every forward pass is all processes' work, and they have to meet in the same one
     quick = model.eval() if sharded else for_inference(model)
 
+    def recognised(clips: list[np.ndarray]) -> list[Recognition]:
+        """In halves where a batch does not fit into a GPU's memory."""
+        try:
+            return _recognise_batch(quick, feature_extractor, vocabulary, clips, dtype)
+        except torch.OutOfMemoryError:
+            if len(clips) == 1 or sharded:
+                raise
+        torch.cuda.empty_cache()  # not in there: the exception holds on to what the attempt had computed
+        middle = len(clips) // 2
+        return recognised(clips[:middle]) + recognised(clips[middle:])
+
     def answer(indices: list[int]) -> list[tuple[int, Recognition | BadAudio]]:
         clips: list[np.ndarray] = []
         good: list[int] = []
@@ -111,7 +122,7 @@ def recognise_each(
             except BadAudio as fault:
                 heard.append((index, fault))
         if good:
-            heard += zip(good, _recognise_batch(quick, feature_extractor, vocabulary, clips, dtype), strict=True)
+            heard += zip(good, recognised(clips), strict=True)
         return heard
 
     with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(max(1, threads // workers),)) as pool:

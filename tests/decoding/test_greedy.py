@@ -121,6 +121,27 @@ def test_a_clip_that_cannot_be_loaded_costs_its_neighbours_nothing() -> None:
         recognise(model, EXTRACTOR, VOCABULARY, load, [0.5] * 3)
 
 
+def test_a_batch_that_memory_has_no_room_for_is_heard_in_parts(monkeypatch) -> None:
+    clips, answer, sizes = _clips(16_000, 4_000, 9_000, 30_000), greedy._recognise_batch, []
+
+    def cramped(model, extractor, vocabulary, some, dtype) -> list[greedy.Recognition]:
+        sizes.append(len(some))
+        if len(some) > room:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return answer(model, extractor, vocabulary, some, dtype)
+
+    monkeypatch.setattr(greedy, "_recognise_batch", cramped)
+    words = (_spoken_model(), EXTRACTOR, VOCABULARY, clips.__getitem__, [len(clip) / 16_000 for clip in clips])
+    room = 4
+    whole = recognise(*words, batch_seconds=1000)
+    room = 1
+    assert [heard.text for heard in recognise(*words, batch_seconds=1000)] == [heard.text for heard in whole]
+    assert sizes == [4, 4, 2, 1, 1, 2, 1, 1]
+    room = 0
+    with pytest.raises(torch.OutOfMemoryError):
+        recognise(*words, batch_seconds=1000)
+
+
 def test_whoever_stops_listening_stops_the_workers() -> None:
     loaded = []
 
