@@ -115,7 +115,8 @@ def _run(settings: PretrainSettings, output: Output, processes: PartialState) ->
         corpus=corpus,
         validated=task.validation,
     )
-    task.probed_at = probe_steps(length.steps, length.evaluations, _PROBES)
+    fresh = ready.checkpoint.fresh
+    task.probed_at = probe_steps(length.steps, length.evaluations, _PROBES) | (frozenset() if fresh else {0})
     if processes.is_main_process:
         # Only now is it known that there is something to put there; what an earlier run left goes first.
         claim_output(output, settings)
@@ -140,6 +141,7 @@ def _run(settings: PretrainSettings, output: Output, processes: PartialState) ->
         config=ready.config,
         shown=_SHOWN,
         callbacks=(*([lesson.guard] if lesson.guard else []), *lesson.callbacks),
+        before=not fresh,
     )
     give_back()
     if taught.interrupted:

@@ -152,6 +152,7 @@ def gather_pretraining(
             "objective": settings.objective,
             **lesson.described,
             "decided_by": task.metric,
+            "before": taught.before,
             "best": taught.best,
             "probe_seconds": round(task.probe_seconds, 1),
             "gradient_checkpointing": ready.fit.checkpointed,

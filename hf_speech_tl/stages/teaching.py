@@ -56,8 +56,8 @@ _VALIDATED = 200  # utterances: enough to choose a checkpoint by, few enough not
 class Taught:
     """What it took. seconds: wall time of training and validation, evaluation_seconds: of the latter alone,
     audio_seconds: what was trained on, all without what a stopped run lost. steps_skipped: those whose gradient was not
-    finite. best: the lowest value of the task's metric. average: that of the average of the weights, which are kept
-    where it is `best`; None where there is none.
+    finite. before: the task's metric before the first step, where it was asked for; best: its lowest value after that.
+    average: that of the average of the weights, which are kept where it is `best`; None where there is none.
     resumed_at: the step of a resumed run's last checkpoint. weights: those that gave `best`, of what is trained; under
     FSDP all, and on the first process alone; None where nothing was judged.
     """
@@ -66,6 +66,7 @@ class Taught:
     evaluation_seconds: float
     audio_seconds: float
     steps_skipped: int
+    before: float | None
     best: float | None
     average: float | None
     resumed_at: int | None
@@ -211,12 +212,13 @@ def teach(
     shown: Mapping[str, str],
     callbacks: Sequence[TrainerCallback] = (),
     averaged: bool = False,
+    before: bool = False,
 ) -> Taught:
     """Train. Raises RunError where it cannot go on; after Ctrl-C a checkpoint is saved and `interrupted` says so, but
     in the last step the training just ends, and with it the longer work that it is part of.
 
     config: what reporters get to see of the model; shown: as for Report; callbacks: what else watches the steps;
-    averaged: as SpeechTrainer has it.
+    averaged: as SpeechTrainer has it; before: whether the model is evaluated before the first step too.
     """
     resumed_at = steps_done(output.checkpoint) if output.checkpoint else None  # the Trainer removes old checkpoints
     set_seed(settings.seed)  # measuring drew random numbers
@@ -233,6 +235,7 @@ def teach(
             report_to=settings.report_to,
             run_name=output.directory.resolve().name,
             metric=task.metric,
+            before=before and output.checkpoint is None,
         ),
         task=task,
         train=train,
@@ -262,11 +265,13 @@ def teach(
     # Asked of any process in the last step, or after it, there is nothing left to stop here but what comes next.
     if not interrupted and any(gather_object([trainer.interruption.asked])):
         stop_after_part()
+    judged = next((logged for logged in trainer.state.log_history if f"eval_{task.metric}" in logged), {"step": None})
     return Taught(
         seconds=trainer.seconds,
         evaluation_seconds=trainer.evaluation_seconds,
         audio_seconds=trainer.audio_seconds,
         steps_skipped=trainer.finite.skipped,
+        before=judged[f"eval_{task.metric}"] if judged["step"] == 0 else None,
         best=trainer.state.best_metric,
         average=trainer.average.error if trainer.average else None,
         resumed_at=resumed_at,

@@ -30,11 +30,12 @@ def training_arguments(
     report_to: Sequence[str],
     metric: str,
     run_name: str,
+    before: bool = False,
 ) -> TrainingArguments:
     """What the Trainer is told: when to evaluate and save, and that batches, loss and schedule are ours.
 
     report_to: transformers' names of reporters, which know the run as `run_name`. metric: of which the lowest value
-    chooses the checkpoint that is kept.
+    chooses the checkpoint that is kept. before: evaluate once more, before the first step.
     """
     every = max(1, -(-steps // evaluations))
     return _Arguments(
@@ -45,6 +46,7 @@ def training_arguments(
         logging_nan_inf_filter=False,
         eval_strategy="steps",
         eval_steps=every,
+        eval_on_start=before,
         save_strategy="steps",
         save_steps=every,
         metric_for_best_model=metric,
