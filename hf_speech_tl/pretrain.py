@@ -41,12 +41,9 @@ def _pretrain(settings: PretrainSettings) -> None:
     training = cast("dict[str, object]", results["training"])
     best, before = cast("float", training["best"]), cast("float | None", training["before"])
     probed = training["decided_by"] == "probe_cer"
-    name = "letter error of the probe" if probed else "validation loss"
-    lowest, began = (f"{100 * one:.1f} %" if probed else f"{one:.3f}" for one in (best, before or 0.0))
-    told = "" if before is None else f", {began} before"
-    print(f"lowest {name}: {lowest}{told}; {training['steps']} steps in {training['seconds']} s")
-    if before is not None and best >= before:
-        print("warning: it was no higher before: give this pretraining more recordings or steps, or do without it")
+    lowest = f"letter error of the probe: {100 * best:.1f} %" if probed else f"validation loss: {best:.3f}"
+    told = "" if before is None else f" ({100 * before:.1f} % before)"
+    print(f"lowest {lowest}{told}; {training['steps']} steps in {training['seconds']} s")
     print(f"output: {results['output']}")
     print(f"to use it: hf-speech-tl finetune --lang TAG --data SOURCE --model {shlex.quote(str(results['output']))}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import cast
@@ -115,8 +116,11 @@ def _run(settings: PretrainSettings, output: Output, processes: PartialState) ->
         corpus=corpus,
         validated=task.validation,
     )
-    fresh = ready.checkpoint.fresh
-    task.probed_at = probe_steps(length.steps, length.evaluations, _PROBES) | (frozenset() if fresh else {0})
+    task.probed_at = probe_steps(length.steps, length.evaluations, _PROBES)
+    # Without a probe it would be the loss of an objective's own layers, which know nothing yet.
+    asked_before = task.probe is not None and not ready.checkpoint.fresh
+    if asked_before and not output.checkpoint:
+        task.probed_at |= {0}
     if processes.is_main_process:
         # Only now is it known that there is something to put there; what an earlier run left goes first.
         claim_output(output, settings)
@@ -141,7 +145,7 @@ def _run(settings: PretrainSettings, output: Output, processes: PartialState) ->
         config=ready.config,
         shown=_SHOWN,
         callbacks=(*([lesson.guard] if lesson.guard else []), *lesson.callbacks),
-        before=not fresh,
+        before=asked_before,
     )
     give_back()
     if taught.interrupted:
@@ -156,6 +160,9 @@ def _run(settings: PretrainSettings, output: Output, processes: PartialState) ->
     save_encoder(encoder, ready.checkpoint.feature_extractor, directory)
     heard = [samples(lesson.validation[at]["audio"]) for at in range(min(_VERIFIED, len(lesson.validation)))]
     verify_encoder(directory, encoder, heard)
+    if taught.before is not None and taught.best is not None and taught.best >= taught.before:
+        told = f"{100 * taught.before:.1f} % before, {100 * taught.best:.1f} % at best since"
+        print(f"warning: the probe finds the encoder no better than it was: {told}", file=sys.stderr, flush=True)
     results = gather_pretraining(settings, ready, lesson, task, train, length, taught)
     # The picture is not worth the run, should somebody have removed the log.
     with contextlib.suppress(SpeechError, OSError):

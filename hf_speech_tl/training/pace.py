@@ -45,8 +45,9 @@ def choose_precision(
 ) -> Pace:
     """bfloat16 where it is to be had and, on a CPU, where it is faster on the same batches; else float32.
 
-    What counts is the second time that a batch is heard. At the first, oneDNN makes code for products of new sizes, in
-    bfloat16 most of all: half as long again for ten seconds of audio, little for a whole step whose sizes come again.
+    What counts is the second time that a batch is heard, where there is time for it. At the first, oneDNN makes code
+    for products of new sizes, in bfloat16 most of all: up to half as long again for ten seconds of audio. A step has
+    more of it, and in fine-tuning its sizes come again.
     """
     if device.type == "cuda":
         return Pace("bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32")
@@ -57,13 +58,9 @@ def choose_precision(
     began = time.perf_counter()
     ratios: list[float] = []
     for batch in map(_some, itertools.islice(loader, _TRIALS)):
-        for precision in _PRECISIONS:
-            _backward(trial, batch, loss_of, precision, device)
-        times = []
-        for precision in _PRECISIONS:
-            begin = time.perf_counter()
-            _backward(trial, batch, loss_of, precision, device)
-            times.append(time.perf_counter() - begin)
+        times = [_timed(trial, batch, loss_of, precision, device) for precision in _PRECISIONS]
+        if time.perf_counter() - began < _PATIENCE:
+            times = [_timed(trial, batch, loss_of, precision, device) for precision in _PRECISIONS]
         ratios.append(times[0] / times[1])
         if time.perf_counter() - began > _PATIENCE:
             break
@@ -99,6 +96,18 @@ def measure_steps(
             torch.cuda.synchronize()
         times.append(time.perf_counter() - begin)
     return statistics.fmean(times), len(times)
+
+
+def _timed(
+    model: nn.Module,
+    batch: Batch,
+    loss_of: Callable[[nn.Module, Batch], torch.Tensor],
+    precision: str,
+    device: torch.device,
+) -> float:
+    begin = time.perf_counter()
+    _backward(model, batch, loss_of, precision, device)
+    return time.perf_counter() - begin
 
 
 def _some(batch: Batch) -> Batch:

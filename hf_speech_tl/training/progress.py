@@ -38,6 +38,7 @@ class Report(TrainerCallback):
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self._begin, self._begin_step, self._last = time.monotonic(), state.global_step, 0.0
         self._begin_audio, self._earlier = self._audio_seconds(), 0.0
+        self._stepping = self._begin
         if state.is_world_process_zero and state.global_step:
             self._cut_back(state.global_step)
         if not self._quiet and sys.stderr.isatty():
@@ -58,11 +59,15 @@ class Report(TrainerCallback):
                 self._bar.update(self._whole, completed=self._done(state))
         elif not self._quiet and elapsed - self._last >= _LINE_SECONDS:
             self._last = elapsed
-            pace = elapsed / max(1, state.global_step - self._begin_step)
+            pace = (time.monotonic() - self._stepping) / max(1, state.global_step - self._begin_step)
             left = round(pace * (state.max_steps - state.global_step))
             if self._part:
                 line = f"{self._part.name}, {self._done(state):.0%} of all: {line}"
             print(f"{line}  {left // 60}:{left % 60:02d} left", file=sys.stderr, flush=True)
+
+    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        if state.global_step == self._begin_step:  # what comes before the first step says nothing of how long one takes
+            self._stepping = time.monotonic()
 
     def on_log(
         self,

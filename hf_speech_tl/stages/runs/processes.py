@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -42,6 +43,7 @@ def _leave() -> None:
     Left to the end of the process, gloo's threads may notice that another is gone when nobody can hear it, and abort.
     """
     if torch.distributed.is_initialized() and torch.distributed.get_backend() == "gloo":
+        gc.collect()  # a run that failed has left a Trainer, whose model in parallel holds on to them
         torch.distributed.destroy_process_group()
 
 

@@ -43,16 +43,23 @@ def test_other_errors_stay_as_they_are(error: Exception) -> None:
 
 
 _LEAVING = """
-import atexit, sys, torch
+import atexit, sys, torch, weakref
 from hf_speech_tl.stages.runs.processes import agree, join_processes
-atexit.register(lambda: print(torch.distributed.is_initialized()))  # the last that Python does
-sys.exit(agree(join_processes(), lambda: 2))
+left = []
+atexit.register(lambda: print(torch.distributed.is_initialized(), left[0]() is None))  # the last that Python does
+processes = join_processes()
+model = torch.nn.parallel.DistributedDataParallel(torch.nn.Linear(2, 2))
+left.append(weakref.ref(model))
+model.trainer = model  # as a Trainer and its callbacks refer to each other
+del model
+sys.exit(agree(processes, lambda: 2))
 """
 
 
 @pytest.mark.slow
 def test_processes_that_joined_part_before_they_end() -> None:
     environment = os.environ | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2"}
+    environment |= {"LOCAL_WORLD_SIZE": "2", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     running = [
         subprocess.Popen(
             [sys.executable, "-c", _LEAVING],
@@ -62,5 +69,9 @@ def test_processes_that_joined_part_before_they_end() -> None:
         )
         for rank in range(2)
     ]
-    said = [process.communicate(timeout=120)[0] for process in running]
-    assert [process.returncode for process in running] == [2, 2] and said == ["False\n", "False\n"]
+    try:
+        said = [process.communicate(timeout=120)[0] for process in running]
+    finally:
+        for process in running:
+            process.kill()
+    assert [process.returncode for process in running] == [2, 2] and said == ["False True\n", "False True\n"]
