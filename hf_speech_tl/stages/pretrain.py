@@ -118,8 +118,8 @@ def _run(settings: PretrainSettings, output: Output, processes: PartialState) ->
     )
     task.probed_at = probe_steps(length.steps, length.evaluations, _PROBES)
     # Without a probe it would be the loss of an objective's own layers, which know nothing yet.
-    asked_before = task.probe is not None and not ready.checkpoint.fresh
-    if asked_before and not output.checkpoint:
+    before = task.probe is not None and not ready.checkpoint.fresh and not output.checkpoint
+    if before:
         task.probed_at |= {0}
     if processes.is_main_process:
         # Only now is it known that there is something to put there; what an earlier run left goes first.
@@ -145,7 +145,7 @@ def _run(settings: PretrainSettings, output: Output, processes: PartialState) ->
         config=ready.config,
         shown=_SHOWN,
         callbacks=(*([lesson.guard] if lesson.guard else []), *lesson.callbacks),
-        before=asked_before,
+        before=before,
     )
     give_back()
     if taught.interrupted:

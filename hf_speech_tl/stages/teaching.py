@@ -235,7 +235,7 @@ def teach(
             report_to=settings.report_to,
             run_name=output.directory.resolve().name,
             metric=task.metric,
-            before=before and output.checkpoint is None,
+            before=before,
         ),
         task=task,
         train=train,
@@ -265,13 +265,14 @@ def teach(
     # Asked of any process in the last step, or after it, there is nothing left to stop here but what comes next.
     if not interrupted and any(gather_object([trainer.interruption.asked])):
         stop_after_part()
-    judged = next((logged for logged in trainer.state.log_history if f"eval_{task.metric}" in logged), {"step": None})
+    # A run that goes on has it from the one that began.
+    at_start = [logged for logged in trainer.state.log_history if logged["step"] == 0]
     return Taught(
         seconds=trainer.seconds,
         evaluation_seconds=trainer.evaluation_seconds,
         audio_seconds=trainer.audio_seconds,
         steps_skipped=trainer.finite.skipped,
-        before=judged[f"eval_{task.metric}"] if judged["step"] == 0 else None,
+        before=next((logged[name] for logged in at_start if (name := f"eval_{task.metric}") in logged), None),
         best=trainer.state.best_metric,
         average=trainer.average.error if trainer.average else None,
         resumed_at=resumed_at,

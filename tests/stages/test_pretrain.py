@@ -225,7 +225,7 @@ def test_weights_go_on_from_a_model_and_a_teacher_is_not_touched(settings, tiny_
 
 
 def test_what_goes_on_from_a_model_knows_how_good_that_was(
-    settings, corpus, recordings, tiny_checkpoint, cut_at, log, capfd
+    settings, corpus, tiny_checkpoint, cut_at, log, capfd
 ) -> None:
     cut = settings(config=None, model=str(tiny_checkpoint), data=(str(corpus),))
     cut_at(2, cut)

@@ -57,6 +57,20 @@ def test_what_only_the_first_hearing_of_a_batch_costs_does_not_count(monkeypatch
     assert choose_precision(tiny_model(), _loader(), loss, _CPU) == Pace("bfloat16", 2.0)
 
 
+def test_a_model_too_slow_to_be_heard_twice_is_judged_by_the_first_time(monkeypatch) -> None:
+    monkeypatch.setattr(pace_module, "_is_bfloat16_emulated", lambda: False)
+    now, heard = [0.0], []
+    monkeypatch.setattr(pace_module.time, "perf_counter", lambda: now[0])
+
+    def loss(model: torch.nn.Module, batch) -> torch.Tensor:
+        heard.append(batch["ids"])
+        now[0] += 15.0
+        return _loss(model, batch)
+
+    assert choose_precision(tiny_model(), _loader(), loss, _CPU) == Pace("float32", 1.0)
+    assert len(heard) == 2
+
+
 def test_a_trial_hears_seconds_and_not_a_whole_step(monkeypatch) -> None:
     monkeypatch.setattr(pace_module, "_is_bfloat16_emulated", lambda: False)
     monkeypatch.setattr(pace_module, "_HEARD", 0.8)
