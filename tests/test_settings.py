@@ -377,8 +377,14 @@ def test_a_source_may_have_a_weight_and_a_column_of_its_own(tmp_path: Path) -> N
     ):
         message = refusal(written(tmp_path, f"lang: it\ndata: [{many}]\n"))
         assert f"data: {told} sources are mixed in" in message and "allowed: below 1" in message
+    with pytest.raises(SettingsError, match="field: labelled is false, and it is the transcripts that are learnt"):
+        finetune(written(tmp_path, "lang: it\ndata: {source: field, labelled: false}\n"))
+    with pytest.raises(SettingsError, match="labelled is 'no'; allowed: true or false"):
+        finetune(written(tmp_path, "lang: it\ndata: {source: field, labelled: 'no'}\n"))
     with pytest.raises(SettingsError, match="field has a mix, which is for training alone"):
         EvaluateSettings(model="m", data=(Source("field", mix=0.2),))
+    with pytest.raises(SettingsError, match="field: labelled is false, and its transcripts are what counts"):
+        EvaluateSettings(model="m", data=(Source("field", labelled=False),))
     with pytest.raises(SettingsError, match="field has weight 2; weights are for training alone"):
         EvaluateSettings(model="m", data=(Source("field", 2),))
     assert finetune(written(tmp_path, "lang: it\ndata: {source: field, weight: 0.5}\n")).data == (Source("field", 0.5),)

@@ -41,7 +41,7 @@ def test_stages_hand_their_models_on() -> None:
         leg.settings for leg in lay_route(asked("--unlabelled", "d", "--stages", "pretrain,source,target"))
     )
     assert isinstance(pretrain, PretrainSettings) and pretrain.objective == "masked"
-    assert (pretrain.model, pretrain.data, pretrain.lang) == ("auto", ("c", "d"), "pl")
+    assert (pretrain.model, pretrain.data, pretrain.lang) == ("auto", ("c", Source("d", labelled=False)), "pl")
     assert isinstance(source, FinetuneSettings) and isinstance(target, FinetuneSettings)
     assert (source.lang, source.units, source.temperature) == ("mul", "romanized", 2.0)
     assert source.data == (Source("a", lang="es"), Source("b", lang="it")) and source.model == str(pretrain.output)

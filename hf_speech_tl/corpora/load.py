@@ -24,6 +24,7 @@ from hf_speech_tl.corpora.splits import SplitRow, assign_splits, shared_texts
 from hf_speech_tl.corpora.spoken import language_of
 from hf_speech_tl.corpora.starter import read_starter
 from hf_speech_tl.corpora.table import SPLITS, Corpus, ReadRow, Recordings, digest, select, with_columns, with_same
+from hf_speech_tl.corpora.unlabelled import silenced
 from hf_speech_tl.errors import DataError, SettingsError
 from hf_speech_tl.languages import Language
 from hf_speech_tl.settings import Source
@@ -55,8 +56,8 @@ def load_corpus(
     have one.
     `tier` names the tier of annotated recordings that has the transcripts, `text_column` the column of tables, where
     a source has none of its own. `seed` decides which rows go where when a source has no splits of its own.
-    Unless `labelled`, a source may be without transcripts; unless `divided`, all that no source itself calls validation
-    or test is for training.
+    Unless `labelled`, a source may be without transcripts, and one that says so itself is taken without; unless
+    `divided`, all that no source itself calls validation or test is for training.
     `progress` hears how many recordings of how many of a source have been looked at. Raises
     SettingsError for a source that is not there, DataError for one that cannot be read, is more than half bad, or
     leaves nothing.
@@ -75,6 +76,10 @@ def load_corpus(
             raise SettingsError(
                 f"data: tier {one.tier} of {one}: there are no ELAN or Praat files in it. Leave it out."
             )
+    read = [
+        recordings if one.labelled else replace(recordings, rows=silenced(recordings.rows))
+        for one, recordings in zip(given, read, strict=True)
+    ]
     tags = tuple(language.tag for language in languages)
     if len(read) == 1 and divided and given[0].mix is None and _is_clean(read[0], labelled):
         return _as_it_is(read[0], places[0].name, tags[0], given[0].weight)

@@ -32,9 +32,14 @@ def forget_transcripts(corpus: Corpus) -> Corpus:
         notes += (f"{names}: {told} of {len(texts)} recordings have transcripts, which are not looked at",)
     if held := len(corpus.validation) + len(corpus.test):
         notes += (f"{names}: {held} recordings of its validation and test splits are left out",)
-    silent = with_columns(corpus.train.remove_columns(["text"]), {"text": [None] * len(texts)})
+    silent = silenced(corpus.train)
     nothing = silent.select([])
     return replace(corpus, train=silent, validation=nothing, test=nothing, notes=notes)
+
+
+def silenced(rows: datasets.Dataset) -> datasets.Dataset:
+    """`rows` with nothing in the column of transcripts."""
+    return with_columns(rows.remove_columns(["text"]), {"text": [None] * len(rows)})
 
 
 def heard_elsewhere(

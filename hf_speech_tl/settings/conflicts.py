@@ -10,7 +10,7 @@ from hf_speech_tl.settings.augmentation import refuse_augmentations
 from hf_speech_tl.settings.preset import AUTO
 from hf_speech_tl.settings.push import check_repository
 from hf_speech_tl.settings.run import check_last_seed
-from hf_speech_tl.settings.source import refuse_mix
+from hf_speech_tl.settings.source import refuse_mix, refuse_unlabelled
 
 if TYPE_CHECKING:
     from hf_speech_tl.settings.finetune import FinetuneSettings
@@ -52,6 +52,7 @@ def refuse_conflicts(settings: FinetuneSettings) -> None:
 def refuse_conflicts_of_training(settings: FinetuneSettings | SelftrainSettings) -> None:
     """The same of what both commands have: augmentations, the optimiser, the push."""
     refuse_mix(settings.data, "data")
+    refuse_unlabelled(settings.data, "data")
     refuse_augmentations(settings.augment or ())
     if settings.optimizer == "muon" and settings.tuning != "full":
         raise SettingsError(

@@ -55,6 +55,8 @@ class EvaluateSettings:
         for source in self.data:
             if isinstance(source, Source) and source.mix is not None:
                 raise SettingsError(f"data: {source} has a mix, which is for training alone; drop it")
+            if isinstance(source, Source) and not source.labelled:
+                raise SettingsError(f"data: {source}: labelled is false, and its transcripts are what counts; drop it")
             if isinstance(source, Source) and source.weight != 1:
                 raise SettingsError(
                     f"data: {source} has weight {source.weight:g}; weights are for training alone; drop it"

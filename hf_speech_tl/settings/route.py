@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -107,7 +107,7 @@ def _model(settings: TransferSettings, command: Command) -> dict[str, object]:
 def _pretrain(settings: TransferSettings) -> dict[str, object]:
     return {
         "lang": settings.lang,
-        "data": _plain((*settings.target, *(settings.unlabelled or ())), settings.lang),
+        "data": (*_plain(settings.target, settings.lang), *_unlabelled(settings)),
         "objective": "masked",
     }
 
@@ -160,6 +160,12 @@ _KINDS: Mapping[str, tuple[Command, Callable[[TransferSettings], dict[str, objec
     "target": (FinetuneSettings, _target),
     "selftrain": (SelftrainSettings, _selftrain),
 }
+
+
+def _unlabelled(settings: TransferSettings) -> Iterator[Source]:
+    """Recordings whose transcripts no stage looks at, not even to probe an encoder."""
+    for one in _plain(settings.unlabelled or (), settings.lang):
+        yield replace(one if isinstance(one, Source) else Source(one), labelled=False)
 
 
 def _plain(sources: tuple[str | Source, ...], lang: str) -> tuple[str | Source, ...]:

@@ -23,7 +23,8 @@ class Source:
     weight: how often an epoch holds each of its training rows; a fraction of them is drawn anew for each. text_column
     and tier: as the options of these names, for this source alone. lang: its language, where it is not that of --lang.
     mix: the share of the training audio that it makes up, in place of a weight; such a source is for training alone, so
-    that its own validation and test splits are left out.
+    that its own validation and test splits are left out. labelled: false where transcripts are not to be looked at, if
+    there are any; such a source is for pretraining alone.
     """
 
     source: str
@@ -32,6 +33,7 @@ class Source:
     tier: str | None = None
     lang: str | None = None
     mix: float | None = None
+    labelled: bool = True
 
     def __str__(self) -> str:
         return self.source
@@ -92,7 +94,12 @@ def read_source(value: object, name: str) -> str | Source:
                 f"{name}: mix is {value['mix']!r}; allowed: a number above 0 and below 1, without a weight; write "
                 "{source: fleurs, lang: es, mix: 0.2}"
             )
-    read = Source(str(value["source"]), weight, value.get("text_column"), value.get("tier"), value.get("lang"), mix)
+    labelled = value.get("labelled", True)
+    if not isinstance(labelled, bool):
+        raise SettingsError(f"{name}: labelled is {labelled!r}; allowed: true or false")
+    read = Source(
+        str(value["source"]), weight, value.get("text_column"), value.get("tier"), value.get("lang"), mix, labelled
+    )
     return read.source if read == Source(read.source) else read
 
 
@@ -105,6 +112,16 @@ def refuse_mix(sources: Sequence[str | Source], name: str) -> None:
             "allowed: below 1, and a source without a mix, whose validation and test splits judge; lower the mix, or "
             "drop it"
         )
+
+
+def refuse_unlabelled(sources: Sequence[str | Source], name: str) -> None:
+    """Raise SettingsError where transcripts that are to be learnt are not to be looked at. name: of the setting."""
+    for source in sources:
+        if isinstance(source, Source) and not source.labelled:
+            raise SettingsError(
+                f"{name}: {source}: labelled is false, and it is the transcripts that are learnt; allowed: in the data "
+                "of pretrain; drop it, or the source"
+            )
 
 
 def _number(weight: object) -> float:

@@ -144,6 +144,17 @@ def test_sources_have_weights_and_columns_of_their_own(folder_of: FolderOf) -> N
         load_corpus([Source(one, tier="tx"), two], "it")
 
 
+def test_transcripts_that_are_not_to_be_looked_at_are_not_in_the_corpus(folder_of: FolderOf) -> None:
+    folder = folder_of(40)
+    for name, first in (("one.csv", 0), ("two.csv", 20)):
+        rows = "".join(f"a{first + at}.wav,{name} {at}\n" for at in range(20))
+        (folder / name).write_text(f"file_name,text\n{rows}")
+    silent = Source(str(folder / "two.csv"), labelled=False)
+    corpus = load_corpus([str(folder / "one.csv"), silent], "it", labelled=False)
+    told = {row["id"]: row["text"] for rows in (corpus.train, corpus.validation, corpus.test) for row in rows}
+    assert len(told) == 40 and sorted(filter(None, told.values())) == sorted(f"one.csv {at}" for at in range(20))
+
+
 def test_a_source_that_is_mixed_in_is_for_training_alone_and_makes_up_its_share(
     folder_of: FolderOf, tmp_path: Path
 ) -> None:
