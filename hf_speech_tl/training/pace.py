@@ -22,6 +22,8 @@ _TRIALS = 5  # of each precision
 _HEARD = 10.0  # seconds of audio in a trial, about: enough to be slow, and a base model is done after some
 _STEPS = 20
 _PATIENCE = 20.0  # seconds for the trials: a large model's own slowness says enough after one
+_CLEAR = 1.4  # times as fast: so much, over some seconds, is no chance, and the first step need not wait for more
+_LASTING = 3.0  # seconds of trials that outlast what else a machine has to do for a moment
 _GAIN = 0.9  # bf16 has to take less than this share of the time; below, its rounding is not worth it
 _BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")  # instructions that multiply it, the last on ARM
 
@@ -62,7 +64,9 @@ def choose_precision(
         if time.perf_counter() - began < _PATIENCE:
             times = [_timed(trial, batch, loss_of, precision, device) for precision in _PRECISIONS]
         ratios.append(times[0] / times[1])
-        if time.perf_counter() - began > _PATIENCE:
+        spent = time.perf_counter() - began
+        clear = max(ratios[-1], 1 / ratios[-1]) > _CLEAR
+        if spent > (_LASTING if clear else _PATIENCE):
             break
     gain = statistics.median(ratios)
     return Pace("bfloat16" if 1 / gain < _GAIN else "float32", gain)

@@ -57,6 +57,21 @@ def test_what_only_the_first_hearing_of_a_batch_costs_does_not_count(monkeypatch
     assert choose_precision(tiny_model(), _loader(), loss, _CPU) == Pace("bfloat16", 2.0)
 
 
+@pytest.mark.parametrize(("quick", "slow", "batches"), [(1.0, 2.0, 1), (1.0, 1.2, 5), (0.1, 0.2, 5)])
+def test_what_is_clear_after_some_seconds_is_not_tried_again(quick, slow, batches, monkeypatch) -> None:
+    monkeypatch.setattr(pace_module, "_is_bfloat16_emulated", lambda: False)
+    now, heard = [0.0], []
+    monkeypatch.setattr(pace_module.time, "perf_counter", lambda: now[0])
+
+    def loss(model: torch.nn.Module, batch) -> torch.Tensor:
+        heard.append(batch["ids"])
+        now[0] += quick if torch.is_autocast_enabled("cpu") else slow
+        return _loss(model, batch)
+
+    pace = choose_precision(tiny_model(), _loader(), loss, _CPU)
+    assert (pace.precision, len(heard)) == ("bfloat16", 4 * batches) and pace.gain == pytest.approx(slow / quick)
+
+
 def test_a_model_too_slow_to_be_heard_twice_is_judged_by_the_first_time(monkeypatch) -> None:
     monkeypatch.setattr(pace_module, "_is_bfloat16_emulated", lambda: False)
     now, heard = [0.0], []
