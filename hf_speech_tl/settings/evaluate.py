@@ -46,6 +46,11 @@ class EvaluateSettings:
     max_seconds: float = Option(
         "Data", "longer recordings are skipped and counted", kind=float, above=0, why="as in finetune"
     ).default(20.0)
+    precision: str = replace(
+        run_rows.PRECISION,
+        why="what finetune scores with, and whoever loads the model; auto is bfloat16 where the processor or GPU "
+        "multiplies it",
+    ).default("float32")
     json: bool = run_rows.JSON.default(False)
     quiet: bool = replace(run_rows.QUIET, help="no progress").default(False)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from hf_speech_tl.settings import run_rows
 from hf_speech_tl.settings.option import Option, check_values
 
 
@@ -23,6 +24,10 @@ class TranscribeSettings:
         metavar="FILE",
         positional=True,
     ).required()
+    precision: str = replace(
+        run_rows.PRECISION,
+        why="bfloat16 where the processor or GPU multiplies it; some letters in a thousand differ from float32",
+    ).default("auto")
     json: bool = Option(
         "Result", "a JSON object a line, with the confidence", kind=bool, why="for people", recorded=False
     ).default(False)

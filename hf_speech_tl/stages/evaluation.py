@@ -10,7 +10,7 @@ from hf_speech_tl.languages import check_units, find_model_language
 from hf_speech_tl.models import Writing, read_writing
 from hf_speech_tl.scoring import compare
 from hf_speech_tl.settings import EvaluateSettings
-from hf_speech_tl.stages.judgement import judge, judge_saved, load_recogniser
+from hf_speech_tl.stages.judgement import dtype_of, judge, judge_saved, load_recogniser
 from hf_speech_tl.stages.reading import hear_split, read_corpus
 
 
@@ -52,16 +52,19 @@ def run(settings: EvaluateSettings) -> dict[str, object]:
     rows = datasets.concatenate_datasets([corpus.train, corpus.validation, corpus.test])  # the unwanted ones are empty
     if not len(rows):
         raise DataError(f"--split {settings.split}: there is no utterance in it. Choose another split or other data.")
-    ours = judge(checkpoint, vocabulary, rows, split=settings.split, units=known.units)
+    ours = judge(checkpoint, vocabulary, rows, split=settings.split, units=known.units, precision=settings.precision)
     results: dict[str, object] = {
         "command": "evaluate",
         "lang": language.tag,
         "model": settings.model,
         "data": {"sources": list(corpus.names), "rows": len(rows), "skipped": len(corpus.skipped)},
+        "precision": str(dtype_of(settings.precision, checkpoint.model.device)).removeprefix("torch."),
         "after": ours.scores,
     }
     if settings.against:
-        theirs = judge_saved(settings.against, rows, split=settings.split, units=known.units)
+        theirs = judge_saved(
+            settings.against, rows, split=settings.split, units=known.units, precision=settings.precision
+        )
         results["against"] = {
             "model": settings.against,
             "scores": theirs.scores,

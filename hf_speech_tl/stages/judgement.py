@@ -18,6 +18,7 @@ from hf_speech_tl.languages import find_language
 from hf_speech_tl.models import Checkpoint, Vocabulary, load_checkpoint, read_config
 from hf_speech_tl.scoring import Scores, score, utterance_edits
 from hf_speech_tl.stages.reading import is_spaced
+from hf_speech_tl.training import quick_dtype
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,12 @@ def judge(
     split: str,
     units: str,
     rewrite: Callable[[str, str], str] | None = None,
+    precision: str = "float32",
 ) -> Judgement:
-    """Transcribe every row in float32 and score it against its `transcript`, which is in `units`.
+    """Transcribe every row and score it against its `transcript`, which is in `units`.
 
     rewrite: puts what a model writes, given the tag of the row's language too, into these units, where it writes
-    others. Of a row, four numbers are kept.
+    others. precision: as the option of this name. Of a row, four numbers are kept.
     """
     edits = np.zeros((len(rows), 4), np.int64)
     tags = rows["lang"][:]
@@ -56,6 +58,7 @@ def judge(
         vocabulary,
         lambda index: samples(rows[index]["audio"]),
         rows["seconds"][:],
+        dtype=dtype_of(precision, checkpoint.model.device),
         expect=partial(expect, rows, alone=True) if are_far(rows) else None,
     ):
         if isinstance(heard, BadAudio):
@@ -71,10 +74,21 @@ def judge(
 
 
 def judge_saved(
-    name: str, rows: datasets.Dataset, *, split: str, units: str, rewrite: Callable[[str, str], str] | None = None
+    name: str,
+    rows: datasets.Dataset,
+    *,
+    split: str,
+    units: str,
+    rewrite: Callable[[str, str], str] | None = None,
+    precision: str = "float32",
 ) -> Judgement:
     """The same of a model by its directory or Hub id. Raises SettingsError as load_recogniser."""
-    return judge(*load_recogniser(name), rows, split=split, units=units, rewrite=rewrite)
+    return judge(*load_recogniser(name), rows, split=split, units=units, rewrite=rewrite, precision=precision)
+
+
+def dtype_of(precision: str, device: torch.device) -> torch.dtype:
+    """What a model that learns nothing is computed in, for an option --precision."""
+    return quick_dtype(device) if precision == "auto" else getattr(torch, precision)
 
 
 def load_recogniser(name: str) -> tuple[Checkpoint, Vocabulary]:

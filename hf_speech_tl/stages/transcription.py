@@ -11,7 +11,7 @@ from hf_speech_tl.decoding import recognise_each
 from hf_speech_tl.errors import DataError
 from hf_speech_tl.models import Checkpoint, Vocabulary
 from hf_speech_tl.settings import TranscribeSettings
-from hf_speech_tl.stages.judgement import load_recogniser
+from hf_speech_tl.stages.judgement import dtype_of, load_recogniser
 from hf_speech_tl.stages.reading import SHORTEST
 
 _LONGEST = 120  # seconds: memory grows with the square of the length, and models have heard nothing as long
@@ -45,13 +45,20 @@ def run(settings: TranscribeSettings) -> Iterator[Transcription]:
             f"none of the files can be transcribed ({reasons}). Give wav, flac, ogg, opus or mp3 "
             "files, or m4a, mp4, mkv and webm with the extra `media`."
         )
-    yield from transcribe_files(*load_recogniser(settings.model), files, lengths)
+    checkpoint, vocabulary = load_recogniser(settings.model)
+    yield from transcribe_files(checkpoint, vocabulary, files, lengths, precision=settings.precision)
 
 
 def transcribe_files(
-    checkpoint: Checkpoint, vocabulary: Vocabulary, files: Sequence[str], lengths: Sequence[float | str]
+    checkpoint: Checkpoint,
+    vocabulary: Vocabulary,
+    files: Sequence[str],
+    lengths: Sequence[float | str],
+    *,
+    precision: str,
 ) -> Iterator[Transcription]:
     """As run, with a model that is loaded; lengths: what `length` says of each file."""
+    dtype = dtype_of(precision, checkpoint.model.device)
     begin, size = 0, _FIRST_WINDOW
     while begin < len(files):
         window = range(begin, min(begin + size, len(files)))
@@ -64,6 +71,7 @@ def transcribe_files(
             vocabulary,
             lambda number, places=places: decode(Path(files[places[number]])),  # type: ignore[misc]
             list(readable.values()),
+            dtype=dtype,
         ):
             at = places[number]
             if isinstance(heard, BadAudio):

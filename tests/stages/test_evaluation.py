@@ -1,16 +1,28 @@
 import pytest
+import torch
 from tiny import EXTRACTOR, save_tiny, tiny_model
 
 from hf_speech_tl.errors import DataError, SettingsError
 from hf_speech_tl.publishing.save import save_encoder
 from hf_speech_tl.settings import EvaluateSettings, TranscribeSettings
-from hf_speech_tl.stages import evaluation, transcription
+from hf_speech_tl.stages import evaluation, judgement, transcription
 
 
 def test_evaluating_a_run_repeats_its_scores(complete, corpus) -> None:
     results, directory = complete
     again = evaluation.run(EvaluateSettings(model=str(directory), data=(str(corpus),)))
-    assert again["after"] == results["after"]
+    assert again["after"] == results["after"] and again["precision"] == "float32"
+
+
+def test_both_models_are_judged_in_the_precision_that_is_asked_for(
+    settings, corpus, tiny_checkpoint, monkeypatch
+) -> None:
+    monkeypatch.setattr(judgement, "quick_dtype", lambda _: torch.bfloat16)
+    seen, real = [], judgement.recognise_each
+    monkeypatch.setattr(judgement, "recognise_each", lambda *a, **k: seen.append(k["dtype"]) or real(*a, **k))
+    model = str(tiny_checkpoint)
+    asked = EvaluateSettings(model=model, against=model, data=(str(corpus),), lang="it", precision="auto")
+    assert evaluation.run(asked)["precision"] == "bfloat16" and seen == [torch.bfloat16] * 2
 
 
 def test_a_model_against_itself_gains_nothing(settings, corpus, tiny_checkpoint) -> None:

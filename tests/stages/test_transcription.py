@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
+import torch
 from tiny import save_tiny
 
 from hf_speech_tl.decoding import recognise
 from hf_speech_tl.settings import TranscribeSettings
-from hf_speech_tl.stages import transcription
+from hf_speech_tl.stages import judgement, transcription
 from hf_speech_tl.stages.judgement import load_recogniser
 
 
@@ -34,7 +36,8 @@ def test_files_come_in_their_order_with_the_text_they_have_alone(
     model = save_tiny(tmp_path / "model")
     monkeypatch.setattr(transcription, "_FIRST_WINDOW", 4)
     asked = [*files, files[0]]  # a file may be named twice
-    found = list(transcription.run(TranscribeSettings(model=str(model), files=tuple(asked))))
+    settings = TranscribeSettings(model=str(model), files=tuple(asked), precision="float32")
+    found = list(transcription.run(settings))
     assert [one.file for one in found] == asked
     assert "not audio" in str(found[5].error) and found[5].text is None
     checkpoint, vocabulary = load_recogniser(str(model))
@@ -43,6 +46,26 @@ def test_files_come_in_their_order_with_the_text_they_have_alone(
         alone = recognise(checkpoint.model, checkpoint.feature_extractor, vocabulary, lambda _, clip=clip: clip, [1.0])
         assert one.text == alone[0].text
         assert one.confidence == pytest.approx(alone[0].confidence, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("asked", "dtype"),
+    [({}, torch.bfloat16), ({"precision": "auto"}, torch.bfloat16), ({"precision": "float32"}, torch.float32)],
+)
+def test_it_is_computed_in_what_the_machine_is_quick_in_unless_something_else_is_asked(
+    asked: dict[str, str], dtype: torch.dtype, files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judgement, "quick_dtype", lambda _: torch.bfloat16)
+    seen, real = [], transcription.recognise_each
+
+    def watched(*arguments: Any, **more: Any) -> Any:
+        seen.append(more["dtype"])
+        return real(*arguments, **more)
+
+    monkeypatch.setattr(transcription, "recognise_each", watched)
+    model = save_tiny(tmp_path / "model")
+    assert len(list(transcription.run(TranscribeSettings(model=str(model), files=tuple(files[:2]), **asked)))) == 2
+    assert seen == [dtype]
 
 
 def test_a_file_that_breaks_off_after_its_header_is_told_and_the_others_are_done(
