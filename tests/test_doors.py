@@ -19,6 +19,7 @@ import hf_speech_tl
 from hf_speech_tl import __main__, evaluate, finetune, prepare, pretrain, push, selftrain, transcribe, transfer
 from hf_speech_tl.errors import DataError, DiskError, SettingsError
 from hf_speech_tl.settings import EvaluateSettings, FinetuneSettings, Settings
+from hf_speech_tl.stages.routes.verdict import worth_lines
 from hf_speech_tl.terminal import explain_import_error
 
 SCORES = {
@@ -379,6 +380,11 @@ def test_the_first_line_of_an_ablation_says_whether_the_detour_pays(
     assert first.endswith("p = 0.012; 95 % interval, paired, over speakers and 3 seeds)")
     assert source.startswith("  source    ") and "trained as long without it" in source
     assert target == "  target    cannot be told: the model before it writes otherwise"
+    romanised = {"units": "romanized", "cer": 0.5, "gain": gain}
+    *_, target = worth_lines({**ablation, "without-target": romanised}, rows)
+    assert target.endswith(", over the model before it, both romanised")
+    *_, target = worth_lines({**ablation, "without-target": {"cer": 0.5, "gain": gain}}, rows)
+    assert target.endswith(", over the model before it")
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
+import datasets
 import numpy as np
 
-from hf_speech_tl.models import read_writing
 from hf_speech_tl.scoring import Comparison, compare_seeds, rate
 from hf_speech_tl.settings import FinetuneSettings, Leg, SelftrainSettings, Stage, TransferSettings, lay_route
-from hf_speech_tl.stages.judgement import Judgement, judge_saved
+from hf_speech_tl.stages.judgement import Judgement
 from hf_speech_tl.stages.reading import read_test
+from hf_speech_tl.stages.routes.common_units import common_units, judge_in
 from hf_speech_tl.stages.routes.leg import Done
 
 DIRECT = "direct"
@@ -91,42 +92,47 @@ def travel(settings: TransferSettings, go: Go) -> Iterator[Routes]:
 
 
 def compare_routes(
-    settings: TransferSettings, travelled: Sequence[Routes], known: dict[Path, Judgement]
+    settings: TransferSettings, travelled: Sequence[Routes], known: dict[tuple[Path, str], Judgement]
 ) -> dict[str, object]:
     """What results.json has as `ablation`: of the whole route and each shortcut the CER and the seconds, means over
     the seeds, and the paired `gain` of the whole over each; likewise over the model that the target stage begins with,
-    where that writes the same units.
+    romanised where that writes other units, which `units` says.
 
-    known: models that were judged before, which are not judged again; those that are judged now join them.
+    known: models that were judged before in such units, which are not judged again; those that are judged now join
+    them.
     """
     last = cast("FinetuneSettings | SelftrainSettings", travelled[0].whole[-1].leg.settings)
-    units = last.units or settings.units
-    rows = read_test(last, str(last.output), units)
-    speakers = rows["speaker"][:]
+    written = last.units or settings.units
 
-    def judged(places: Sequence[Path]) -> list[Judgement]:
+    def read(units: str) -> datasets.Dataset:
+        return read_test(last, str(last.output), units)
+
+    def judged(places: Sequence[Path], rows: datasets.Dataset, units: str) -> list[Judgement]:
         for place in places:
-            if place not in known:
-                known[place] = judge_saved(str(place), rows, split="test", units=units)
-        return [known[place] for place in places]
+            if (place, units) not in known:
+                known[place, units] = judge_in(units, str(place), rows)
+        return [known[place, units] for place in places]
 
-    ours = judged([one.whole[-1].leg.directory for one in travelled])
+    def gain(ours: Sequence[Judgement], theirs: Sequence[Judgement], rows: datasets.Dataset) -> Comparison:
+        edits = [one.edits for one in ours]
+        return compare_seeds(edits, [one.edits for one in theirs], ours[0].spaced, rows["speaker"][:])
+
+    rows, ends = read(written), [one.whole[-1].leg.directory for one in travelled]
+    ours = judged(ends, rows, written)
     told: dict[str, object] = {
         "seeds": [settings.seed + at for at in range(len(travelled))],
         "whole": _described([one.whole for one in travelled], ours),
     }
-
-    def against(theirs: Sequence[Judgement]) -> Comparison:
-        edits = [one.edits for one in ours]
-        return compare_seeds(edits, [one.edits for one in theirs], ours[0].spaced, speakers)
-
     for name in travelled[0].shortcuts:
         routes = [one.shortcuts[name] for one in travelled]
-        theirs = judged([route[-1].leg.directory for route in routes])
-        told[name] = {**_described(routes, theirs), "gain": against(theirs)}
-    if places := _before_target(travelled, last):
-        theirs = judged(places)
-        told["without-target"] = {"cer": _mean_cer(theirs), "gain": against(theirs)}
+        theirs = judged([route[-1].leg.directory for route in routes], rows, written)
+        told[name] = {**_described(routes, theirs), "gain": gain(ours, theirs, rows)}
+    before = _before_target(travelled)
+    if before and (units := common_units(str(before[0]), str(ends[0]))):
+        rows = rows if units == written else read(units)
+        ours, theirs = judged(ends, rows, units), judged(before, rows, units)
+        found = {"cer": _mean_cer(theirs), "gain": gain(ours, theirs, rows)}
+        told["without-target"] = found if units == written else {"units": units, **found}
     return told
 
 
@@ -155,9 +161,9 @@ def _lengthened(whole: Sequence[Done], left_out: Sequence[str]) -> dict[str, obj
     return {"max_minutes": "none", "max_steps": steps, "epochs": "none", "precision": target.training["precision"]}
 
 
-def _before_target(travelled: Sequence[Routes], target: FinetuneSettings | SelftrainSettings) -> list[Path]:
-    """The models that the target stages begin with; none where they do not write what the target is written in,
-    or where the target is not the last stage."""
+def _before_target(travelled: Sequence[Routes]) -> list[Path]:
+    """The models that the target stages begin with; none where they have no head, or the target is not the last
+    stage."""
     places = []
     for one in travelled:
         names = [stage.leg.name for stage in one.whole]
@@ -167,8 +173,7 @@ def _before_target(travelled: Sequence[Routes], target: FinetuneSettings | Selft
         if not before or before[-1].scores is None:
             return []
         places.append(before[-1].leg.directory)
-    writing = read_writing(str(places[0]))
-    return places if writing and (writing.units, writing.simplify) == (target.units, target.simplify) else []
+    return places
 
 
 def _described(routes: Sequence[Sequence[Done]], judged: Sequence[Judgement]) -> dict[str, object]:

@@ -76,7 +76,7 @@ def _ablate(settings: TransferSettings, go: Go, processes: PartialState) -> dict
     """Go all routes, and compare and note after each seed what is known by then, for nobody knows what the next meets;
     returns the last of that."""
     travelled: list[Routes] = []
-    judged: dict[Path, Judgement] = {}
+    judged: dict[tuple[Path, str], Judgement] = {}
     forgetting = None
     results: dict[str, object] = {}
 

@@ -25,6 +25,7 @@ def worth_lines(ablation: Mapping[str, Any], stages: Sequence[Mapping[str, Any]]
         name = stage["name"]
         found = ablation.get(f"without-{name}") or (direct if alone and name != "target" else None)
         what = "over the model before it" if name == "target" else "over the rest, trained as long without it"
+        what += ", both romanised" if found and "units" in found else ""
         told = f"{gain_words(found['gain'])}, {what}" if found else f"cannot be told: {why}"
         lines.append(f"  {name:{width}}  {told}")
     return lines

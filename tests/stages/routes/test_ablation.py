@@ -122,12 +122,12 @@ def test_models_of_seeds_that_were_compared_before_are_not_judged_again(
 ) -> None:
     places: list[str] = []
 
-    def judge(place: str, *_: object, **__: object) -> Judgement:
+    def judge(_: str, place: str, __: object) -> Judgement:
         places.append(place)
         errors = 2 if "direct" in place else 1
         return Judgement(np.full((6, 4), (errors, 4, errors, 2)), True, cast("Scores", {}))
 
-    monkeypatch.setattr(ablation, "judge_saved", judge)
+    monkeypatch.setattr(ablation, "judge_in", judge)
     monkeypatch.setattr(ablation, "read_test", lambda *_: {"speaker": [None] * 6})
     settings, known, travelled = asked(ablate=True, seeds=2), {}, []
     for seed in (0, 1):
@@ -137,6 +137,43 @@ def test_models_of_seeds_that_were_compared_before_are_not_judged_again(
         told: Any = compare_routes(settings, travelled, known)
         assert told["seeds"] == list(range(seed + 1)) and told["direct"]["gain"]["cer"]["gain"] == 0.25
     assert len(places) == len(set(places)) == 4
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("romanized", "char", {"units": "romanized", "cer": 0.5}),
+        ("char", "char", {"cer": 0.5}),
+        ("ipa", "char", None),
+    ],
+)
+def test_the_target_is_measured_against_the_model_before_it_romanised_where_that_writes_otherwise(
+    before: str, after: str, told: dict[str, object] | None, asked: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, str, str]] = []
+
+    def judge(units: str, place: str, rows: dict[str, object]) -> Judgement:
+        seen.append((units, Path(place).name, str(rows["units"])))
+        errors = 2 if "source" in place else 1
+        return Judgement(np.full((6, 4), (errors, 4, errors, 2)), True, cast("Scores", {}))
+
+    monkeypatch.setattr(ablation, "judge_in", judge)
+    monkeypatch.setattr(ablation, "read_test", lambda _, __, units: {"speaker": [None] * 6, "units": units})
+    settings = asked(ablate=True, units=after)
+    whole = [replace(one, results={**one.results, "after": {}}) for one in _done(settings)]
+    for one, units in zip(whole, (before, after), strict=True):
+        one.leg.directory.mkdir(parents=True)
+        language = {"units": units, "simplify": False}
+        (one.leg.directory / "results.json").write_text(json.dumps({"lang": "it", "language": language}))
+    direct = _done(asked(stages=(Stage("target"),), output=whole[0].leg.directory.parent / "direct"))
+    found: Any = compare_routes(settings, [Routes(whole, {"direct": direct})], {})
+    assert all(units == of_rows for units, _, of_rows in seen)
+    if told is None:
+        assert "without-target" not in found
+        return
+    worth = found["without-target"]
+    assert worth.pop("gain")["cer"]["gain"] == 0.25 and worth == told
+    assert ("romanized" in {units for units, _, _ in seen}) == ("units" in told)
 
 
 @pytest.mark.slow
