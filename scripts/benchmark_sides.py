@@ -184,7 +184,7 @@ def faster_in_bfloat16(part: Part, work: Path) -> bool:
     """
     import torch
 
-    from hf_speech_tl.training import quick_dtype
+    from hf_speech_tl.models import quick_dtype
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if quick_dtype(device) == torch.float32 or device.type == "cuda":  # emulated, a step would take minutes

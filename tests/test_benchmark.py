@@ -158,7 +158,7 @@ def test_precision_of_b_is_tried_again_while_others_use_the_machine(
         return Watched((Event("probed", 1.0, {"gain": found, "trials": 6}),), (), 2.0, 9.0, busy, 0.0)
 
     monkeypatch.setattr("benchmark_sides.watch_alone", run)
-    monkeypatch.setattr("hf_speech_tl.training.quick_dtype", lambda device: torch.bfloat16)
+    monkeypatch.setattr("hf_speech_tl.models.quick_dtype", lambda device: torch.bfloat16)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     part = Part("base", (), Path("model"), True, Clips(Path("clips"), (5.0,)))
     assert faster_in_bfloat16(part, tmp_path) is gain and len(done) == tries

@@ -15,6 +15,7 @@ from hf_speech_tl.settings import (
     Augmentation,
     EvaluateSettings,
     FinetuneSettings,
+    PrepareSettings,
     PretrainSettings,
     PushSettings,
     SelftrainSettings,
@@ -385,6 +386,8 @@ def test_a_source_may_have_a_weight_and_a_column_of_its_own(tmp_path: Path) -> N
         EvaluateSettings(model="m", data=(Source("field", mix=0.2),))
     with pytest.raises(SettingsError, match="field: labelled is false, and its transcripts are what counts"):
         EvaluateSettings(model="m", data=(Source("field", labelled=False),))
+    with pytest.raises(SettingsError, match="field: labelled is false; allowed: --unlabelled, for all"):
+        PrepareSettings(lang="it", data=(Source("field", labelled=False),), output=tmp_path / "shards")
     with pytest.raises(SettingsError, match="field has weight 2; weights are for training alone"):
         EvaluateSettings(model="m", data=(Source("field", 2),))
     assert finetune(written(tmp_path, "lang: it\ndata: {source: field, weight: 0.5}\n")).data == (Source("field", 0.5),)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -86,8 +86,8 @@ def load_corpus(
     rows: list[_Row] = []
     skipped: list[Skipped] = []
     start = 0
-    for place, tag, recordings in zip(places, tags, read, strict=True):
-        good, bad = _sorted_out(recordings.rows, place.name, tag, start, labelled)
+    for one, place, tag, recordings in zip(given, places, tags, read, strict=True):
+        good, bad = _sorted_out(recordings.rows, replace(one, source=place.name, lang=tag), start, labelled)
         if divided:
             _refuse_lost_split(place.name, good, bad)
         rows += good
@@ -210,9 +210,7 @@ def _read(
     return read_manifests([path], path.parent, text_column, progress, labelled=labelled)
 
 
-def _sorted_out(
-    rows: datasets.Dataset, source: str, tag: str, start: int, labelled: bool
-) -> tuple[list[_Row], list[Skipped]]:
+def _sorted_out(rows: datasets.Dataset, source: Source, start: int, labelled: bool) -> tuple[list[_Row], list[Skipped]]:
     """The good rows of a source, numbered from `start`, and the bad ones. Raises DataError where most are bad.
 
     Where they are to be `labelled`, one without a transcript is bad here already, before it takes a good one's place in
@@ -222,9 +220,11 @@ def _sorted_out(
     for number, row in enumerate(_plain(rows), start):
         reason = row.reason or ("no transcript" if labelled and not (row.text or "").strip() else None)
         if reason is not None:
-            bad.append(Skipped(row.id, row.split or "", source, reason, row.detail or ""))
+            bad.append(Skipped(row.id, row.split or "", source.source, reason, row.detail or ""))
             continue
-        key = SplitRow(row.split, source, row.speaker, row.text, row.digest or "", tag)
+        key = SplitRow(
+            row.split, source.source, row.speaker, row.text, row.digest or "", source.lang or "", source.labelled
+        )
         good.append(_Row(number, row.id, key, (row.offset, row.length)))
     if 2 * len(bad) > len(rows):
         raise DataError(
@@ -257,18 +257,20 @@ def _plain(rows: datasets.Dataset) -> Iterator[ReadRow]:
             yield ReadRow(**dict(zip(columns, values, strict=True)))
 
 
-def _told_apart(rows: Iterable[_Row]) -> tuple[list[_Row], list[Skipped]]:
-    """`rows` with ids of which each stands once, and those left out since the same recording stood there before.
+def _told_apart(rows: Sequence[_Row]) -> tuple[list[_Row], list[Skipped]]:
+    """`rows` with ids of which each stands once, and those left out since the same recording stood there before, or
+    stands there with a transcript.
 
     The same id with other audio is another recording: FLEURS numbers sentences, which several people read.
     """
+    told = {(row.id, row.key.digest, row.piece) for row in rows if row.key.text}
     seen: set[tuple[object, ...]] = set()
     taken: set[str] = set()
     count: Counter[str] = Counter()
     kept, doubled = [], []
     for row in rows:
         content = (row.id, row.key.digest, row.piece)
-        if content in seen:
+        if content in seen or (content in told and not row.key.text):
             doubled.append(Skipped(row.id, row.key.split or "", row.key.source, "duplicate", "same id, same audio"))
             continue
         seen.add(content)

@@ -24,8 +24,8 @@ _NO_ASCII_LETTERS = re.compile("[^a-z0-9]+")
 
 @dataclass(frozen=True, slots=True)
 class SplitRow:
-    """What decides where a row goes: the split it came with (or None), its source, speaker, text, audio's hash, and the
-    language of its source."""
+    """What decides where a row goes: the split it came with (or None), its source, speaker, text, audio's hash, and of
+    its source the language and whether its transcripts are looked at."""
 
     split: str | None
     source: str
@@ -33,6 +33,7 @@ class SplitRow:
     text: str | None
     digest: str
     lang: str = ""
+    labelled: bool = True
 
 
 def split_named(word: str) -> str | None:
@@ -65,14 +66,14 @@ def assign_splits(rows: Sequence[SplitRow], seed: int) -> tuple[list[str], tuple
 
     Splits that a source came with stay. Missing ones are cut from its training rows, about a tenth each, by whole
     speakers where ten or more are known for at least half of the rows, else by whole transcripts, over all such
-    sources of a language together. The choice depends on the content and the seed alone. A source that has only a
-    validation or test split keeps just that.
+    sources of a language together; those whose transcripts are not looked at are for themselves. The choice depends on
+    the content and the seed alone. A source that has only a validation or test split keeps just that.
     """
     splits = [row.split or "train" for row in rows]
     by_source: dict[str, list[int]] = defaultdict(list)
     for index, row in enumerate(rows):
         by_source[row.source].append(index)
-    by_text: dict[tuple[tuple[str, ...], str], list[str]] = defaultdict(list)
+    by_text: dict[tuple[tuple[str, ...], str, bool], list[str]] = defaultdict(list)
     notes = []
     for source, members in by_source.items():
         present = {rows[index].split for index in members}
@@ -86,13 +87,14 @@ def assign_splits(rows: Sequence[SplitRow], seed: int) -> tuple[list[str], tuple
         voices = [rows[index].speaker for index in free]
         known = [voice for voice in voices if voice is not None]
         if len(set(known)) < _SPEAKERS or 2 * len(known) < len(free):
-            by_text[missing, rows[members[0]].lang].append(source)
+            # Apart from those without transcripts: with and without these, the others' test has the same rows.
+            by_text[missing, rows[members[0]].lang, rows[members[0]].labelled].append(source)
             continue
         # Rows without a speaker may be anybody's: they are never held out.
         keys = [(index, f"speaker {voice}") for index, voice in zip(free, voices, strict=True) if voice is not None]
         _hold_out(splits, keys, missing, len(free), seed)
         notes.append(f"{source}: {_joined(missing)} made from its training rows, by speaker (no voice in two splits)")
-    for (missing, _), sources in by_text.items():
+    for (missing, *_), sources in by_text.items():
         free = [i for source in sources for i in by_source[source] if splits[i] == "train"]
         keys = [(i, f"text {text_key(rows[i].text or rows[i].digest)}") for i in free]
         texts = _hold_out(splits, keys, missing, len(free), seed)

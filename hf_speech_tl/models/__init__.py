@@ -26,6 +26,7 @@ from hf_speech_tl.models.inference import for_inference
 from hf_speech_tl.models.inheritance import KINDS, KNOWN, Origin, inherit
 from hf_speech_tl.models.masking import check_maskable, take_masks
 from hf_speech_tl.models.padding import alike, pad
+from hf_speech_tl.models.precision import is_bfloat16_emulated, quick_dtype
 from hf_speech_tl.models.quantiser import add_quantiser, check_quantisable
 from hf_speech_tl.models.starter import base_of, is_of_starter, learns_as_starter, place_of
 from hf_speech_tl.models.teacher import (
@@ -84,6 +85,7 @@ __all__ = [
     "hears_padding",
     "inherit",
     "input_name",
+    "is_bfloat16_emulated",
     "is_of_head",
     "is_of_starter",
     "keep_lowest",
@@ -98,6 +100,7 @@ __all__ = [
     "pad",
     "place_of",
     "prepare_tuning",
+    "quick_dtype",
     "read_config",
     "read_writing",
     "replace_head",

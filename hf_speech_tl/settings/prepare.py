@@ -76,5 +76,7 @@ class PrepareSettings:
                 "transcripts want --unlabelled"
             )
         for source in self.data:
+            if isinstance(source, Source) and not source.labelled:
+                raise SettingsError(f"data: {source}: labelled is false; allowed: --unlabelled, for all of the data")
             if isinstance(source, Source) and (source.mix is not None or source.weight != 1):
                 raise SettingsError(f"data: {source} has a weight or a mix, which is for training alone; drop it")

@@ -15,7 +15,7 @@ from hf_speech_tl.settings.command_line import spell
 from hf_speech_tl.settings.option import Option, check_values, flag
 from hf_speech_tl.settings.preset import AUTO
 from hf_speech_tl.settings.run import check_last_seed, find_resumed
-from hf_speech_tl.settings.source import Source
+from hf_speech_tl.settings.source import Source, refuse_unlabelled
 from hf_speech_tl.settings.stage import STAGES, Stage, refuse_order
 
 _UNITS = ("char", "romanized", "ipa")
@@ -227,6 +227,7 @@ class TransferSettings:
                         f"{flag(key)} {source}: which language it is in is not said; allowed: LANG=SOURCE; write "
                         f"it={source}, in YAML {{source: {source}, lang: it}}"
                     )
+            refuse_unlabelled(sources, flag(key))
         if len(tags := sorted({source.lang or "" for source in self.target if isinstance(source, Source)})) > 1:
             raise SettingsError(
                 f"--target: in {' and '.join(tags)}; allowed: recordings in one language; give others as --source"

@@ -16,7 +16,7 @@ from transformers import PreTrainedConfig, set_seed
 from hf_speech_tl.audio import RATE
 from hf_speech_tl.corpora import Corpus
 from hf_speech_tl.errors import SettingsError
-from hf_speech_tl.models import FeatureExtractor, Teacher, alike, frame_count, load_teacher, taught_layers
+from hf_speech_tl.models import FeatureExtractor, Teacher, alike, frame_count, load_teacher, quick_dtype, taught_layers
 from hf_speech_tl.objectives import Distillation, Spread
 from hf_speech_tl.settings import PretrainSettings
 from hf_speech_tl.stages.lesson import Lesson
@@ -26,7 +26,7 @@ from hf_speech_tl.stages.runs.output import Output
 from hf_speech_tl.stages.runs.plan import show_plan, size
 from hf_speech_tl.stages.runs.processes import first_then_others
 from hf_speech_tl.stages.teaching import choose_validation
-from hf_speech_tl.training import Clips, MadeTargets, Pretraining, quick_dtype
+from hf_speech_tl.training import Clips, MadeTargets, Pretraining
 
 _VALUE = 2  # bytes
 _BATCH_SECONDS = 40.0  # of padded audio at once

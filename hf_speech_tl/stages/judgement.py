@@ -15,10 +15,9 @@ from hf_speech_tl.corpora import are_far, expect, samples
 from hf_speech_tl.decoding import recognise_each
 from hf_speech_tl.errors import DataError, SettingsError
 from hf_speech_tl.languages import find_language
-from hf_speech_tl.models import Checkpoint, Vocabulary, load_checkpoint, read_config
+from hf_speech_tl.models import Checkpoint, Vocabulary, load_checkpoint, quick_dtype, read_config
 from hf_speech_tl.scoring import Scores, score, utterance_edits
 from hf_speech_tl.stages.reading import is_spaced
-from hf_speech_tl.training import quick_dtype
 
 
 @dataclass(frozen=True)

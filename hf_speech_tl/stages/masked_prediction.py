@@ -12,7 +12,7 @@ import numpy as np
 from accelerate import PartialState
 from transformers import PreTrainedConfig, set_seed
 
-from hf_speech_tl.models import check_maskable, clustered_layer, frame_count, frame_rate, load_layer
+from hf_speech_tl.models import check_maskable, clustered_layer, frame_count, frame_rate, load_layer, quick_dtype
 from hf_speech_tl.objectives import MaskedPrediction, draw_negatives
 from hf_speech_tl.settings import PretrainSettings
 from hf_speech_tl.stages.lesson import REMEDY, Lesson
@@ -35,7 +35,6 @@ from hf_speech_tl.training import (
     cluster_count,
     cluster_use,
     find_clusters,
-    quick_dtype,
     sample_frames,
 )
 

@@ -33,7 +33,7 @@ from hf_speech_tl.training.loss import utterance_losses
 from hf_speech_tl.training.made import MadeTargets, keep_targets
 from hf_speech_tl.training.masks import CONTRASTIVE_SHARE, PREDICTION_SHARE, Spans
 from hf_speech_tl.training.optimiser import Rates, build_optimiser, build_schedule, state_bytes
-from hf_speech_tl.training.pace import Pace, choose_precision, first_batches, measure_steps, quick_dtype
+from hf_speech_tl.training.pace import Pace, choose_precision, first_batches, measure_steps
 from hf_speech_tl.training.part import Part, as_part, stop_after_part
 from hf_speech_tl.training.pretraining import Draw, Objective, Pretraining, probe_steps
 from hf_speech_tl.training.probe import Probe
@@ -104,7 +104,6 @@ __all__ = [
     "longest_seconds",
     "measure_steps",
     "probe_steps",
-    "quick_dtype",
     "reporting",
     "room_for_clips",
     "row_weights",

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
+from hf_speech_tl.models import is_bfloat16_emulated
 from hf_speech_tl.training.clips import Batch
 from hf_speech_tl.training.splitting import in_fitting_parts, part_of
 from hf_speech_tl.training.streamed import Order
@@ -22,10 +23,9 @@ _TRIALS = 5  # of each precision
 _HEARD = 10.0  # seconds of audio in a trial, about: enough to be slow, and a base model is done after some
 _STEPS = 20
 _PATIENCE = 20.0  # seconds for the trials: a large model's own slowness says enough after one
-_CLEAR = 1.4  # times as fast: so much, over some seconds, is no chance, and the first step need not wait for more
+_CLEAR = 1.4  # times as fast as float32: so much, over some seconds, and the first step need not wait for more trials
 _LASTING = 3.0  # seconds of trials that outlast what else a machine has to do for a moment
 _GAIN = 0.9  # bf16 has to take less than this share of the time; below, its rounding is not worth it
-_BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")  # instructions that multiply it, the last on ARM
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def choose_precision(
     if device.type == "cuda":
         return Pace("bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32")
     # Without instructions for it, a CPU multiplies bf16 hundreds of times slower: one step would take minutes.
-    if _is_bfloat16_emulated():
+    if is_bfloat16_emulated():
         return Pace("float32")
     trial = copy.deepcopy(model).to(device).train()
     began = time.perf_counter()
@@ -64,11 +64,9 @@ def choose_precision(
         if time.perf_counter() - began < _PATIENCE:
             times = [_timed(trial, batch, loss_of, precision, device) for precision in _PRECISIONS]
         ratios.append(times[0] / times[1])
-        spent = time.perf_counter() - began
-        clear = max(ratios[-1], 1 / ratios[-1]) > _CLEAR
-        if spent > (_LASTING if clear else _PATIENCE):
+        gain = statistics.median(ratios)
+        if time.perf_counter() - began > (_LASTING if gain > _CLEAR else _PATIENCE):
             break
-    gain = statistics.median(ratios)
     return Pace("bfloat16" if 1 / gain < _GAIN else "float32", gain)
 
 
@@ -132,22 +130,6 @@ def _backward(
         loss = loss_of(model, moved)  # type: ignore[arg-type]
     loss.backward()
     return loss.detach()
-
-
-def _is_bfloat16_emulated() -> bool:
-    """Whether this CPU, or torch on it, has no instructions for bfloat16."""
-    has = torch.cpu.get_capabilities()
-    return not (torch.backends.mkldnn.is_available() and any(has.get(one) for one in _BFLOAT16))
-
-
-def quick_dtype(device: torch.device) -> torch.dtype:
-    """bfloat16 where there are instructions for it, else float32: for what is computed without a gradient.
-
-    Never timed, so that one machine answers alike however busy it is.
-    """
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
-    return torch.float32 if _is_bfloat16_emulated() else torch.bfloat16
 
 
 def first_batches(batches: Order) -> Order:

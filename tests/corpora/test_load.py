@@ -155,6 +155,23 @@ def test_transcripts_that_are_not_to_be_looked_at_are_not_in_the_corpus(folder_o
     assert len(told) == 40 and sorted(filter(None, told.values())) == sorted(f"one.csv {at}" for at in range(20))
 
 
+def test_recordings_without_transcripts_change_no_split_of_the_others_and_take_no_place_of_theirs(
+    folder_of: FolderOf,
+) -> None:
+    folder = folder_of(60)
+    for name, places in (("one.csv", range(30)), ("two.csv", range(20, 60))):
+        rows = "".join(f"a{at}.wav,{name} {at}\n" for at in places)
+        (folder / name).write_text(f"file_name,text\n{rows}")
+    one, silent = str(folder / "one.csv"), Source(str(folder / "two.csv"), labelled=False)
+    alone = load_corpus([one], "it")
+    for sources in ([one, silent], [silent, one]):
+        corpus = load_corpus(sources, "it", labelled=False)
+        assert len(corpus.train) + len(corpus.validation) + len(corpus.test) == 60
+        for split in ("train", "validation", "test"):
+            mine = {row["id"] for row in getattr(corpus, split) if row["text"]}
+            assert mine == set(getattr(alone, split)["id"][:])
+
+
 def test_a_source_that_is_mixed_in_is_for_training_alone_and_makes_up_its_share(
     folder_of: FolderOf, tmp_path: Path
 ) -> None:

@@ -10,6 +10,8 @@ from typing import cast
 import datasets
 import numpy as np
 
+from hf_speech_tl.errors import DataError
+from hf_speech_tl.models import read_writing
 from hf_speech_tl.scoring import Comparison, compare_seeds, rate
 from hf_speech_tl.settings import FinetuneSettings, Leg, SelftrainSettings, Stage, TransferSettings, lay_route
 from hf_speech_tl.stages.judgement import Judgement
@@ -96,7 +98,7 @@ def compare_routes(
 ) -> dict[str, object]:
     """What results.json has as `ablation`: of the whole route and each shortcut the CER and the seconds, means over
     the seeds, and the paired `gain` of the whole over each; likewise over the model that the target stage begins with,
-    romanised where that writes other units, which `units` says.
+    romanised where that writes other `units`, with the CER that the whole has in these.
 
     known: models that were judged before in such units, which are not judged again; those that are judged now join
     them.
@@ -127,12 +129,19 @@ def compare_routes(
         routes = [one.shortcuts[name] for one in travelled]
         theirs = judged([route[-1].leg.directory for route in routes], rows, written)
         told[name] = {**_described(routes, theirs), "gain": gain(ours, theirs, rows)}
-    before = _before_target(travelled)
-    if before and (units := common_units(str(before[0]), str(ends[0]))):
-        rows = rows if units == written else read(units)
-        ours, theirs = judged(ends, rows, units), judged(before, rows, units)
+    before = _before_target(travelled, last)
+    units = common_units(str(before[0]), str(ends[0])) if before else None
+    if units and units != written:
+        try:
+            rows = read(units)
+        except DataError:  # too few transcripts can be romanised, and all else is known
+            return told
+        ours = judged(ends, rows, units)
+    if units and len(rows):
+        theirs = judged(before, rows, units)
         found = {"cer": _mean_cer(theirs), "gain": gain(ours, theirs, rows)}
-        told["without-target"] = found if units == written else {"units": units, **found}
+        of_whole = {"units": units, "whole_cer": _mean_cer(ours)} if units != written else {}
+        told["without-target"] = {**found, **of_whole}
     return told
 
 
@@ -161,9 +170,9 @@ def _lengthened(whole: Sequence[Done], left_out: Sequence[str]) -> dict[str, obj
     return {"max_minutes": "none", "max_steps": steps, "epochs": "none", "precision": target.training["precision"]}
 
 
-def _before_target(travelled: Sequence[Routes]) -> list[Path]:
-    """The models that the target stages begin with; none where they have no head, or the target is not the last
-    stage."""
+def _before_target(travelled: Sequence[Routes], target: FinetuneSettings | SelftrainSettings) -> list[Path]:
+    """The models that the target stages begin with; none where they have no head or write other Chinese characters, or
+    where the target is not the last stage."""
     places = []
     for one in travelled:
         names = [stage.leg.name for stage in one.whole]
@@ -173,7 +182,8 @@ def _before_target(travelled: Sequence[Routes]) -> list[Path]:
         if not before or before[-1].scores is None:
             return []
         places.append(before[-1].leg.directory)
-    return places
+    writing = read_writing(str(places[0]))
+    return places if writing and writing.simplify == target.simplify else []
 
 
 def _described(routes: Sequence[Sequence[Done]], judged: Sequence[Judgement]) -> dict[str, object]:

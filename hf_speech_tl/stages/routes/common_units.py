@@ -17,7 +17,7 @@ def common_units(one: str, other: str) -> str | None:
     first, second = read_writing(one), read_writing(other)
     if first is None or second is None:
         return None
-    if (first.units, first.simplify) == (second.units, second.simplify):
+    if first.units == second.units:
         return first.units
     return None if "ipa" in (first.units, second.units) else "romanized"
 

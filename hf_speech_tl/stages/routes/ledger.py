@@ -193,7 +193,11 @@ def _sources(leg: Leg) -> list[object]:
     """What is said of the sources beside where they are."""
     sources = (*leg.settings.data, *getattr(leg.settings, "unlabelled", ()))
     plain = [{} if isinstance(source, str) else asdict(source) for source in sources]
-    return [{key: value for key, value in source.items() if key != "source"} for source in plain]
+    # `labelled` is younger than the ledgers of others: only where it is said does it make a stage another one.
+    return [
+        {key: value for key, value in source.items() if key != "source" and (key, value) != ("labelled", True)}
+        for source in plain
+    ]
 
 
 def _content(place: Path, fresh: bool) -> str:

@@ -54,7 +54,7 @@ def test_models_are_probed_and_heard_and_the_test_split_is_not(
         return trial.try_checkpoint(name, writes, learnt, judged)
 
     monkeypatch.setattr(recommendation, "try_checkpoint", measure)
-    monkeypatch.setattr(pace, "_is_bfloat16_emulated", lambda: True)
+    monkeypatch.setattr(pace, "is_bfloat16_emulated", lambda: True)
     found = recommend(f"it={corpus}", [str(tiny_checkpoint), str(headless)], quiet=True)
     ours, other = found.evidence
     assert set(ours.figures) == {"probe", "zero_shot"} and set(other.figures) == {"probe"}
@@ -64,7 +64,7 @@ def test_models_are_probed_and_heard_and_the_test_split_is_not(
         assert figure.low is not None and figure.high is not None and figure.low <= figure.value <= figure.high
     assert any("writes nothing" in note for note in other.notes)
     # What a clock says of the machine must not change a figure.
-    monkeypatch.setattr(pace, "_is_bfloat16_emulated", lambda: False)
+    monkeypatch.setattr(pace, "is_bfloat16_emulated", lambda: False)
     assert recommend(f"it={corpus}", [str(tiny_checkpoint), str(headless)], quiet=True) == found
 
 

@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from hf_speech_tl.errors import RunError
+from hf_speech_tl.errors import DataError, RunError
 from hf_speech_tl.scoring import Scores
 from hf_speech_tl.settings import FinetuneSettings, Source, Stage, TransferSettings, lay_route
 from hf_speech_tl.stages.judgement import Judgement
@@ -140,15 +140,16 @@ def test_models_of_seeds_that_were_compared_before_are_not_judged_again(
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "told"),
+    ("before", "speakable", "told"),
     [
-        ("romanized", "char", {"units": "romanized", "cer": 0.5}),
-        ("char", "char", {"cer": 0.5}),
-        ("ipa", "char", None),
+        ("romanized", True, {"units": "romanized", "cer": 0.5, "whole_cer": 0.25}),
+        ("romanized", False, None),
+        ("char", True, {"cer": 0.5}),
+        ("ipa", True, None),
     ],
 )
 def test_the_target_is_measured_against_the_model_before_it_romanised_where_that_writes_otherwise(
-    before: str, after: str, told: dict[str, object] | None, asked: Make, monkeypatch: pytest.MonkeyPatch
+    before: str, speakable: bool, told: dict[str, object] | None, asked: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[str, str, str]] = []
 
@@ -158,16 +159,27 @@ def test_the_target_is_measured_against_the_model_before_it_romanised_where_that
         return Judgement(np.full((6, 4), (errors, 4, errors, 2)), True, cast("Scores", {}))
 
     monkeypatch.setattr(ablation, "judge_in", judge)
-    monkeypatch.setattr(ablation, "read_test", lambda _, __, units: {"speaker": [None] * 6, "units": units})
-    settings = asked(ablate=True, units=after)
+
+    class Rows(dict[str, Any]):
+        def __len__(self) -> int:
+            return 6
+
+    def read(_: object, __: str, units: str) -> Rows:
+        if units == "romanized" and not speakable:
+            raise DataError("more than half of them cannot be romanised")
+        return Rows(speaker=[None] * 6, units=units)
+
+    monkeypatch.setattr(ablation, "read_test", read)
+    settings = asked(ablate=True, units="char")
     whole = [replace(one, results={**one.results, "after": {}}) for one in _done(settings)]
-    for one, units in zip(whole, (before, after), strict=True):
+    for one, units in zip(whole, (before, "char"), strict=True):
         one.leg.directory.mkdir(parents=True)
         language = {"units": units, "simplify": False}
         (one.leg.directory / "results.json").write_text(json.dumps({"lang": "it", "language": language}))
     direct = _done(asked(stages=(Stage("target"),), output=whole[0].leg.directory.parent / "direct"))
     found: Any = compare_routes(settings, [Routes(whole, {"direct": direct})], {})
     assert all(units == of_rows for units, _, of_rows in seen)
+    assert found["direct"]["gain"]["cer"]["gain"] == 0.0
     if told is None:
         assert "without-target" not in found
         return
@@ -180,7 +192,7 @@ def test_the_target_is_measured_against_the_model_before_it_romanised_where_that
 def test_a_transfer_with_two_seeds_says_what_its_source_was_worth_and_repeats_nothing(
     corpus: Path, asked: Make, tmp_path: Path, trained: list[str]
 ) -> None:
-    settings = asked(source=(Source(str(corpus), lang="es"),), units="romanized", ablate=True, seeds=2)
+    settings = asked(source=(Source(str(corpus), lang="es"),), ablate=True, seeds=2)
     first = transfer.run(settings)
     assert trained == ["1-source", "2-target", "1-target"] * 2
     again = transfer.run(settings)
@@ -201,7 +213,8 @@ def test_a_transfer_with_two_seeds_says_what_its_source_was_worth_and_repeats_no
     assert direct["gain"]["cer"]["gain"] == pytest.approx(direct["cer"] - ablation["whole"]["cer"])
     source, target = first["stages"]
     assert source["gain"] == direct["gain"]["cer"]["gain"] and source["p_value"] is not None
-    assert target["gain"] == pytest.approx(ablation["without-target"]["cer"] - ablation["whole"]["cer"])
+    worth = ablation["without-target"]
+    assert worth["units"] == "romanized" and target["gain"] == pytest.approx(worth["cer"] - worth["whole_cer"])
 
 
 def test_a_model_that_writes_otherwise_is_no_measure_of_the_target_stage() -> None:

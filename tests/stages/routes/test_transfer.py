@@ -61,6 +61,7 @@ def test_each_stage_is_a_model_of_its_own_that_begins_with_the_one_before(whole:
 
 
 def test_what_is_complete_is_not_repeated(whole: Path, asked: Make, trained: list[str]) -> None:
+    assert "labelled" not in (whole / "ledger.json").read_text()  # nor is it in those of before there was such a key
     transfer.run(asked())
     assert trained == []
 
