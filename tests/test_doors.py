@@ -379,7 +379,7 @@ def test_the_first_line_of_an_ablation_says_whether_the_detour_pays(
     )
     assert first.endswith("p = 0.012; 95 % interval, paired, over speakers and 3 seeds)")
     assert source.startswith("  source    ") and "trained as long without it" in source
-    assert target == "  target    cannot be told: it begins with what writes nothing, or in IPA"
+    assert target == "  target    cannot be told: the model before it writes nothing comparable"
     romanised = {"units": "romanized", "cer": 0.5, "gain": gain}
     *_, target = worth_lines({**ablation, "without-target": romanised}, rows)
     assert target.endswith(", over the model before it, both romanised")

@@ -53,14 +53,12 @@ def load_corpus(
     """The recordings of all `sources` (what --data takes) as one corpus; nothing is decoded.
 
     `lang` is the language of sources that have none of their own, None where it is not said; mul where each has to
-    have one.
-    `tier` names the tier of annotated recordings that has the transcripts, `text_column` the column of tables, where
-    a source has none of its own. `seed` decides which rows go where when a source has no splits of its own.
-    Unless `labelled`, a source may be without transcripts, and one that says so itself is taken without; unless
-    `divided`, all that no source itself calls validation or test is for training.
-    `progress` hears how many recordings of how many of a source have been looked at. Raises
-    SettingsError for a source that is not there, DataError for one that cannot be read, is more than half bad, or
-    leaves nothing.
+    have one. `tier` names the tier of annotated recordings that has the transcripts, `text_column` the column of
+    tables, where a source has none of its own. `seed` decides which rows go where when a source has no splits of its
+    own. Unless `labelled`, a source may be without transcripts, and one that says so itself is taken without; unless
+    `divided`, all that no source itself calls validation or test is for training. `progress` hears how many recordings
+    of how many of a source have been looked at. Raises SettingsError for a source that is not there, DataError for one
+    that cannot be read, is more than half bad, or leaves nothing.
     """
     given = [source if isinstance(source, Source) else Source(source) for source in sources]
     languages = [language_of(one, lang) for one in given]
@@ -258,8 +256,7 @@ def _plain(rows: datasets.Dataset) -> Iterator[ReadRow]:
 
 
 def _told_apart(rows: Sequence[_Row]) -> tuple[list[_Row], list[Skipped]]:
-    """`rows` with ids of which each stands once, and those left out since the same recording stood there before, or
-    stands there with a transcript.
+    """`rows` with an id of its own each, and those left out: the recording stood there before, or is told there.
 
     The same id with other audio is another recording: FLEURS numbers sentences, which several people read.
     """

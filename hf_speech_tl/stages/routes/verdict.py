@@ -19,7 +19,7 @@ def worth_lines(ablation: Mapping[str, Any], stages: Sequence[Mapping[str, Any]]
     ]
     alone = len(stages) == 2  # what is left without the other stage is the direct route
     last = stages[-1]["name"]
-    why = "it begins with what writes nothing, or in IPA" if last == "target" else f"{last} goes on from what it leaves"
+    why = "the model before it writes nothing comparable" if last == "target" else f"{last} goes on from what it leaves"
     width = max(8, *(len(stage["name"]) for stage in stages))
     for stage in stages:
         name = stage["name"]
