@@ -22,7 +22,7 @@ from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.languages import espeak
 from hf_speech_tl.languages.characters import Unspeakable
 from hf_speech_tl.languages.spelling import is_phonetic
-from hf_speech_tl.languages.tags import Language, find_language
+from hf_speech_tl.languages.tags import MANY, Language, find_language
 
 if TYPE_CHECKING:
     from epitran.simple import SimpleEpitran
@@ -98,12 +98,13 @@ class Reader:
         return f"{self.engine} {release}, {self.voice}"
 
 
+@lru_cache(maxsize=64)
 def find_reader(language: Language) -> Reader | None:
     """The one reader that a language has, installed or not; None where neither engine reads it rightly.
 
-    None too for texts that are IPA already, by their tag.
+    None too for texts that are IPA already, by their tag, and for what several languages share.
     """
-    if is_phonetic(language):
+    if is_phonetic(language) or language.tag == MANY:
         return None
     import langcodes
 

@@ -18,7 +18,7 @@ from hf_speech_tl.stages.conclusion import complete_directory, hand_over
 from hf_speech_tl.stages.course import Course, follow, lay_out
 from hf_speech_tl.stages.judgement import judge, load_recogniser
 from hf_speech_tl.stages.origins import tell_origins, write_origins
-from hf_speech_tl.stages.preparation import Prepared, prepare
+from hf_speech_tl.stages.preparation import Prepared, judge_start, prepare
 from hf_speech_tl.stages.reading import hear_after_training
 from hf_speech_tl.stages.results import gather_results
 from hf_speech_tl.stages.runs.length import store_length
@@ -86,10 +86,11 @@ def _run(settings: FinetuneSettings, output: Output, processes: PartialState, ti
     prepared = replace(prepared, corpus=hear_after_training(prepared.corpus, quiet=settings.quiet))
     write_skipped(prepared.corpus.skipped, directory / "skipped.csv")
     test = prepared.corpus.test
+    before = judge_start(prepared, settings, processes.device)
     # From here on everything is said of the files that others will load, in float32.
     saved, vocabulary = load_recogniser(str(directory))
     after = judge(saved, vocabulary, test, split="test", units=settings.units)
-    results = gather_results(settings, prepared, course, trained, after.scores, base=base)
+    results = gather_results(settings, prepared, course, trained, after.scores, before=before, base=base)
     steps, precision = course.length.steps, course.length.precision
     complete_directory(directory, settings, results, saved, vocabulary, test, steps=steps, precision=precision)
     shutil.rmtree(output.checkpoints, ignore_errors=True)

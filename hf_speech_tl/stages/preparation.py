@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from peft import PeftModel
@@ -12,7 +14,7 @@ from transformers import PreTrainedConfig, PreTrainedModel, set_seed
 
 from hf_speech_tl.audio import RATE
 from hf_speech_tl.corpora import Corpus, reasons
-from hf_speech_tl.errors import DataError
+from hf_speech_tl.errors import DataError, SpeechError
 from hf_speech_tl.languages import Language, find_model_language
 from hf_speech_tl.models import (
     KNOWN,
@@ -36,7 +38,7 @@ from hf_speech_tl.scoring import Scores
 from hf_speech_tl.settings import FinetuneSettings, SelftrainSettings, Source
 from hf_speech_tl.stages.judgement import judge
 from hf_speech_tl.stages.origins import trace_origins
-from hf_speech_tl.stages.reading import all_spaced, hear_split, read_corpus
+from hf_speech_tl.stages.reading import all_spaced, read_corpus
 from hf_speech_tl.stages.runs.memory import Fit, fit_memory
 from hf_speech_tl.stages.runs.processes import agree, first_then_others, is_sharded
 from hf_speech_tl.stages.runs.recipe import (
@@ -55,9 +57,8 @@ class Prepared:
     """model: the checkpoint's model with its new head, frozen and wrapped as --tuning asks.
 
     spaced: whether all transcripts, in the units trained, have spaces between words. inheritance: where the rows of
-    the head come from, empty where all of them are random. before: the test scores without training, None where the
-    checkpoint does not speak yet (and on processes other than the first). fit: how the run fits into memory. rank: of
-    LoRA, where it is used. trust: as Clips has it.
+    the head come from, empty where all of them are random. fit: how the run fits into memory. rank: of LoRA, where it
+    is used. trust: as Clips has it.
     """
 
     language: Language
@@ -68,7 +69,6 @@ class Prepared:
     model: PreTrainedModel | PeftModel
     inheritance: tuple[Origin, ...]
     fit: Fit
-    before: Scores | None
     rank: int
     trust: np.ndarray | None = None
 
@@ -94,7 +94,7 @@ class Material:
 def prepare(
     settings: FinetuneSettings, processes: PartialState, material: Material | None = None, *, averaged: bool = False
 ) -> Prepared:
-    """Read, screen and load everything; nothing is written. With `material`, nothing is read or scored.
+    """Read, screen and load everything; nothing is written. With `material`, no corpus is read.
 
     averaged: the average of the weights is kept too. Raises SettingsError for a model that cannot be used, DataError
     for a corpus that cannot.
@@ -132,13 +132,6 @@ def prepare(
     inheritance = first_then_others(processes, lambda: trace_origins(settings, checkpoint, vocabulary))
     replace_head(checkpoint, vocabulary, inheritance)
     spaced = all_spaced(corpus.languages, settings.units)
-    before = None
-    knows_all = inheritance and all(origin.kind in KNOWN for origin in inheritance)
-    if knows_all and processes.is_main_process and material is None:
-        checkpoint.model.to(processes.device)
-        corpus = hear_split(corpus, "test", quiet=settings.quiet)
-        before = judge(checkpoint, vocabulary, corpus.test, split="test", units=settings.units).scores
-        checkpoint.model.cpu()
     rank = settings.lora_rank or DEFAULT_RANK
     model = prepare_tuning(
         checkpoint.model,
@@ -169,7 +162,25 @@ def prepare(
     )
     fit = broadcast_object_list([fit])[0]  # processes have different room; all must cut alike
     trust = material.trust if material else None
-    return Prepared(language, spaced, corpus, vocabulary, checkpoint, model, inheritance, fit, before, rank, trust)
+    return Prepared(language, spaced, corpus, vocabulary, checkpoint, model, inheritance, fit, rank, trust)
+
+
+def judge_start(prepared: Prepared, settings: FinetuneSettings, device: torch.device) -> Scores | None:
+    """The scores on the test split of what the training began with; None where its head did not know all symbols.
+
+    It is read anew, and asked when the training is done: before, a large test split would keep the first step waiting.
+    Where it can no longer be read, that is told, for it is no reason to lose a run.
+    """
+    if not prepared.inheritance or any(origin.kind not in KNOWN for origin in prepared.inheritance):
+        return None
+    try:
+        start = load_checkpoint(settings.model, _config(settings), target_lang=settings.target_lang)
+    except (SpeechError, OSError) as gone:
+        print(f"warning: no score from before training: {gone}", file=sys.stderr, flush=True)
+        return None
+    replace_head(start, prepared.vocabulary, prepared.inheritance)
+    start.model.to(device)  # type: ignore[arg-type]
+    return judge(start, prepared.vocabulary, prepared.corpus.test, split="test", units=settings.units).scores
 
 
 def _config(settings: FinetuneSettings) -> PreTrainedConfig:

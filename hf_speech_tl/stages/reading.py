@@ -109,7 +109,7 @@ def hear_after_training(corpus: Corpus, *, quiet: bool) -> Corpus:
         return corpus
     lost = f"{count - len(corpus.test)} of {count} test recordings could no longer be read when training was done"
     print(f"warning: {lost}", file=sys.stderr, flush=True)
-    return replace(corpus, notes=(*corpus.notes, f"{lost}: scores from before training are of all of them"))
+    return replace(corpus, notes=(*corpus.notes, lost))
 
 
 @contextmanager

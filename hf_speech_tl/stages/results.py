@@ -21,9 +21,16 @@ from hf_speech_tl.training import Clips, Pretraining, Share, language_shares
 
 
 def gather_results(
-    settings: FinetuneSettings, prepared: Prepared, course: Course, trained: Trained, after: Scores, *, base: str | None
+    settings: FinetuneSettings,
+    prepared: Prepared,
+    course: Course,
+    trained: Trained,
+    after: Scores,
+    *,
+    before: Scores | None = None,
+    base: str | None,
 ) -> dict[str, object]:
-    """What results.json holds. base: as `base_of` has it."""
+    """What results.json holds. before: as `judge_start` has it; base: as `base_of` has it."""
     corpus, recipe, length, taught = prepared.corpus, prepared.recipe, course.length, trained.taught
     splits = {"train": corpus.train, "validation": corpus.validation, "test": corpus.test}
     unseen = prepared.vocabulary.unknown(corpus.test["transcript"][:])
@@ -73,7 +80,7 @@ def gather_results(
             },
             "fingerprint": corpus.fingerprint,
         },
-        "before": prepared.before,
+        "before": before,
         "after": after,
         "training": {
             "tuning": settings.tuning,

@@ -19,7 +19,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hf_speech_tl.errors import SettingsError
-from hf_speech_tl.languages import Unspeakable, check_units, find_language, find_reader, ipa, transcript
+from hf_speech_tl.languages import (
+    Unspeakable,
+    check_units,
+    find_language,
+    find_model_language,
+    find_reader,
+    ipa,
+    transcript,
+)
 
 
 @pytest.fixture
@@ -103,6 +111,10 @@ def test_what_epitran_reads(tag: str, spelling: str, symbols: str) -> None:
 )
 def test_what_espeak_writes_its_own_way_is_ipa(tag: str, spelling: str, symbols: str) -> None:
     assert transcript(spelling, find_language(tag), "ipa") == symbols
+
+
+def test_what_several_languages_share_has_no_reader() -> None:
+    assert find_reader(find_model_language("mul")) is None
 
 
 @pytest.mark.parametrize(

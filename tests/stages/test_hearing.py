@@ -92,7 +92,7 @@ def test_recordings_may_go_while_a_model_is_trained(
     monkeypatch.setattr(SpeechTrainer, "training_step", train)
     results = finetune(settings(data=(str(folder),), max_steps=6))
     assert results["training"]["clips_lost"] == {"a0": "missing file", "a1": "truncated", "a6": "missing file"}
-    assert results["after"]["utterances"] == 2 and results["before"]["utterances"] == 3
+    assert results["after"]["utterances"] == results["before"]["utterances"] == 2
     assert results["data"]["rows"]["test"] == 2 and results["data"]["skipped"] == {"missing file": 1}
     assert any(note.startswith("1 of 3 test recordings could no longer be read") for note in results["data"]["notes"])
     said = capsys.readouterr().err
