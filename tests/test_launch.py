@@ -142,6 +142,16 @@ def test_two_processes_have_the_losses_and_errors_of_one(plain, whole: Path, tmp
 
 
 @pytest.mark.slow
+def test_accelerate_itself_starts_the_same_two(plain, whole: Path, tmp_path) -> None:
+    words = ["--config_file", str(LAUNCH / "one-node-ddp.yaml"), "--num_processes", "2"]
+    words += ["--main_process_port", str(free_port()), "-m", "hf_speech_tl.finetune"]
+    words += [str(whole.parent / "run.yaml"), "--output", str(tmp_path / "launched")]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-m", "accelerate.commands.launch", *words], env=environment, check=True)
+    assert weights(tmp_path / "launched") == weights(whole)
+
+
+@pytest.mark.slow
 def test_one_that_fails_says_why_and_ends_both(plain, whole: Path, tmp_path) -> None:
     words = (str(whole.parent / "run.yaml"), "--output", str(tmp_path / "cut"))
     (first, said), (second, its) = two(*words, FAILS_AT="5", FAILS_BY="error")
