@@ -68,7 +68,7 @@ def _finetune(settings: FinetuneSettings) -> None:
 def _score_lines(settings: FinetuneSettings, results: dict[str, object]) -> list[str]:
     before, after = cast("Scores | None", results["before"]), cast("Scores", results["after"])
     fresh = cast("dict[str, object]", results["model"])["fresh"]
-    why = "the model that it began with did not know all symbols"
+    why = "the model that it began with did not know all symbols, or could not be read again"
     if fresh or settings.head == "fresh":
         why = f"training began with {'random weights' if fresh else 'a fresh head'}"
     first = f"before: {score_line(before) if before else f'no score, since {why}'}"

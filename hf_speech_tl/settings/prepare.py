@@ -33,7 +33,7 @@ class PrepareSettings:
         "language as BCP-47 or ISO 639-3, by which transcripts are looked at; they are written as they are",
         metavar="TAG",
         unset="none",
-        why="only with --unlabelled",
+        why="only with --unlabelled, or where each --data says its own",
     ).default(None)
     unlabelled: bool = Option(
         "Data", "keep recordings without a transcript, for pretrain", kind=bool, why="as in finetune"

@@ -85,6 +85,7 @@ AUGMENT = Option(
     many=True,
     unset="auto",
     metavar="LIST",
-    why="mask (SpecAugment sized to the clips) for pretrained models that have it, for small ones speed, pitch and "
-    "gain too; for random weights nothing, but for small ones and less than an hour of audio; the plan shows it",
+    why="mask (SpecAugment sized to the clips) for pretrained models that have it, for small ones with --tuning full "
+    "speed, pitch and gain too; with --tuning head nothing, nor for random weights, but for small ones and less than "
+    "an hour of audio; the plan shows it",
 )

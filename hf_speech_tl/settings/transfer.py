@@ -152,7 +152,8 @@ class TransferSettings:
 
     batch_seconds: float | None = training_rows.BATCH_SECONDS.default(None)
     learning_rate: float | None = replace(
-        training_rows.LEARNING_RATE, help="highest rate of the encoder or its adapters in the stage `target`"
+        training_rows.LEARNING_RATE,
+        help="highest rate of the encoder or its adapters in the stages `target` and `selftrain`",
     ).default(None)
     head_learning_rate: float | None = replace(
         training_rows.LEARNING_RATE, help="highest rate of the head in the stage `target`", why="with the encoder's"

@@ -87,7 +87,7 @@ def foresee(
     ]
     length = " or ".join(filter(None, lengths)) + more
     if minutes is None:
-        length += ", of which the time is measured when it begins"
+        length += ", of which the time is not measured"
     return Outlook(float(seconds.sum()), length, fit.peak, fit.cost.disk, fit.cost.weights)
 
 
