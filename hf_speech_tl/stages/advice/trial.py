@@ -71,7 +71,7 @@ def train_briefly(candidate: Candidate, model: str, steps: int, output: Path, se
     """
     assert candidate.language is not None, "recordings have one"
     tag, place = candidate.language.tag, candidate.place
-    name = f"{tag}-{Path(place.source).name}-{Path(model).name}-{steps}-seed{seed}"
+    name = f"{candidate.name}-{Path(model).name}-{steps}-seed{seed}"  # as the candidates are told apart
     directory = output / re.sub(r"[^\w.-]+", "-", name)
     settings = FinetuneSettings(
         lang=tag,

@@ -20,8 +20,8 @@ from hf_speech_tl.stages.routes.common_units import common_units, judge_in
 from hf_speech_tl.stages.routes.leg import Done
 
 DIRECT = "direct"
-# What was said of a target stage that goes on with what others have learnt, and is not meant for random weights, of
-# which most would be refused: there, the direct route is what finetune does by itself.
+# What was said of a stage that goes on with what others have learnt, and is not meant for random weights, of which most
+# would be refused: where it is the first of a shortcut, it does what finetune does by itself.
 _FOR_TRAINED = ("tuning", "lora_rank", "freeze_layers", "learning_rate", "head_learning_rate", "head_steps")
 
 Go = Callable[[Sequence[Leg]], list[Done]]
@@ -69,10 +69,10 @@ def lay_shortcut(settings: TransferSettings, shortcut: Shortcut, whole: Sequence
         if stage.name in shortcut.left_out:
             continue
         own = dict(stage.own)
+        if stage.name != "pretrain" and not shared and not stages and settings.from_scratch:
+            own = {key: value for key, value in own.items() if key not in _FOR_TRAINED}
+            own |= {"learning_rate": "auto", "head_learning_rate": "auto", "head_steps": 0}
         if stage.name == "target":
-            if not shared and not stages and settings.from_scratch:
-                own = {key: value for key, value in own.items() if key not in _FOR_TRAINED}
-                own |= {"learning_rate": "auto", "head_learning_rate": "auto", "head_steps": 0}
             own |= _lengthened(whole, shortcut.left_out)
         stages.append(Stage(stage.name, own))
     # Without the stage `source`, nothing is heard of its recordings.
@@ -81,14 +81,16 @@ def lay_shortcut(settings: TransferSettings, shortcut: Shortcut, whole: Sequence
     return lay_route(place, stages, after=shared)
 
 
-def travel(settings: TransferSettings, go: Go) -> Iterator[Routes]:
+def travel(settings: TransferSettings, go: Go, arrived: Callable[[list[Done]], object]) -> Iterator[Routes]:
     """Go all routes with one seed after the other, the first where `settings` say, each other one in a directory of its
-    own."""
+    own. arrived: is told of the whole route with the first seed, before any other is gone."""
     output = cast("Path", settings.output)
     for seed in range(settings.seed, settings.seed + settings.seeds):
         place = output if seed == settings.seed else output / f"seed-{seed}"
         seeded = replace(settings, seed=seed, output=place)
         whole = go(lay_route(seeded))
+        if seed == settings.seed:
+            arrived(whole)
         ways = find_shortcuts(settings.stages)
         yield Routes(whole, {way.name: go(lay_shortcut(seeded, way, whole)) for way in ways})
 
@@ -97,8 +99,8 @@ def compare_routes(
     settings: TransferSettings, travelled: Sequence[Routes], known: dict[tuple[Path, str], Judgement]
 ) -> dict[str, object]:
     """What results.json has as `ablation`: of the whole route and each shortcut the CER and the seconds, means over
-    the seeds, and the paired `gain` of the whole over each; likewise over the model that the target stage begins with,
-    romanised where that writes other `units`, with the CER that the whole has in these.
+    the seeds, and the paired `gain` of the whole over each; likewise that of the model that the target stage leaves
+    over the one that it begins with, romanised where that writes other `units`, and the CER of both.
 
     known: models that were judged before in such units, which are not judged again; those that are judged now join
     them.
@@ -129,19 +131,17 @@ def compare_routes(
         routes = [one.shortcuts[name] for one in travelled]
         theirs = judged([route[-1].leg.directory for route in routes], rows, written)
         told[name] = {**_described(routes, theirs), "gain": gain(ours, theirs, rows)}
-    before = _before_target(travelled, last)
-    units = common_units(str(before[0]), str(ends[0])) if before else None
+    before, after = _around_target(travelled, last)
+    units = common_units(str(before[0]), str(after[0])) if before else None
     if units and units != written:
         try:
             rows = read(units)
         except DataError:  # too few transcripts can be romanised, and all else is known
             return told
-        ours = judged(ends, rows, units)
     if units and len(rows):
-        theirs = judged(before, rows, units)
-        found = {"cer": _mean_cer(theirs), "gain": gain(ours, theirs, rows)}
-        of_whole = {"units": units, "whole_cer": _mean_cer(ours)} if units != written else {}
-        told["without-target"] = {**found, **of_whole}
+        ours, theirs = judged(after, rows, units), judged(before, rows, units)
+        found = {"cer": _mean_cer(theirs), "target_cer": _mean_cer(ours), "gain": gain(ours, theirs, rows)}
+        told["without-target"] = found | ({"units": units} if units != written else {})
     return told
 
 
@@ -170,20 +170,17 @@ def _lengthened(whole: Sequence[Done], left_out: Sequence[str]) -> dict[str, obj
     return {"max_minutes": "none", "max_steps": steps, "epochs": "none", "precision": target.training["precision"]}
 
 
-def _before_target(travelled: Sequence[Routes], target: FinetuneSettings | SelftrainSettings) -> list[Path]:
-    """The models that the target stages begin with; none where they have no head or write other Chinese characters, or
-    where the target is not the last stage."""
-    places = []
-    for one in travelled:
-        names = [stage.leg.name for stage in one.whole]
-        if names[-1] != "target":  # then what came of the whole is not the target's doing alone
-            return []
-        before = one.whole[: names.index("target")]
-        if not before or before[-1].scores is None:
-            return []
-        places.append(before[-1].leg.directory)
-    writing = read_writing(str(places[0]))
-    return places if writing and writing.simplify == target.simplify else []
+def _around_target(
+    travelled: Sequence[Routes], target: FinetuneSettings | SelftrainSettings
+) -> tuple[list[Path], list[Path]]:
+    """The models that the target stages begin with, and those that they leave; none where the first have no head or
+    write other Chinese characters."""
+    at = [stage.leg.name for stage in travelled[0].whole].index("target")
+    if at == 0 or any(one.whole[at - 1].scores is None for one in travelled):
+        return [], []
+    before, after = ([one.whole[number].leg.directory for one in travelled] for number in (at - 1, at))
+    writing = read_writing(str(before[0]))
+    return (before, after) if writing and writing.simplify == target.simplify else ([], [])
 
 
 def _described(routes: Sequence[Sequence[Done]], judged: Sequence[Judgement]) -> dict[str, object]:

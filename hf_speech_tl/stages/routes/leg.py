@@ -114,7 +114,7 @@ def survey(legs: Sequence[Leg], read: Corpora, within: Path, *, overwrite: bool)
 
 
 def _refuse_empty(leg: Leg, corpus: Corpus) -> None:
-    """Before the stages that come before it are trained for nothing; what is lost in screening, the stage tells."""
+    """Before earlier stages are trained for nothing; what else is lost in screening, the stage itself tells."""
     splits = {"training": corpus.train, "validation": corpus.validation, "test": corpus.test}
     if isinstance(leg.settings, PretrainSettings):
         del splits["test"]
@@ -122,6 +122,12 @@ def _refuse_empty(leg: Leg, corpus: Corpus) -> None:
         if not len(rows):
             raise DataError(
                 f"stage {leg.name}: of {', '.join(corpus.names)} no recording is left for {name}. Add some to it."
+            )
+        shortest, longest = min(rows["seconds"][:]), leg.settings.max_seconds
+        if shortest > longest:
+            raise DataError(
+                f"stage {leg.name}: of {', '.join(corpus.names)} no recording for {name} is short enough: the shortest "
+                f"has {shortest:.1f} s, --max-seconds is {longest:g}. Cut them at pauses, or raise --max-seconds."
             )
 
 

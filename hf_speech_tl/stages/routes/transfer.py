@@ -73,20 +73,23 @@ def run(settings: TransferSettings) -> dict[str, object]:
 
 
 def _ablate(settings: TransferSettings, go: Go, processes: PartialState) -> dict[str, object]:
-    """Go all routes, and compare and note after each seed what is known by then, for nobody knows what the next meets;
-    returns the last of that."""
+    """Go all routes, and note after the whole and after each seed what is known by then, for nobody knows what the next
+    meets; returns the last of that."""
     travelled: list[Routes] = []
     judged: dict[tuple[Path, str], Judgement] = {}
-    forgetting = None
+    forgetting: dict[str, object] | None = None
     results: dict[str, object] = {}
+
+    def arrived(whole: Sequence[Done]) -> None:
+        nonlocal forgetting
+        forgetting = agree(processes, lambda: _forgetting(settings, whole))
+        agree(processes, lambda: _conclude(settings, whole, None, forgetting))
 
     def conclude() -> dict[str, object]:
         return _conclude(settings, travelled[0].whole, compare_routes(settings, travelled, judged), forgetting)
 
-    for routes in travel(settings, go):
+    for routes in travel(settings, go, arrived):
         travelled.append(routes)
-        if len(travelled) == 1:
-            forgetting = agree(processes, lambda: _forgetting(settings, travelled[0].whole))
         results = agree(processes, conclude)
     return results
 
@@ -132,9 +135,9 @@ def _plan(
 def _forgetting(settings: TransferSettings, done: Sequence[Done]) -> dict[str, object] | None:
     """What the last model has forgotten of --source since the stage `source`, or since --model where that stage is left
     out; None where nothing can be said."""
-    if not settings.source:
-        return None
     trained = [one.leg for one in done if one.leg.name == "source"]
+    if not settings.source or (settings.from_scratch and not trained):  # random weights have nothing to forget
+        return None
     before = str(trained[0].directory) if trained else settings.model
     heard = trained[0] if trained else lay_route(settings, [Stage("source")])[0]
     return measure_forgetting(before, done[-1].leg.directory, cast("FinetuneSettings", heard.settings))

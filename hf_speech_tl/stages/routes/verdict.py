@@ -7,6 +7,8 @@ from typing import Any
 
 from hf_speech_tl.scoring import Comparison
 
+_APART = 1.05  # the seconds of the longer route over those of the shorter one, from which on it is said
+
 
 def worth_lines(ablation: Mapping[str, Any], stages: Sequence[Mapping[str, Any]]) -> list[str]:
     """Whether the detour pays, and then the gain of each stage."""
@@ -17,16 +19,18 @@ def worth_lines(ablation: Mapping[str, Any], stages: Sequence[Mapping[str, Any]]
         f"the detour {pays}: CER {100 * whole['cer']:.1f} %, {100 * direct['cer']:.1f} % on the direct route, in "
         f"{whole['seconds']:.0f} s and {direct['seconds']:.0f} s of training; {gain_words(direct['gain'])}"
     ]
+    shorter, longer = sorted((whole["seconds"], direct["seconds"]))
+    if longer > _APART * shorter:
+        lines.append(f"  the routes differ by {longer / shorter - 1:.0%} in seconds, which may be a part of that")
     alone = len(stages) == 2  # what is left without the other stage is the direct route
-    last = stages[-1]["name"]
-    why = "the model before it writes nothing comparable" if last == "target" else f"{last} goes on from what it leaves"
     width = max(8, *(len(stage["name"]) for stage in stages))
     for stage in stages:
         name = stage["name"]
         found = ablation.get(f"without-{name}") or (direct if alone and name != "target" else None)
-        what = "over the model before it" if name == "target" else "over the rest, trained as long without it"
-        what += ", both romanised" if found and "units" in found else ""
-        told = f"{gain_words(found['gain'])}, {what}" if found else f"cannot be told: {why}"
+        told = "cannot be told: the model before it writes nothing comparable"
+        if found:
+            over = "the model before it" if name == "target" else f"{found['seconds']:.0f} s of training without it"
+            told = f"{gain_words(found['gain'])}, over {over}{', both romanised' if 'units' in found else ''}"
         lines.append(f"  {name:{width}}  {told}")
     return lines
 
@@ -36,7 +40,7 @@ def forgotten_line(forgetting: Mapping[str, Any]) -> str:
     before, after = (100 * forgetting[key]["cer"]["value"] for key in ("before", "after"))
     romanised = " (romanised)" if forgetting["units"] == "romanized" else ""
     return (
-        f"forgotten of the source{romanised}: CER {before:.1f} % before the stage target, {after:.1f} % after; "
+        f"forgotten of the source{romanised}: CER {before:.1f} % before the stage target, {after:.1f} % in the end; "
         f"{gain_words(forgetting['forgotten'])}"
     )
 

@@ -13,6 +13,7 @@ from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.languages import find_language
 from hf_speech_tl.models import Writing
 from hf_speech_tl.stages.advice import recommendation, trial
+from hf_speech_tl.stages.advice.candidate import read_candidates
 from hf_speech_tl.stages.advice.recommendation import recommend
 from hf_speech_tl.training import pace
 from hf_speech_tl.transfer import main
@@ -81,6 +82,19 @@ def test_what_a_model_writes_is_compared_in_latin_letters(
     assert latin("你好", writing=Writing("zh")) == "nihao"
     assert latin("你好") == ""
     assert latin("ab c", writing=Writing("mul", "char")) == "abc"
+
+
+def test_recordings_of_the_same_folder_name_are_tried_in_directories_of_their_own(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "train").symlink_to(corpus)
+        words.append(f"es={tmp_path / name / 'train'}")
+    monkeypatch.setattr(trial.finetune, "run", lambda settings: None)
+    tried = {trial.train_briefly(one, "starter", 3, tmp_path, 0) for one in read_candidates(words)}
+    assert len(tried) == 2 and {path.parent for path in tried} == {tmp_path}
 
 
 @pytest.mark.slow

@@ -90,6 +90,9 @@ def test_the_direct_route_from_random_weights_is_as_finetune_has_it(asked: Make)
     assert isinstance(direct.settings, FinetuneSettings) and direct.settings.from_scratch
     assert (direct.settings.tuning, direct.settings.head_steps, direct.settings.learning_rate) == ("full", 0, None)
     assert direct.settings.dropout == 0.1
+    lora = asked(stages=(_THREE[0], Stage("source", {"tuning": "lora"}), _THREE[2]), model="starter", from_scratch=True)
+    source, _ = lay_shortcut(lora, Shortcut("without-pretrain", ("pretrain",)), _done(lora))
+    assert isinstance(source.settings, FinetuneSettings) and source.settings.tuning == "full"
     (trained,) = lay_shortcut(asked(stages=settings.stages), Shortcut("direct", ("source",)), _done(settings))
     assert isinstance(trained.settings, FinetuneSettings) and trained.settings.tuning == "lora"
 
@@ -101,7 +104,9 @@ def test_what_one_seed_has_shown_is_not_lost_with_the_next(
     whole = [replace(one, results={**one.results, "after": None}) for one in _done(settings)]
     gain = {"cer": {"gain": 0.1, "low": 0.0, "high": 0.2, "p_value": 0.01}}
 
-    def travel(*_: object) -> Iterator[Routes]:
+    def travel(_: object, __: object, arrived: Callable[[list[Done]], object]) -> Iterator[Routes]:
+        arrived(whole)
+        assert "ablation" not in json.loads((tmp_path / "whole" / "results.json").read_text())
         yield from [Routes(whole, {}), Routes(whole, {})]
         raise RunError("the disk is full")
 
@@ -142,9 +147,9 @@ def test_models_of_seeds_that_were_compared_before_are_not_judged_again(
 @pytest.mark.parametrize(
     ("before", "speakable", "told"),
     [
-        ("romanized", True, {"units": "romanized", "cer": 0.5, "whole_cer": 0.25}),
+        ("romanized", True, {"units": "romanized", "cer": 0.5, "target_cer": 0.25}),
         ("romanized", False, None),
-        ("char", True, {"cer": 0.5}),
+        ("char", True, {"cer": 0.5, "target_cer": 0.25}),
         ("ipa", True, None),
     ],
 )
@@ -188,6 +193,29 @@ def test_the_target_is_measured_against_the_model_before_it_romanised_where_that
     assert ("romanized" in {units for units, _, _ in seen}) == ("units" in told)
 
 
+def test_the_target_is_measured_by_what_it_leaves_to_a_selftraining(
+    asked: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors = {"1-source": 3, "2-target": 2, "3-selftrain": 1}
+
+    def judge(_: str, place: str, __: object) -> Judgement:
+        return Judgement(np.full((6, 4), (errors.get(Path(place).name, 4), 4, 1, 2)), True, cast("Scores", {}))
+
+    monkeypatch.setattr(ablation, "judge_in", judge)
+    monkeypatch.setattr(ablation, "read_test", lambda *_: {"speaker": [None] * 6})
+    settings = asked(ablate=True, stages=(*_THREE[1:], Stage("selftrain")), unlabelled=("d",), units="romanized")
+    whole = [replace(one, results={**one.results, "after": {}}) for one in _done(settings)]
+    for one in whole[:2]:
+        one.leg.directory.mkdir(parents=True)
+        language = {"units": "romanized", "simplify": False}
+        (one.leg.directory / "results.json").write_text(json.dumps({"lang": "it", "language": language}))
+    direct = _done(asked(stages=(Stage("target"),), output=whole[0].leg.directory.parent / "direct"))
+    found: Any = compare_routes(settings, [Routes(whole, {"direct": direct})], {})
+    worth = found["without-target"]
+    assert (worth["cer"], worth["target_cer"], worth["gain"]["cer"]["gain"]) == (0.75, 0.5, 0.25)
+    assert found["whole"]["cer"] == 0.25
+
+
 @pytest.mark.slow
 def test_a_transfer_with_two_seeds_says_what_its_source_was_worth_and_repeats_nothing(
     corpus: Path, asked: Make, tmp_path: Path, trained: list[str]
@@ -214,7 +242,7 @@ def test_a_transfer_with_two_seeds_says_what_its_source_was_worth_and_repeats_no
     source, target = first["stages"]
     assert source["gain"] == direct["gain"]["cer"]["gain"] and source["p_value"] is not None
     worth = ablation["without-target"]
-    assert worth["units"] == "romanized" and target["gain"] == pytest.approx(worth["cer"] - worth["whole_cer"])
+    assert worth["units"] == "romanized" and target["gain"] == pytest.approx(worth["cer"] - worth["target_cer"])
 
 
 def test_a_model_that_writes_otherwise_is_no_measure_of_the_target_stage() -> None:

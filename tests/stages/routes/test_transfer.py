@@ -167,6 +167,20 @@ def test_a_stage_that_will_have_nothing_to_be_judged_by_is_told_before_the_first
     assert trained == [] and not Path(str(asked().output)).exists()
 
 
+def test_recordings_that_are_all_too_long_for_a_later_stage_are_told_before_the_first(
+    asked: Make, trained: list[str]
+) -> None:
+    with pytest.raises(DataError, match=r"stage target: .* for training is short enough: the shortest has"):
+        transfer.run(asked(stages=(Stage("source"), Stage("target", {"max_seconds": 0.1}))))
+    assert trained == [] and not Path(str(asked().output)).exists()
+
+
+def test_random_weights_have_forgotten_nothing(asked: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(transfer, "measure_forgetting", lambda *_: pytest.fail("measured"))
+    settings = asked(model="starter", from_scratch=True, stages=(Stage("target"),))
+    assert transfer._forgetting(settings, []) is None
+
+
 @pytest.mark.parametrize("option", ["source", "target"])
 def test_recordings_that_cannot_be_used_are_told_by_the_option_that_named_them(
     asked: Make, corpus: Path, tmp_path: Path, option: str
