@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from hf_speech_tl.corpora import find_spoken, refuse_for_languages
 from hf_speech_tl.errors import named_by
-from hf_speech_tl.settings import FinetuneSettings, TransferSettings, lay_route
+from hf_speech_tl.settings import AUTO, STARTER, FinetuneSettings, TransferSettings, lay_route
 from hf_speech_tl.terminal import conclude, score_line
 
 if TYPE_CHECKING:
@@ -39,7 +39,15 @@ def _work(settings: TransferSettings) -> dict[str, object] | Recommendation:
     if settings.recommend:
         from hf_speech_tl.stages.advice.recommendation import recommend
 
-        return recommend(settings.target[0], settings.source or (), seed=settings.seed, quiet=settings.quiet)
+        return recommend(
+            settings.target[0],
+            settings.source or (),
+            model=STARTER if settings.model == AUTO else settings.model,
+            train_steps=settings.max_steps,
+            output=None if settings.max_steps is None else settings.output,
+            seed=settings.seed,
+            quiet=settings.quiet,
+        )
     from hf_speech_tl.stages.routes.transfer import run
 
     return run(settings)

@@ -124,10 +124,10 @@ def test_a_stage_has_settings_of_its_own_in_a_file_and_keeps_them_beside_the_com
             ["--target", "pl=c", "--stages", "target,selftrain", "--unlabelled", "pl=./c"],
             "--unlabelled ./c: is --target too, .* other recordings",
         ),
-        ([*_PLAIN, "--recommend", "--ablate"], "--recommend --ablate: ranks by transcripts"),
+        ([*_PLAIN, "--recommend", "--ablate"], "--recommend --ablate: makes no difference to a ranking"),
         (
             [*_PLAIN, "--recommend", "--model", "starter", "--max-minutes", "20", "--seed", "3", "--quiet"],
-            "--recommend --model --max-minutes: ranks .*; drop the others, .* with scripts/recommend_source",
+            "--recommend --model --max-minutes: .* and with --max-steps N, .* --model and --output; drop the others",
         ),
         (["--target", "pl=c", "--stages", "target", "--ablate"], "--ablate: there is but one stage"),
         (["--target", "pl=c", "--stages", "target", "--mix", "0.1"], "--mix 0.1: there is nothing to mix in"),

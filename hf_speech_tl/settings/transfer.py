@@ -20,6 +20,7 @@ from hf_speech_tl.settings.stage import STAGES, Stage, refuse_order
 
 _UNITS = ("char", "romanized", "ipa")
 _RANKED = ("recommend", "source", "target", "seed", "json", "quiet")  # what --recommend looks at
+_TRIED = ("max_steps", "model", "output")  # and where it lets each source teach a model first
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,8 +117,8 @@ class TransferSettings:
     ).default(False)
     recommend: bool = Option(
         "Stages",
-        "train nothing; tell which --source promises most for --target by what their transcripts say, and end "
-        "(docs/recommend.md)",
+        "tell which --source promises most for --target by what their transcripts say, and end; with --max-steps N "
+        "each first teaches --model for N steps, and what came of that is measured too (docs/recommend.md)",
         kind=bool,
         why="it is a guess",
     ).default(False)
@@ -274,11 +275,13 @@ class TransferSettings:
         check_last_seed(self.seed, self.seeds)
 
     def _refuse_recommendation(self) -> None:
-        rest = [field for field in fields(self) if field.name not in _RANKED]
+        looked_at = _RANKED if self.max_steps is None else _RANKED + _TRIED
+        rest = [field for field in fields(self) if field.name not in looked_at]
         if ignored := [flag(field.name) for field in rest if getattr(self, field.name) != field.default]:
             raise SettingsError(
-                f"--recommend {' '.join(ignored)}: ranks by transcripts, and neither trains nor measures anything; "
-                "allowed: --source, --target, --seed; drop the others, or measure with scripts/recommend_source"
+                f"--recommend {' '.join(ignored)}: makes no difference to a ranking; allowed: --source, --target, "
+                "--seed, and with --max-steps N, for which each source then teaches a model, --model and --output; "
+                "drop the others, or see what scripts/recommend_source takes"
             )
         if (count := len(self.source or ())) < 2:
             raise SettingsError(

@@ -12,6 +12,7 @@ from tiny import save_tiny
 from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.languages import find_language
 from hf_speech_tl.models import Writing
+from hf_speech_tl.settings import FinetuneSettings
 from hf_speech_tl.stages.advice import recommendation, trial
 from hf_speech_tl.stages.advice.candidate import read_candidates
 from hf_speech_tl.stages.advice.recommendation import recommend
@@ -189,3 +190,15 @@ def test_a_transfer_ranks_its_sources_and_trains_nothing(
     assert main([*asked, "--target", f"it={tmp_path}"]) == 2
     assert "compares with one --target" in capsys.readouterr().err
     assert not any(tmp_path.iterdir())
+
+
+def test_a_transfer_lets_its_sources_teach_a_model_first_where_it_is_told_how_long(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taught: list[FinetuneSettings] = []
+    monkeypatch.setattr(trial.finetune, "run", taught.append)
+    monkeypatch.setattr(recommendation, "try_checkpoint", lambda *_: trial.Trial(None, None, ()))
+    words = ["--source", f"de={corpus}", "--source", f"es={corpus}", "--target", f"it={corpus}", "--recommend"]
+    assert main([*words, "--max-steps", "3", "--output", str(tmp_path / "trials"), "--quiet"]) == 0
+    assert [(one.lang, one.max_steps, one.model) for one in taught] == [("de", 3, "starter"), ("es", 3, "starter")]
+    assert {one.output.parent for one in taught if one.output} == {tmp_path / "trials"}
