@@ -379,14 +379,14 @@ def test_the_first_line_of_an_ablation_says_whether_the_detour_pays(
     )
     assert first.endswith("p = 0.012; 95 % interval, paired, over speakers and 3 seeds)")
     assert source.startswith("  source    ") and source.endswith(", over 61 s of training without it")
-    assert target == "  target    cannot be told: the model before it writes nothing comparable"
+    assert target == "  target    cannot be told: no model before it writes anything comparable"
     romanised = {"units": "romanized", "cer": 0.5, "gain": gain}
     *_, target = worth_lines({**ablation, "without-target": romanised}, rows)
     assert target.endswith(", over the model before it, both romanised")
     *_, target = worth_lines({**ablation, "without-target": {"cer": 0.5, "gain": gain}}, rows)
     assert target.endswith(", over the model before it")
     _, apart, *_ = worth_lines({**ablation, "whole": {"cer": 0.2, "seconds": 67.0}}, rows)
-    assert apart == "  the routes differ by 10% in seconds, which may be a part of that"
+    assert apart == "  the routes differ by 10 % in seconds, which may be a part of that"
 
 
 @pytest.mark.parametrize(

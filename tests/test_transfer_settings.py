@@ -124,7 +124,7 @@ def test_a_stage_has_settings_of_its_own_in_a_file_and_keeps_them_beside_the_com
             ["--target", "pl=c", "--stages", "target,selftrain", "--unlabelled", "pl=./c"],
             "--unlabelled ./c: is --target too, .* other recordings",
         ),
-        ([*_PLAIN, "--recommend", "--ablate"], "--recommend --ablate: makes no difference to a ranking"),
+        ([*_PLAIN, "--recommend", "--ablate"], "--recommend --ablate: is not looked at"),
         (
             [*_PLAIN, "--recommend", "--model", "starter", "--max-minutes", "20", "--seed", "3", "--quiet"],
             "--recommend --model --max-minutes: .* and with --max-steps N, .* --model and --output; drop the others",

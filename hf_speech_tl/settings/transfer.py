@@ -279,7 +279,7 @@ class TransferSettings:
         rest = [field for field in fields(self) if field.name not in looked_at]
         if ignored := [flag(field.name) for field in rest if getattr(self, field.name) != field.default]:
             raise SettingsError(
-                f"--recommend {' '.join(ignored)}: makes no difference to a ranking; allowed: --source, --target, "
+                f"--recommend {' '.join(ignored)}: is not looked at; allowed: --source, --target, "
                 "--seed, and with --max-steps N, for which each source then teaches a model, --model and --output; "
                 "drop the others, or see what scripts/recommend_source takes"
             )
@@ -292,7 +292,7 @@ class TransferSettings:
 
     def _name(self) -> str:
         tags = [*self.source_langs, "to", self.lang] if self.source else ["to", self.lang]
-        return re.sub(r"[^\w.-]+", "-", "-".join([*tags, Path(self.model).name]))
+        return re.sub(r"[^\w.-]+", "-", "-".join([*tags, Path(self.model).name, *["trials"] * self.recommend]))
 
 
 def _places(sources: Iterable[str | Source]) -> set[str]:

@@ -14,7 +14,7 @@ from transformers import PreTrainedConfig, PreTrainedModel, set_seed
 
 from hf_speech_tl.audio import RATE
 from hf_speech_tl.corpora import Corpus, reasons
-from hf_speech_tl.errors import DataError, SpeechError
+from hf_speech_tl.errors import DataError, SettingsError, SpeechError
 from hf_speech_tl.languages import Language, find_model_language
 from hf_speech_tl.models import (
     KNOWN,
@@ -175,6 +175,8 @@ def judge_start(prepared: Prepared, settings: FinetuneSettings, device: torch.de
         return None
     try:
         start = load_checkpoint(settings.model, _config(settings), target_lang=settings.target_lang)
+        if start.vocabulary != prepared.checkpoint.vocabulary:
+            raise SettingsError(f"another model lies at {settings.model} by now")
     except (SpeechError, OSError) as gone:
         print(f"warning: no score from before training: {gone}", file=sys.stderr, flush=True)
         return None

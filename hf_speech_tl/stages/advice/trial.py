@@ -3,6 +3,7 @@ training that makes such a model of recordings."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -71,7 +72,9 @@ def train_briefly(candidate: Candidate, model: str, steps: int, output: Path, se
     """
     assert candidate.language is not None, "recordings have one"
     tag, place = candidate.language.tag, candidate.place
-    name = f"{candidate.name}-{Path(model).name}-{steps}-seed{seed}"  # as the candidates are told apart
+    # Corpora are often told apart by their whole path alone: a/train, b/train.
+    whole = hashlib.blake2b(place.source.encode(), digest_size=4).hexdigest()
+    name = f"{tag}-{Path(place.source).name}-{whole}-{Path(model).name}-{steps}-seed{seed}"
     directory = output / re.sub(r"[^\w.-]+", "-", name)
     settings = FinetuneSettings(
         lang=tag,

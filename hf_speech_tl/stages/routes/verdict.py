@@ -20,14 +20,16 @@ def worth_lines(ablation: Mapping[str, Any], stages: Sequence[Mapping[str, Any]]
         f"{whole['seconds']:.0f} s and {direct['seconds']:.0f} s of training; {gain_words(direct['gain'])}"
     ]
     shorter, longer = sorted((whole["seconds"], direct["seconds"]))
-    if longer > _APART * shorter:
-        lines.append(f"  the routes differ by {longer / shorter - 1:.0%} in seconds, which may be a part of that")
+    if longer > _APART * shorter > 0:
+        lines.append(
+            f"  the routes differ by {100 * longer / shorter - 100:.0f} % in seconds, which may be a part of that"
+        )
     alone = len(stages) == 2  # what is left without the other stage is the direct route
     width = max(8, *(len(stage["name"]) for stage in stages))
     for stage in stages:
         name = stage["name"]
         found = ablation.get(f"without-{name}") or (direct if alone and name != "target" else None)
-        told = "cannot be told: the model before it writes nothing comparable"
+        told = "cannot be told: no model before it writes anything comparable"
         if found:
             over = "the model before it" if name == "target" else f"{found['seconds']:.0f} s of training without it"
             told = f"{gain_words(found['gain'])}, over {over}{', both romanised' if 'units' in found else ''}"

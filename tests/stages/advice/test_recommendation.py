@@ -113,11 +113,11 @@ def test_recordings_teach_a_model_first_once(
     assert json.loads(trained[0].read_text())["language"]["units"] == "romanized"
     monkeypatch.setattr(trial.finetune, "run", lambda settings: pytest.fail("it is there already"))
     assert recommend(f"it={corpus}", words, **asked) == found
-    moved = tmp_path / "elsewhere" / corpus.name
-    moved.parent.mkdir()
-    moved.symlink_to(corpus)
+    other = tmp_path / "elsewhere" / tiny_checkpoint.name
+    other.parent.mkdir()
+    other.symlink_to(tiny_checkpoint)
     with pytest.raises(SettingsError, match="name another directory"):
-        recommend(f"it={corpus}", [f"de={moved}", words[1]], **asked)
+        recommend(f"it={corpus}", words, **(asked | {"model": str(other)}))
 
 
 def test_the_command_prints_an_order_and_checks_it(
@@ -202,3 +202,6 @@ def test_a_transfer_lets_its_sources_teach_a_model_first_where_it_is_told_how_lo
     assert main([*words, "--max-steps", "3", "--output", str(tmp_path / "trials"), "--quiet"]) == 0
     assert [(one.lang, one.max_steps, one.model) for one in taught] == [("de", 3, "starter"), ("es", 3, "starter")]
     assert {one.output.parent for one in taught if one.output} == {tmp_path / "trials"}
+    monkeypatch.chdir(tmp_path)
+    assert main([*words, "--max-steps", "3", "--quiet"]) == 0
+    assert taught[-1].output and taught[-1].output.parent == Path("runs/de-es-to-it-auto-trials")  # not the transfer's

@@ -122,6 +122,19 @@ def test_what_one_seed_has_shown_is_not_lost_with_the_next(
     assert results["ablation"]["seeds"] == [0, 1] and results["stages"][0]["gain"] == 0.1
 
 
+def test_the_whole_route_is_told_of_before_any_other_is_gone(asked: Make) -> None:
+    settings = asked(ablate=True, seeds=2)
+    seen: list[str] = []
+
+    def go(route: Sequence[Any]) -> list[Done]:
+        seen.append(route[0].directory.parent.name)
+        told = {"seconds": 10.0, "steps": 100, "precision": "float32"}
+        return [Done(leg, {"training": told}) for leg in route]
+
+    assert len(list(ablation.travel(settings, go, lambda whole: seen.append(f"{len(whole)} stages arrived")))) == 2
+    assert seen == ["whole", "2 stages arrived", "direct", "seed-1", "direct"]
+
+
 def test_models_of_seeds_that_were_compared_before_are_not_judged_again(
     asked: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
