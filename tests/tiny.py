@@ -64,6 +64,10 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
+# As the commands do; else gloo's threads now and then abort a process that has done all it had to.
+_JOIN = "from hf_speech_tl.stages.runs.processes import join_processes; join_processes()\n"
+
+
 def in_pair(program: str, directory: Path) -> None:
     """Run `program` in two processes on the CPU that train together, each with its rank and `directory` as arguments.
 
@@ -75,7 +79,7 @@ def in_pair(program: str, directory: Path) -> None:
     environment |= {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
     running = [
         subprocess.Popen(
-            [sys.executable, "-c", program, str(rank), str(directory)],
+            [sys.executable, "-c", _JOIN + program, str(rank), str(directory)],
             env=os.environ | environment | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
         )
         for rank in range(2)
