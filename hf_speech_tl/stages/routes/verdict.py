@@ -7,7 +7,7 @@ from typing import Any
 
 from hf_speech_tl.scoring import Comparison
 
-_APART = 1.05  # the seconds of the longer route over those of the shorter one, from which on it is said
+APART = 1.05  # the seconds of the longer route over those of the shorter one, from which on they do not compare
 
 
 def worth_lines(ablation: Mapping[str, Any], stages: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -20,7 +20,7 @@ def worth_lines(ablation: Mapping[str, Any], stages: Sequence[Mapping[str, Any]]
         f"{whole['seconds']:.0f} s and {direct['seconds']:.0f} s of training; {gain_words(direct['gain'])}"
     ]
     shorter, longer = sorted((whole["seconds"], direct["seconds"]))
-    if longer > _APART * shorter > 0:
+    if longer > APART * shorter > 0:
         lines.append(
             f"  the routes differ by {100 * longer / shorter - 100:.0f} % in seconds, which may be a part of that"
         )
