@@ -180,7 +180,7 @@ def _by_header(
         if isinstance(text, tuple):
             faults[index] = text
         elif length > max_seconds:
-            faults[index] = "too long", f"{length:.2f} s, --max-seconds is {max_seconds:g}"
+            faults[index] = "too long", f"{length:.2f} s, --max-seconds is {max_seconds:g}; raise it, or cut at pauses"
         elif length < min_seconds:
             faults[index] = "too short", f"{length:.3f} s of at least {min_seconds:g}"
         elif text is None and (frames := frames_of(length)) < _FRAMES:
