@@ -13,7 +13,7 @@ from hf_speech_tl.languages.spelling import compose, is_phonetic, lower, spell
 from hf_speech_tl.languages.tags import Language
 
 # Stands in results.json: scores compare only where it is the same. Raise it with any change of any transcript.
-NORMALISER_VERSION = "2"
+NORMALISER_VERSION = "3"
 
 _UNITS = ("char", "romanized", "ipa")
 # Signs inside a word that spell it: Catalan col·legi, Tibetan syllables.

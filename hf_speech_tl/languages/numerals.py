@@ -42,6 +42,19 @@ _IN_HUNDREDS = frozenset({"de", "en"})
 _MAYBE_IN_HUNDREDS = frozenset({"bn", "da", "nl", "no", "sv"})
 # A year is an ordinal, and in the case that the sentence asks for.
 _YEAR_INFLECTED = frozenset({"be", "cs", "lt", "lv", "pl", "ru", "sk", "sl", "sr", "uk"})
+# Ends of whole numbers that agree in gender with what is counted, of which num2words has one form: before a word they
+# are refused. In what case the others stand, the languages that have cases do not tell by the digits; num2words gives
+# that of counting.
+_AGREEING = {
+    "de": r"(?:^|0)1",
+    **dict.fromkeys(("da", "fr", "it", "no", "sv"), r"(?<!1)1"),
+    **dict.fromkeys(("be", "ca", "cs", "pl", "ro", "ru", "sk", "sl", "sr", "uk"), r"(?<!1)[12]"),
+    "es": r"(?<!1)1|[2-9]\d\d",
+    "pt": r"(?<!1)[12]|[2-9]\d\d",
+    "is": r"(?<!1)[1-4]",
+    **dict.fromkeys(("lt", "lv"), r"(?<!1)[1-9]"),
+    **dict.fromkeys(("ar", "he"), r"\d"),
+}
 # TDK, Yazım Kuralları: numbers are written as separate words; num2words joins them.
 _TURKISH = re.compile("sıfır|eksi|milyon|milyar|yüz|bin|altmış|yetmiş|seksen|doksan|yirmi|otuz|kırk|elli|sekiz|dokuz|"
                       "bir|iki|üç|dört|beş|altı|yedi|on")  # fmt: skip
@@ -57,6 +70,7 @@ _CODE_NAME = re.compile(r"[^\W\d_][.\-‐‑]?$")
 _BARE_DECIMAL = re.compile(r"(?:^|[^\w.,])[.,]$|[~≈]$")
 _SUFFIX = re.compile(r"[-‐‑][^\W\d_]{1,3}(?!\w)")
 _APOSTROPHE = re.compile(r"['’]\w")
+_WORD = re.compile(r"\s+[^\W\d_]")
 _POINT_AND_WORD = re.compile(r"\.\s+\w")
 _HANGUL = re.compile(r"\s?[가-힣]")
 _LONG = 7  # digits; a longer string that is not round is a code or a telephone number
@@ -115,6 +129,9 @@ def _read(number: re.Match[str], sign: bool, language: Language, code: str) -> t
         words = " ".join([words, _MARK[base], *(_ask(int(digit), code, language) for digit in decimals)])
     if (percent := _PER_CENT_SIGN.match(text, end)) and base in _PERCENT:
         return f"{words} {_PERCENT[base]}", percent.end()
+    agrees = base in _AGREEING and re.search(f"(?:{_AGREEING[base]})$", str(whole))
+    if agrees and not decimals and _WORD.match(text, end):
+        raise Unspeakable("digits", text[number.start() : end + 6].strip())
     return words, end
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,7 +15,7 @@ from transformers import PreTrainedConfig
 
 from hf_speech_tl.audio import RATE
 from hf_speech_tl.corpora import Corpus, forget_transcripts, hear, load_corpus, screen
-from hf_speech_tl.languages import Language, find_language, find_model_language
+from hf_speech_tl.languages import Language, find_language, find_model_language, is_mandarin
 from hf_speech_tl.models import frame_count, read_config
 from hf_speech_tl.settings import FinetuneSettings, SelftrainSettings, Source
 
@@ -69,7 +68,6 @@ def read_corpus(
             max_seconds=max_seconds,
             min_seconds=SHORTEST,
             frames_of=lambda seconds: frame_count(config, round(seconds * RATE)),
-            threads=os.cpu_count() or 1,
             simplify=simplify,
             labelled=labelled and not pooled,
             progress=progress,
@@ -97,14 +95,14 @@ def read_test(settings: FinetuneSettings | SelftrainSettings, model: str, units:
 def hear_split(corpus: Corpus, split: str, *, quiet: bool) -> Corpus:
     """`corpus` with every recording of `split` decoded once, and without those that cannot be. Raises DataError."""
     with progress_of(f"listening to the {split} split", quiet=quiet) as progress:
-        return hear(corpus, split, threads=os.cpu_count() or 1, progress=progress)
+        return hear(corpus, split, progress=progress)
 
 
 def hear_after_training(corpus: Corpus, *, quiet: bool) -> Corpus:
     """`corpus` with the test split as it is now: hours later, some of it may be gone, which is told and noted."""
     count = len(corpus.test) if "test" in corpus.heard else None
     with progress_of("listening to the test split", quiet=quiet) as progress:
-        corpus = hear(corpus, "test", threads=os.cpu_count() or 1, again=True, progress=progress)
+        corpus = hear(corpus, "test", again=True, progress=progress)
     if count is None or len(corpus.test) == count:
         return corpus
     lost = f"{count - len(corpus.test)} of {count} test recordings could no longer be read when training was done"
@@ -135,8 +133,9 @@ def progress_of(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None
 
 
 def is_spaced(language: Language, units: str) -> bool:
-    """Whether transcripts in these units have spaces between words: pinyin has, characters of Chinese have not."""
-    return language.spaced or units == "romanized"
+    """Whether transcripts in these units have spaces between words: pinyin has, between syllables; characters of
+    Chinese have not, nor has what is romanised of Thai or Japanese."""
+    return language.spaced or (units == "romanized" and is_mandarin(language))
 
 
 def all_spaced(tags: Iterable[str], units: str) -> bool:

@@ -17,7 +17,7 @@ from hf_speech_tl.languages import NORMALISER_VERSION, Language, Unspeakable, fi
 
 
 def test_version() -> None:
-    assert NORMALISER_VERSION == "2"
+    assert NORMALISER_VERSION == "3"
 
 
 @pytest.mark.parametrize("units", ["IPA", "words", ""])

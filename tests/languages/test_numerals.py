@@ -35,6 +35,9 @@ from hf_speech_tl.languages import Unspeakable, find_language, transcript
         ("kk", "5", "бес"),
         ("sr-Latn", "5", "pet"),
         ("pt-BR", "1998", "mil novecentos e noventa e oito"),
+        ("de", "2 Kinder, 11 Mal und Kapitel 1", "zwei kinder elf mal und kapitel eins"),
+        ("es", "111 veces", "ciento once veces"),
+        ("ru", "12 минут", "двенадцать минут"),
     ],
 )
 def test_in_words(tag: str, written: str, spoken: str) -> None:
@@ -51,6 +54,13 @@ def test_in_words(tag: str, written: str, spoken: str) -> None:
         *[("en", text) for text in ("H.323", ".5", "1 000", "~5", "1.2.3", "½", "x²", "②")],
         ("es", "3,14"),  # catorce, or uno cuatro
         ("es", "el 1er piso"),
+        ("es", "1 hora"),  # una, where num2words has uno
+        ("es", "200 personas"),
+        ("de", "er hat 1 Kind"),
+        ("it", "21 ore"),
+        ("pt", "2 horas"),
+        ("ru", "2 минуты"),
+        ("lt", "5 dienos"),
         ("de", "am 3. Mai"),
         ("pl", "w 2012 roku"),
         ("pl", "-5"),  # ValueError in num2words

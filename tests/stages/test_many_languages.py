@@ -59,3 +59,4 @@ def test_a_model_of_several_languages_says_what_it_is_worth_in_each(
 def test_words_are_counted_only_where_every_language_spaces_them() -> None:
     assert all_spaced(["it", "zh"], "romanized") and all_spaced(["it", "pl"], "char")
     assert not all_spaced(["it", "zh"], "char")
+    assert not all_spaced(["it", "th"], "romanized") and not all_spaced(["ja"], "romanized")
