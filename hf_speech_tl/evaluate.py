@@ -41,6 +41,8 @@ def _evaluate(settings: EvaluateSettings) -> None:
         print(json.dumps(results, ensure_ascii=False))
         return
     after = cast("Scores", results["after"])
+    if skipped := cast("dict[str, dict[str, int]]", results["data"])["skipped"]:
+        print(f"left out: {', '.join(f'{count} {reason}' for reason, count in skipped.items())}")
     print(f"{settings.model}: {score_line(after)}")
     for line in language_lines(after):
         print(line)

@@ -29,6 +29,7 @@ SCORES = {
     "split": "test",
     "interval": "utterances",
 }
+DATA = {"sources": ["d"], "rows": 200, "skipped": {}}
 RESULTS = {
     "command": "finetune",
     "lang": "zh",
@@ -109,7 +110,7 @@ def test_several_languages_are_a_table(stage: Stage, capsys: pytest.CaptureFixtu
         "  mean   CER 50.0 % (40.0 to 60.0); 2 languages, each counting alike",
     ]
     assert "\n".join(table) in capsys.readouterr().out
-    stage(lambda _: {"after": after})
+    stage(lambda _: {"data": DATA, "after": after})
     assert evaluate.main(["--model", "m", "--data", "zh=starter", "--lang", "mul"]) == 0
     assert "\n".join(table) in capsys.readouterr().out
 
@@ -419,7 +420,7 @@ def test_evaluate_compares_two_models(stage: Stage, capsys: pytest.CaptureFixtur
     def run(settings: EvaluateSettings) -> dict[str, object]:
         cer = {"gain": 0.02 * sign, "low": low, "high": high, "p_value": 0.0123}
         gain = {"cer": cer, "wer": None, "utterances": 200, "interval": "speakers"}
-        return {"after": SCORES, "against": {"model": settings.against, "scores": SCORES, "gain": gain}}
+        return {"data": DATA, "after": SCORES, "against": {"model": settings.against, "scores": SCORES, "gain": gain}}
 
     stage(run)
     assert evaluate.main(["--model", "one", "--against", "two", "--data", "d"]) == 0
@@ -440,7 +441,7 @@ def test_a_clear_difference_says_which_way(
     bounds = sorted((0.01 * sign, 0.03 * sign))
     cer = {"gain": 0.02 * sign, "low": bounds[0], "high": bounds[1], "p_value": 0.002}
     against = {"model": "two", "scores": SCORES, "gain": {"cer": cer, "interval": "utterances"}}
-    stage(lambda _: {"after": SCORES, "against": against})
+    stage(lambda _: {"data": DATA, "after": SCORES, "against": against})
     assert evaluate.main(["--model", "one", "--against", "two", "--data", "d"]) == 0
     assert f"{said} of CER (1.0 to 3.0, p = 0.002" in capsys.readouterr().out
 

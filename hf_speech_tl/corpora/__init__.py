@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hf_speech_tl.corpora.far import are_far, expect, row_groups
+    from hf_speech_tl.corpora.licence import licences_together
     from hf_speech_tl.corpora.load import load_corpus
     from hf_speech_tl.corpora.prepared import check_shards
     from hf_speech_tl.corpora.remote import stop_fetching
@@ -44,6 +45,7 @@ __all__ = [
     "heard_elsewhere",
     "inaudible",
     "leave_out",
+    "licences_together",
     "load_corpus",
     "parse_shards",
     "pulses",
@@ -94,6 +96,7 @@ _HOMES = {
     "heard_elsewhere": "unlabelled",
     "inaudible": "screening",
     "leave_out": "screening",
+    "licences_together": "licence",
     "load_corpus": "load",
     "reasons": "skipped",
     "refuse_for_languages": "spoken",

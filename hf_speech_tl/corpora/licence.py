@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import yaml
+
+UNKNOWN = "unknown"
+
+
+def licences_together(parts: Iterable[Sequence[str]]) -> tuple[str, ...]:
+    """The licences of several sources, each once, with "unknown" for those of which none is known; () where that is
+    all of them."""
+    found = dict.fromkeys(licence for licences in parts for licence in (licences or (UNKNOWN,)))
+    return () if set(found) == {UNKNOWN} else tuple(found)
 
 
 def licences_beside(path: Path) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from hf_speech_tl.corpora.files import Progress
 from hf_speech_tl.corpora.folder import read_annotation, read_folder
 from hf_speech_tl.corpora.hub import read_hub
+from hf_speech_tl.corpora.licence import licences_together
 from hf_speech_tl.corpora.manifest import read_manifests
 from hf_speech_tl.corpora.parquet import read_parquet
 from hf_speech_tl.corpora.prepared import read_prepared
@@ -120,7 +121,7 @@ def load_corpus(
         validation,
         test,
         skipped=(*skipped, *doubled),
-        licenses=tuple(dict.fromkeys(licence for one in read for licence in one.licenses)),
+        licenses=licences_together(one.licenses for one in read),
         names=tuple(place.name for place in places),
         languages=tags,
         weights=_weights(given, places, train),
@@ -220,9 +221,7 @@ def _sorted_out(rows: datasets.Dataset, source: Source, start: int, labelled: bo
         if reason is not None:
             bad.append(Skipped(row.id, row.split or "", source.source, reason, row.detail or ""))
             continue
-        key = SplitRow(
-            row.split, source.source, row.speaker, row.text, row.digest or "", source.lang or "", source.labelled
-        )
+        key = SplitRow(row.split, source.source, row.speaker, row.text, row.digest or "", source.lang or "")
         good.append(_Row(number, row.id, key, (row.offset, row.length)))
     if 2 * len(bad) > len(rows):
         raise DataError(

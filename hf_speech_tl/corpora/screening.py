@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import random
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -36,6 +37,7 @@ _FRAMES = 2  # that a clip without a transcript has at least: of one alone no ot
 _WRITTEN, _WRITTEN_A_SECOND = 1_000, 50
 _REMEMBERED = 50_000  # transcripts: enough for lists of words, and of sentences few come again
 _TOGETHER = 64  # clips held in memory at once while they are decoded
+_THREADS = os.cpu_count() or 1
 
 
 def screen(
@@ -45,7 +47,7 @@ def screen(
     max_seconds: float,
     min_seconds: float,
     frames_of: Callable[[float], int],
-    threads: int,
+    threads: int = _THREADS,
     simplify: bool = False,
     labelled: bool = True,
     progress: Progress | None = None,
@@ -107,7 +109,9 @@ def screen(
     )
 
 
-def hear(corpus: Corpus, split: str, *, threads: int, again: bool = False, progress: Progress | None = None) -> Corpus:
+def hear(
+    corpus: Corpus, split: str, *, threads: int = _THREADS, again: bool = False, progress: Progress | None = None
+) -> Corpus:
     """`corpus` without the rows of `split` that decoding finds bad; those join `skipped`.
 
     again: whether what was heard before is heard once more, for a file may have gone since. The fingerprint stays: what
@@ -119,7 +123,9 @@ def hear(corpus: Corpus, split: str, *, threads: int, again: bool = False, progr
     return replace(leave_out(corpus, split, skipped), heard=(*corpus.heard, split))
 
 
-def inaudible(rows: datasets.Dataset, split: str, *, threads: int, progress: Progress | None = None) -> list[Skipped]:
+def inaudible(
+    rows: datasets.Dataset, split: str, *, threads: int = _THREADS, progress: Progress | None = None
+) -> list[Skipped]:
     """Those of `rows` that cannot be decoded, with their reasons. Raises DataError where that is all of them."""
     faults = {}
     for index, fault in enumerate(_by_decoding(rows, threads)):

@@ -24,8 +24,8 @@ _NO_ASCII_LETTERS = re.compile("[^a-z0-9]+")
 
 @dataclass(frozen=True, slots=True)
 class SplitRow:
-    """What decides where a row goes: the split it came with (or None), its source, speaker, text, audio's hash, and of
-    its source the language and whether its transcripts are looked at."""
+    """What decides where a row goes: the split it came with (or None), its source, speaker, text, audio's hash, and the
+    language of its source."""
 
     split: str | None
     source: str
@@ -33,7 +33,11 @@ class SplitRow:
     text: str | None
     digest: str
     lang: str = ""
-    labelled: bool = True
+
+    @property
+    def spoken(self) -> bool:
+        """Whether it is known what is said."""
+        return bool(self.text and self.text.strip())
 
 
 def split_named(word: str) -> str | None:
@@ -66,42 +70,47 @@ def assign_splits(rows: Sequence[SplitRow], seed: int) -> tuple[list[str], tuple
 
     Splits that a source came with stay. Missing ones are cut from its training rows, about a tenth each, by whole
     speakers where ten or more are known for at least half of the rows, else by whole transcripts, over all such
-    sources of a language together; those whose transcripts are not looked at are for themselves. The choice depends on
-    the content and the seed alone. A source that has only a validation or test split keeps just that.
+    sources of a language together. Rows without a transcript change nothing of that, so that what learns from
+    recordings alone never hears the test of what learns from transcripts: they go where their speaker went, or are cut
+    for themselves. The choice depends on the content and the seed alone. A source that has only a validation or test
+    split keeps just that.
     """
     splits = [row.split or "train" for row in rows]
     by_source: dict[str, list[int]] = defaultdict(list)
     for index, row in enumerate(rows):
         by_source[row.source].append(index)
-    by_text: dict[tuple[tuple[str, ...], str, bool], list[str]] = defaultdict(list)
-    notes = []
+    by_text: dict[tuple[tuple[str, ...], str, bool], list[int]] = defaultdict(list)
+    notes: list[str] = []
     for source, members in by_source.items():
-        present = {rows[index].split for index in members}
+        present = {rows[index].split for index in members if rows[index].spoken}
+        present = present or {rows[index].split for index in members}
         missing = tuple(split for split in ("test", "validation") if split not in present)
         if not missing:
             continue
         if not present & {None, "train"}:
             notes.append(f"{source} has no training split: its {_joined(filter(None, present))} split is used as it is")
             continue
-        free = [index for index in members if splits[index] == "train"]
-        voices = [rows[index].speaker for index in free]
-        known = [voice for voice in voices if voice is not None]
-        if len(set(known)) < _SPEAKERS or 2 * len(known) < len(free):
-            # Apart from those without transcripts: with and without these, the others' test has the same rows.
-            by_text[missing, rows[members[0]].lang, rows[members[0]].labelled].append(source)
-            continue
-        # Rows without a speaker may be anybody's: they are never held out.
-        keys = [(index, f"speaker {voice}") for index, voice in zip(free, voices, strict=True) if voice is not None]
+        homes: dict[str, str] = {}
+        for spoken in (True, False):
+            free = [index for index in members if splits[index] == "train" and rows[index].spoken == spoken]
+            # Rows without a speaker may be anybody's: they are never held out.
+            keys = [(index, f"speaker {rows[index].speaker}") for index in free if rows[index].speaker is not None]
+            if homes:
+                for index, key in keys:
+                    splits[index] = homes.get(key, "train")
+            elif len({key for _, key in keys}) >= _SPEAKERS and 2 * len(keys) >= len(free):
+                homes = _hold_out(splits, keys, missing, len(free), seed)
+                how = "by speaker (no voice in two splits)"
+                notes.append(f"{source}: {_joined(missing)} made from its training rows, {how}")
+            elif free:
+                by_text[missing, rows[members[0]].lang, spoken] += free
+    for (missing, _, spoken), free in by_text.items():
+        keys = [(i, f"text {text_key(rows[i].text or '') if spoken else rows[i].digest}") for i in free]
         _hold_out(splits, keys, missing, len(free), seed)
-        notes.append(f"{source}: {_joined(missing)} made from its training rows, by speaker (no voice in two splits)")
-    for (missing, *_), sources in by_text.items():
-        free = [i for source in sources for i in by_source[source] if splits[i] == "train"]
-        keys = [(i, f"text {text_key(rows[i].text or rows[i].digest)}") for i in free]
-        texts = _hold_out(splits, keys, missing, len(free), seed)
-        spoken = any(rows[i].text for i in free)
+        sources = dict.fromkeys(rows[i].source for i in free)
         how = "by text (no transcript in two splits)" if spoken else "by recording (none in two splits)"
         note = f"{_joined(sources)}: {_joined(missing)} made from its training rows, {how}"
-        if spoken and texts < _FEW_TEXTS:
+        if spoken and (texts := len({key for _, key in keys})) < _FEW_TEXTS:
             note += f"; with only {texts} different transcripts the test says little: give splits of your own"
         notes.append(note)
     return splits, tuple(notes)
@@ -121,8 +130,10 @@ def shared_texts(rows: Sequence[SplitRow], splits: Sequence[str]) -> int:
     return sum(text in heard for text in said["test"])
 
 
-def _hold_out(splits: list[str], keys: Sequence[tuple[int, str]], missing: Sequence[str], total: int, seed: int) -> int:
-    """Moves whole groups of rows with the same key out of the training split; returns how many groups there were."""
+def _hold_out(
+    splits: list[str], keys: Sequence[tuple[int, str]], missing: Sequence[str], total: int, seed: int
+) -> dict[str, str]:
+    """Moves whole groups of rows with the same key out of the training split; returns where each of them went."""
     sizes = Counter(key for _, key in keys)
     order = sorted(sizes, key=lambda key: hashlib.blake2b(f"{seed} {key}".encode(), digest_size=16).digest())
     target = _SHARE * total
@@ -140,7 +151,7 @@ def _hold_out(splits: list[str], keys: Sequence[tuple[int, str]], missing: Seque
         held[split] += sizes[key]
     for index, key in keys:
         splits[index] = homes.get(key, "train")
-    return len(sizes)
+    return homes
 
 
 def _joined(words: Iterable[str]) -> str:

@@ -100,6 +100,7 @@ def read_config(name: str) -> PreTrainedConfig:
     family = find_family(getattr(config, "model_type", None), name)
     if config.model_type != family.model_type:
         encoder = encoder_config(config).to_dict()
+        encoder.pop("_name_or_path", None)  # where it lies here; what is saved would tell it
         config = AutoConfig.for_model(family.model_type, encoder_config=encoder, name_or_path=config.name_or_path)
     elif family.encoder and not _raw_config(place_of(name)).get("encoder_config"):
         raise SettingsError(f"--model {name}: its config.json has no encoder_config. Take another checkpoint.")

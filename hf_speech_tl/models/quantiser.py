@@ -22,6 +22,12 @@ def check_quantisable(name: str, config: PreTrainedConfig) -> None:
             f"--objective contrastive: {name} is of the family {config.model_type}, for which transformers has no "
             f"contrastive loss; allowed: {', '.join(_ABLE)}. Take a model of one of these, or another --objective."
         )
+    counts = ("num_negatives", "num_codevectors_per_group", "proj_codevector_dim")
+    if lacking := next((name for name in counts if getattr(config, name) < 1), None):
+        raise SettingsError(
+            f"--objective contrastive: the config.json of {name} has {lacking} {getattr(config, lacking)}; allowed: 1 "
+            "and more. Mend the file, or take another model."
+        )
     groups, width = config.num_codevector_groups, config.codevector_dim
     if groups < 1 or width < groups or width % groups:
         raise SettingsError(

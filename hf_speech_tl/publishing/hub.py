@@ -133,12 +133,17 @@ def _contents(directory: Path, model_id: str) -> dict[str, Path | bytes]:
     paths = sorted({path for pattern in _UPLOADED for path in directory.glob(pattern) if path.is_file()})
     contents: dict[str, Path | bytes] = {path.relative_to(directory).as_posix(): path for path in paths}
     results = _mapping(directory / "results.json")
-    base_model = results.get("model", {}).get("base_model")
+    model = results.get("model")
+    base_model = model.get("base_model") if isinstance(model, dict) else None
     keep = {known for known in (base_model, model_id) if known}
     for path in paths:
         name = path.relative_to(directory).as_posix()
         if name == "README.md":
-            contents[name] = name_model(path.read_text(encoding="utf-8"), model_id).encode()
+            contents[name] = name_model(_text(path), model_id).encode()
+        elif name == "config.json":
+            config = _mapping(path)
+            if (told := redact_origins(config, keep=keep)) != config:
+                contents[name] = _json(told)
         elif name == "results.json":
             contents[name] = _json(redact_results(results, keep=keep))
         elif name == "run.yaml":
@@ -149,6 +154,13 @@ def _contents(directory: Path, model_id: str) -> dict[str, Path | bytes]:
         elif name == "adapter/adapter_config.json":
             contents[name] = _json(redact_origins(_mapping(path), keep=keep))
     return contents
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise RunError(f"{path} is not UTF-8 ({error.reason} at byte {error.start}): save it as such") from error
 
 
 def _mapping(path: Path) -> dict:

@@ -41,7 +41,7 @@ def recogniser_metadata(results: dict, model_id: str | None) -> str:
     ]
     metadata = ModelCardData(
         language=main_tags if len(main_tags) > 1 else main_tags[0],
-        license=hub_licence(data.get("licenses", []), is_of_starter(results)),
+        license=_licence(results),
         library_name="transformers",
         pipeline_tag="automatic-speech-recognition",
         base_model=linked(results["model"]["base_model"]),
@@ -60,7 +60,7 @@ def encoder_metadata(results: dict) -> str:
     """Of a pretrained encoder with these results, as YAML; results: as for recogniser_metadata."""
     data = results["data"]
     metadata = ModelCardData(
-        license=hub_licence(data["licenses"], is_of_starter(results)),
+        license=_licence(results),
         library_name="transformers",
         # Without a task of its own, the Hub would take it for a recogniser by its tags.
         pipeline_tag="feature-extraction",
@@ -111,11 +111,17 @@ def _name(results: dict, model_id: str | None) -> str:
     return f"{began_as.rpartition('/')[2]}-{results['language']['tag']}"
 
 
-def hub_licence(licences: Sequence[str], of_starter: bool = False) -> str:
-    """The Hub's name of the one licence of all recordings, those of the starter too; "other" for several, unknown or
-    none."""
-    if licences and of_starter:
-        licences = [*licences, STARTER_LICENCE]
+def _licence(results: dict) -> str:
+    """That of the recordings, and of the starter where a model is of it; "other" where it is of weights whose licence
+    is not known here."""
+    licences = results["data"].get("licenses", [])
+    if is_of_starter(results):
+        return hub_licence([*licences, STARTER_LICENCE]) if licences else "other"
+    return hub_licence(licences) if results["model"].get("fresh") else "other"
+
+
+def hub_licence(licences: Sequence[str]) -> str:
+    """The Hub's name of the one licence of all; "other" for several, unknown or none."""
     names = {re.sub(r"-(only|or-later)$", "", licence.strip().lower()) for licence in licences}
     only = names.pop() if len(names) == 1 else ""
     return only if _LICENCE.fullmatch(only) else "other"

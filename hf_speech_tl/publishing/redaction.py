@@ -47,18 +47,43 @@ def redact_results(results: Mapping[str, object], *, keep: Collection[str] = ())
     training = public.get("training")
     if isinstance(training, Mapping) and isinstance(training.get("clips_lost"), Mapping):
         public["training"] = {**training, "clips_lost": dict(Counter(training["clips_lost"].values()))}
-    redacted = {key: walk(value, lambda text: _text(text, keep)) for key, value in public.items()}
+    # A file is known by its folder's name too, at the head of notes as well, and may have spaces in it.
+    names = sorted(((source, own_name(source)) for source in _sources(public)), key=lambda pair: -len(pair[0]))
+
+    def told(text: str) -> str:
+        for source, name in names:
+            text = text.replace(source, name)
+        return _text(text, keep)
+
+    redacted = {key: walk(value, told) for key, value in public.items()}
     if isinstance(public.get("command"), str):
         redacted["command"] = _command(str(public["command"]), keep)
     return redacted
 
 
+def own_name(source: str) -> str:
+    """Of a source of recordings its own name, without that of the folder that it lies in."""
+    return _argument(source, ())
+
+
+def _sources(value: object) -> set[str]:
+    """The names of sources anywhere in results."""
+    if not isinstance(value, Mapping):
+        return set().union(*map(_sources, value)) if isinstance(value, list | tuple) else set()
+    named = {name for key in ("sources", "unlabelled") if isinstance(names := value.get(key), list) for name in names}
+    return {name for name in named if isinstance(name, str)}.union(*map(_sources, value.values()))
+
+
 def redact_origins(config: Mapping[str, object], *, keep: Collection[str] = ()) -> dict[str, object]:
-    """A saved configuration, where peft writes the folder that the base model was loaded from, with its name only."""
-    return {
-        key: _argument(value, keep) if key.endswith("name_or_path") and isinstance(value, str) else value
-        for key, value in config.items()
-    }
+    """A saved configuration, with the name only of the folder that a model was loaded from: peft writes it, and
+    transformers for the encoder within a model."""
+
+    def told(key: str, value: object) -> object:
+        if isinstance(value, Mapping):
+            return redact_origins(value, keep=keep)
+        return _argument(value, keep) if key.endswith("name_or_path") and isinstance(value, str) else value
+
+    return {key: told(key, value) for key, value in config.items()}
 
 
 def _without_tier(source: object) -> object:

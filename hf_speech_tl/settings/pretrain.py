@@ -113,8 +113,8 @@ class PretrainSettings:
 
     max_minutes: float | None = replace(
         training_rows.MAX_MINUTES,
-        help="train so long, what the teacher makes of the audio not counted; of the three lengths whichever ends "
-        "first, and the schedule fits it",
+        help="train so long, what the teacher makes of the audio and probes not counted; of the three lengths "
+        "whichever ends first, and the schedule fits it",
         why="without any of the three: an hour on a CPU, 50 epochs on a GPU",
     ).default(None)
     max_steps: int | None = training_rows.MAX_STEPS.default(None)

@@ -93,11 +93,9 @@ def lay_out(prepared: Prepared, settings: FinetuneSettings, output: Output, proc
         batches,
         settings,
         output,
-        rates=recipe.rates,
-        optimiser=recipe.optimiser,
+        recipe=recipe,
         processes=processes,
         corpus=corpus,
-        validated=task.validation,
         chosen=lambda precision: setattr(train, "features", _features(prepared, settings, precision, processes)),
     )
     if fit.clips:
@@ -119,12 +117,10 @@ def follow(
         course.length,
         settings,
         output,
-        rates=prepared.recipe.rates,
-        optimiser=prepared.recipe.optimiser,
+        recipe=prepared.recipe,
         processes=processes,
         config=prepared.checkpoint.model.config,
         shown=_SHOWN,
-        averaged=prepared.recipe.averaged,
     )
     if taught.weights is not None and processes.is_main_process:
         whole.load_state_dict(taught.weights, strict=False)

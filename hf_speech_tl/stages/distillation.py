@@ -109,7 +109,7 @@ def distil(settings: PretrainSettings, ready: Ready, output: Output, processes: 
 def _drawn(rows: datasets.Dataset, targets: MadeTargets, seed: int) -> Clips:
     """Some clips drawn at random, by which it is known how far each of the targets' values spreads."""
     drawn = np.sort(np.random.default_rng(seed).permutation(len(rows))[:_SPREAD_CLIPS])
-    return Clips(rows.select(drawn), [[]] * len(drawn), targets=targets)
+    return Clips(rows.select(drawn), targets=targets)
 
 
 def _fit_heads(module: Distillation, clips: Clips, extractor: FeatureExtractor, device: torch.device) -> None:

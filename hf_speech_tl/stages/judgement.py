@@ -19,6 +19,9 @@ from hf_speech_tl.models import Checkpoint, Vocabulary, load_checkpoint, quick_d
 from hf_speech_tl.scoring import Scores, score, utterance_edits
 from hf_speech_tl.stages.reading import is_spaced
 
+# Puts what a model writes into the units of the transcripts, given the tag of the language too.
+Rewrite = Callable[[str, str], str]
+
 
 @dataclass(frozen=True)
 class Judgement:
@@ -39,7 +42,7 @@ def judge(
     *,
     split: str,
     units: str,
-    rewrite: Callable[[str, str], str] | None = None,
+    rewrite: Rewrite | None = None,
     precision: str = "float32",
 ) -> Judgement:
     """Transcribe every row and score it against its `transcript`, which is in `units`.
@@ -78,7 +81,7 @@ def judge_saved(
     *,
     split: str,
     units: str,
-    rewrite: Callable[[str, str], str] | None = None,
+    rewrite: Rewrite | None = None,
     precision: str = "float32",
 ) -> Judgement:
     """The same of a model by its directory or Hub id. Raises SettingsError as load_recogniser."""

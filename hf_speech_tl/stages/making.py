@@ -61,7 +61,7 @@ def make_targets(
     processes.wait_for_everyone()
     if bad is None:
         rows = datasets.concatenate_datasets([validation, corpus.train])
-        clips = Clips(rows, [[]] * len(rows))
+        clips = Clips(rows)
         mine = range(processes.process_index, len(rows), processes.num_processes)
         with progress_of(what, quiet=settings.quiet or not processes.is_main_process) as progress:
             found = keep_targets(make, targets, clips, mine, lambda done: progress(done, len(mine)))

@@ -12,6 +12,7 @@ import numpy as np
 from accelerate import PartialState
 from transformers import PreTrainedConfig, set_seed
 
+from hf_speech_tl.errors import RunError
 from hf_speech_tl.models import check_maskable, clustered_layer, frame_count, frame_rate, load_layer, quick_dtype
 from hf_speech_tl.objectives import MaskedPrediction, draw_negatives
 from hf_speech_tl.settings import PretrainSettings
@@ -58,7 +59,7 @@ def predict_masked(settings: PretrainSettings, ready: Ready, output: Output, pro
     """Find clusters in cepstra, or in a layer's states, and the cluster of each frame.
 
     Raises SettingsError for a model to cluster that cannot be loaded, RunError where the clusters of a resumed run are
-    gone.
+    gone, or of another model.
     """
     corpus, validation = choose_validation(ready.corpus)
     named = settings.cluster_on
@@ -70,7 +71,7 @@ def predict_masked(settings: PretrainSettings, ready: Ready, output: Output, pro
         else None
     )
     states = TargetStates(ready.config, layer)
-    train = Clips(corpus.train, [[]] * len(corpus.train))
+    train = Clips(corpus.train)
     clusters = agree(processes, lambda: _clusters(settings, output, states, train))
     content = repr(states.fingerprint()).encode() + clusters.centres.tobytes()
     targets = MadeTargets(
@@ -84,7 +85,7 @@ def predict_masked(settings: PretrainSettings, ready: Ready, output: Output, pro
     corpus, validation = make_targets(
         "finding clusters of frames", assigned, targets, corpus, validation, settings, processes
     )
-    heard = Clips(validation, [[]] * len(validation))
+    heard = Clips(validation)
     use = cluster_use((targets.of(heard.decode(at)) for at in range(len(heard))), len(clusters))
     spans = Spans.at_rate(PREDICTION_SHARE, frame_rate(ready.config))
     set_seed(settings.seed)  # finding clusters drew random numbers
@@ -109,7 +110,14 @@ def predict_masked(settings: PretrainSettings, ready: Ready, output: Output, pro
 def _clusters(settings: PretrainSettings, output: Output, states: TargetStates, train: Clips) -> Clusters:
     """Those that a resumed run began with, so that ids stay what they were; or new ones."""
     if output.checkpoint:
-        return Clusters.load(output.checkpoints / _FILE)
+        clusters = Clusters.load(output.checkpoints / _FILE)
+        if clusters.source != states.fingerprint():
+            raise RunError(
+                f"--cluster-on {settings.cluster_on or 'cepstra'}: its states are not those that this run found its "
+                "clusters in, because the model was changed, or this machine computes in another precision. Bring the "
+                "old ones back, or start anew with --overwrite."
+            )
+        return clusters
 
     def made(row: int) -> np.ndarray:
         return next(states([train.decode(row).astype(np.float32) / 32767]))

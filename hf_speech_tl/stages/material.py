@@ -9,7 +9,15 @@ import datasets
 import numpy as np
 from transformers import PreTrainedConfig
 
-from hf_speech_tl.corpora import Corpus, Skipped, digest, heard_elsewhere, leave_out, with_columns
+from hf_speech_tl.corpora import (
+    Corpus,
+    Skipped,
+    digest,
+    heard_elsewhere,
+    leave_out,
+    licences_together,
+    with_columns,
+)
 from hf_speech_tl.errors import DataError, SettingsError
 from hf_speech_tl.languages import find_model_language
 from hf_speech_tl.models import Vocabulary
@@ -108,7 +116,7 @@ def mix(pool: Pool, labels: Sequence[PseudoLabel]) -> Material:
         labelled,
         train=train,
         skipped=(*labelled.skipped, *(_of_pool(row) for row in unlabelled.skipped)),
-        licenses=tuple(dict.fromkeys((*labelled.licenses, *unlabelled.licenses))),
+        licenses=licences_together((labelled.licenses, unlabelled.licenses)),
         names=(*labelled.names, *unlabelled.names),
         languages=(*labelled.languages, *unlabelled.languages),
         weights=(*labelled.weights, *unlabelled.weights),

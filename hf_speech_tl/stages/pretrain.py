@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import cast
 
-import datasets
 from accelerate import PartialState
 
 from hf_speech_tl.corpora import samples, write_skipped
@@ -24,7 +23,7 @@ from hf_speech_tl.stages.distillation import check_distil, distil
 from hf_speech_tl.stages.lesson import Lesson
 from hf_speech_tl.stages.making import check_cache
 from hf_speech_tl.stages.masked_prediction import check_masked, predict_masked
-from hf_speech_tl.stages.probing import LEAST_PROBED, PROBED_SECONDS, draw_labelled, make_probe
+from hf_speech_tl.stages.probing import LEAST_PROBED, PROBED_SECONDS, draw_probe
 from hf_speech_tl.stages.readiness import Check, Ready, get_ready
 from hf_speech_tl.stages.results import gather_pretraining
 from hf_speech_tl.stages.runs.length import Length, store_length
@@ -86,11 +85,10 @@ def _run(settings: PretrainSettings, output: Output, processes: PartialState) ->
     recipe, corpus = ready.fit.recipe, lesson.corpus
     augmenter = Augmenter(recipe.waveform, settings.seed, lambda samples: frame_count(ready.config, samples))
     room = ready.fit.room
-    judged = Clips(lesson.validation, [[]] * len(lesson.validation), targets=lesson.targets, room=room)
+    judged = Clips(lesson.validation, targets=lesson.targets, room=room)
     train = Clips(
         corpus.train,
-        [[]] * len(corpus.train),
-        augmenter if recipe.waveform else None,
+        augmenter=augmenter if recipe.waveform else None,
         targets=lesson.targets,
         room=room - judged.size_kept,
     )
@@ -100,7 +98,7 @@ def _run(settings: PretrainSettings, output: Output, processes: PartialState) ->
         validation=judged,
         draw=lesson.draw,
         guard=lesson.guard,
-        probe=_probe(lesson.validation, ready, processes),
+        probe=_probe(ready, processes),
     )
     batches = plan_batches(train.seconds, ready.fit, corpus, settings, processes)
     length = settle_length(
@@ -110,11 +108,9 @@ def _run(settings: PretrainSettings, output: Output, processes: PartialState) ->
         batches,
         settings,
         output,
-        rates=recipe.rates,
-        optimiser=recipe.optimiser,
+        recipe=recipe,
         processes=processes,
         corpus=corpus,
-        validated=task.validation,
     )
     task.probed_at = probe_steps(length.steps, length.evaluations, _PROBES)
     # Without a probe it would be the loss of an objective's own layers, which know nothing yet.
@@ -139,8 +135,7 @@ def _run(settings: PretrainSettings, output: Output, processes: PartialState) ->
         length,
         settings,
         output,
-        rates=recipe.rates,
-        optimiser=recipe.optimiser,
+        recipe=recipe,
         processes=processes,
         config=ready.config,
         shown=_SHOWN,
@@ -177,12 +172,10 @@ def _run(settings: PretrainSettings, output: Output, processes: PartialState) ->
     return results
 
 
-def _probe(validation: datasets.Dataset, ready: Ready, processes: PartialState) -> Probe | None:
+def _probe(ready: Ready, processes: PartialState) -> Probe | None:
     """A probe on some minutes of labelled clips, of a large model on a CPU a sixth; None where there are too few."""
     whole = is_small(ready.fit.cost.parameters) or processes.device.type == "cuda"
-    # With any seed the same, as those of validation are; and so not of the rows that a lesson has room for.
-    rows = draw_labelled(ready.corpus.train, PROBED_SECONDS * (1 if whole else 1 / 6), seed=0)
-    return make_probe(rows, validation, ready.checkpoint.feature_extractor)
+    return draw_probe(ready.corpus, PROBED_SECONDS * (1 if whole else 1 / 6), ready.checkpoint.feature_extractor)
 
 
 def _plan(

@@ -13,7 +13,7 @@ from transformers import PreTrainedConfig, PreTrainedModel, set_seed
 
 from hf_speech_tl.corpora import Corpus
 from hf_speech_tl.errors import DataError, named_by
-from hf_speech_tl.languages import Language, find_language
+from hf_speech_tl.languages import Language, find_model_language
 from hf_speech_tl.models import (
     Checkpoint,
     Masking,
@@ -56,7 +56,7 @@ def get_ready(settings: PretrainSettings, processes: PartialState, check: Check)
 
     Raises SettingsError for a model that cannot be used, and what `check` raises; DataError for a corpus that cannot.
     """
-    language = find_language(settings.lang) if settings.lang is not None else None
+    language = find_model_language(settings.lang) if settings.lang is not None else None
     option = "--config" if settings.model is None else "--model"
     with named_by(option):
         config = first_then_others(processes, lambda: read_config(settings.begins_as))

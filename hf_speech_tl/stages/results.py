@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
+import datasets
+
+from hf_speech_tl.corpora import Corpus
 from hf_speech_tl.languages import NORMALISER_VERSION, find_language, find_reader
 from hf_speech_tl.models import base_of, is_of_starter
 from hf_speech_tl.scoring import Scores
-from hf_speech_tl.settings import FinetuneSettings, PretrainSettings, plain_augmentation
+from hf_speech_tl.settings import FinetuneSettings, PretrainSettings, RunSettings, plain_augmentation
 from hf_speech_tl.stages.course import Course, Trained
 from hf_speech_tl.stages.lesson import Lesson
 from hf_speech_tl.stages.origins import count_kinds
@@ -16,6 +20,7 @@ from hf_speech_tl.stages.preparation import Prepared
 from hf_speech_tl.stages.readiness import Ready, known_as
 from hf_speech_tl.stages.runs.environment import describe_environment, peak_memory_mb
 from hf_speech_tl.stages.runs.length import Length
+from hf_speech_tl.stages.runs.memory import Fit
 from hf_speech_tl.stages.teaching import Taught
 from hf_speech_tl.training import Clips, Pretraining, Share, language_shares
 
@@ -32,7 +37,6 @@ def gather_results(
 ) -> dict[str, object]:
     """What results.json holds. before: as `judge_start` has it; base: as `base_of` has it."""
     corpus, recipe, length, taught = prepared.corpus, prepared.recipe, course.length, trained.taught
-    splits = {"train": corpus.train, "validation": corpus.validation, "test": corpus.test}
     unseen = prepared.vocabulary.unknown(corpus.test["transcript"][:])
     characters = "".join(corpus.test["transcript"][:])
     spoken = [find_language(tag) for tag in dict.fromkeys(corpus.languages)]
@@ -65,20 +69,13 @@ def gather_results(
             "head": count_kinds(prepared.inheritance),
         },
         "data": {
-            "sources": list(corpus.names),
-            "weights": list(corpus.weights),
-            "licenses": list(corpus.licenses),
-            "hours": {name: round(sum(rows["seconds"][:]) / 3600, 4) for name, rows in splits.items()},
-            "rows": {name: len(rows) for name, rows in splits.items()},
+            **_data(corpus, {"train": corpus.train, "validation": corpus.validation, "test": corpus.test}),
             # What is trained of each: hours there are, and the share of an epoch.
             "languages": {one.tag: {"name": one.name, **_share(shares.get(one.tag))} for one in spoken},
-            "skipped": dict(Counter(skipped.reason for skipped in corpus.skipped)),
-            "notes": list(corpus.notes),
             "test_characters_never_trained": {
                 "symbols": len(unseen),
                 "share": sum(character in unseen for character in characters) / max(1, len(characters)),
             },
-            "fingerprint": corpus.fingerprint,
         },
         "before": before,
         "after": after,
@@ -86,33 +83,55 @@ def gather_results(
             "tuning": settings.tuning,
             "trained_parameters": prepared.cost.trained,
             "layers_frozen": settings.freeze_layers,
-            "gradient_checkpointing": prepared.fit.checkpointed,
-            "steps": length.steps,
             "lora_rank": prepared.rank if settings.tuning == "lora" else None,
-            "head_steps": recipe.rates.head_steps,
-            "resumed_at_step": taught.resumed_at,
-            "stopped_by": length.stopped_by,
             "temperature": settings.temperature,
-            "batch_seconds": recipe.batch_seconds,
-            "accumulation": length.accumulation,
-            "learning_rate": recipe.rates.encoder,
+            "head_steps": recipe.rates.head_steps,
             "head_learning_rate": recipe.rates.head,
-            "optimizer": recipe.optimiser,
-            "augment": [plain_augmentation(one) for one in recipe.augment],
             "consistency": recipe.consistency,
-            "dropout": settings.dropout,
-            "precision": length.precision,
-            "seed": settings.seed,
             "best_validation_cer": taught.best,
-            "steps_skipped": taught.steps_skipped,
             "clips_lost": {**course.train.bad, **course.task.validation.bad},
-            "seconds": round(taught.seconds, 1),
-            "evaluation_seconds": round(taught.evaluation_seconds, 1),
-            "audio_seconds_per_second": round(taught.audio_seconds / max(taught.seconds, 1e-9), 1),
-            "peak_memory_mb": peak_memory_mb(),
-            "peak_memory_mb_estimated": round(course.fit.peak / 1e6),
+            **_training(settings, course.fit, length, taught),
         },
         "environment": describe_environment(),
+    }
+
+
+def _data(corpus: Corpus, splits: Mapping[str, datasets.Dataset]) -> dict[str, object]:
+    """What was learnt from and judged by, and what was left out."""
+    return {
+        "sources": list(corpus.names),
+        "weights": list(corpus.weights),
+        "licenses": list(corpus.licenses),
+        "hours": {name: round(sum(rows["seconds"][:]) / 3600, 4) for name, rows in splits.items()},
+        "rows": {name: len(rows) for name, rows in splits.items()},
+        "skipped": dict(Counter(skipped.reason for skipped in corpus.skipped)),
+        "notes": list(corpus.notes),
+        "fingerprint": corpus.fingerprint,
+    }
+
+
+def _training(settings: RunSettings, fit: Fit, length: Length, taught: Taught) -> dict[str, object]:
+    """What any training was like, and what it took."""
+    recipe = fit.recipe
+    return {
+        "batch_seconds": recipe.batch_seconds,
+        "accumulation": length.accumulation,
+        "learning_rate": recipe.rates.encoder,
+        "optimizer": recipe.optimiser,
+        "augment": [plain_augmentation(one) for one in recipe.augment],
+        "dropout": settings.dropout,
+        "gradient_checkpointing": fit.checkpointed,
+        "precision": length.precision,
+        "seed": settings.seed,
+        "steps": length.steps,
+        "stopped_by": length.stopped_by,
+        "resumed_at_step": taught.resumed_at,
+        "steps_skipped": taught.steps_skipped,
+        "seconds": round(taught.seconds, 1),
+        "evaluation_seconds": round(taught.evaluation_seconds, 1),
+        "audio_seconds_per_second": round(taught.audio_seconds / max(taught.seconds, 1e-9), 1),
+        "peak_memory_mb": peak_memory_mb(),
+        "peak_memory_mb_estimated": round(fit.peak / 1e6),
     }
 
 
@@ -130,8 +149,7 @@ def gather_pretraining(
     taught: Taught,
 ) -> dict[str, object]:
     """What results.json holds of a pretraining run."""
-    corpus, recipe, cost = lesson.corpus, ready.fit.recipe, ready.fit.cost
-    splits = {"train": corpus.train, "validation": lesson.validation}
+    cost = ready.fit.cost
     fresh = ready.checkpoint.fresh
     return {
         "command": settings.command_line(),
@@ -145,42 +163,16 @@ def gather_pretraining(
             "starter": is_of_starter(settings.begins_as, fresh=fresh),
             "fresh": fresh,
         },
-        "data": {
-            "sources": list(corpus.names),
-            "weights": list(corpus.weights),
-            "licenses": list(corpus.licenses),
-            "hours": {name: round(sum(rows["seconds"][:]) / 3600, 4) for name, rows in splits.items()},
-            "rows": {name: len(rows) for name, rows in splits.items()},
-            "skipped": dict(Counter(skipped.reason for skipped in corpus.skipped)),
-            "notes": list(corpus.notes),
-            "fingerprint": corpus.fingerprint,
-        },
+        "data": _data(lesson.corpus, {"train": lesson.corpus.train, "validation": lesson.validation}),
         "training": {
             "objective": settings.objective,
             **lesson.described,
             "decided_by": task.metric,
             "before": taught.before,
             "best": taught.best,
-            "probe_seconds": round(task.probe_seconds, 1),
-            "gradient_checkpointing": ready.fit.checkpointed,
-            "steps": length.steps,
-            "resumed_at_step": taught.resumed_at,
-            "stopped_by": length.stopped_by,
-            "batch_seconds": recipe.batch_seconds,
-            "accumulation": length.accumulation,
-            "learning_rate": recipe.rates.encoder,
-            "optimizer": recipe.optimiser,
-            "augment": [plain_augmentation(one) for one in recipe.augment],
-            "dropout": settings.dropout,
-            "precision": length.precision,
-            "seed": settings.seed,
-            "steps_skipped": taught.steps_skipped,
+            "probe_seconds": round(taught.probe_seconds, 1),
             "clips_lost": dict(train.bad),
-            "seconds": round(taught.seconds, 1),
-            "evaluation_seconds": round(taught.evaluation_seconds, 1),
-            "audio_seconds_per_second": round(taught.audio_seconds / max(taught.seconds, 1e-9), 1),
-            "peak_memory_mb": peak_memory_mb(),
-            "peak_memory_mb_estimated": round(ready.fit.peak / 1e6),
+            **_training(settings, ready.fit, length, taught),
         },
         "environment": describe_environment(),
     }

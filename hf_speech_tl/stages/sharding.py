@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -31,6 +30,7 @@ from hf_speech_tl.corpora import (
 )
 from hf_speech_tl.errors import DataError, SettingsError
 from hf_speech_tl.publishing import dataset_card
+from hf_speech_tl.publishing.redaction import own_name
 from hf_speech_tl.settings import PrepareSettings
 from hf_speech_tl.stages.reading import SHORTEST, progress_of
 from hf_speech_tl.stages.runs.holding import hold
@@ -50,6 +50,7 @@ def run(settings: PrepareSettings) -> dict[str, object]:
     """
     output = settings.output
     check_place(output)
+    _refuse_within(settings)
     _begun(output)
     corpus = _read(settings)
     # The rows, not the settings: what neither changes nor orders them may change.
@@ -67,6 +68,16 @@ def run(settings: PrepareSettings) -> dict[str, object]:
     shutil.rmtree(output / UNDER_WAY, ignore_errors=True)
     check_shards(str(output))
     return _results(output)
+
+
+def _refuse_within(settings: PrepareSettings) -> None:
+    """Raise SettingsError for shards that would lie among the recordings they are made of, and be read as some."""
+    for source in map(str, settings.data):
+        folder = Path(source).expanduser()
+        if folder.is_dir() and settings.output.resolve().is_relative_to(folder.resolve()):
+            raise SettingsError(
+                f"--output {settings.output}: lies in {source}, which is read as recordings; name a directory elsewhere"
+            )
 
 
 def _refuse_others(output: Path, key: str) -> None:
@@ -115,7 +126,6 @@ def _read(settings: PrepareSettings) -> Corpus:
             # How many frames there are, the model decides that is trained on them: a transcript too long for those is
             # found then.
             frames_of=lambda seconds: round(1000 * seconds),
-            threads=os.cpu_count() or 1,
             labelled=not settings.unlabelled,
             progress=progress,
         )
@@ -191,7 +201,7 @@ def _finish(parts: Sequence[Part], corpus: Corpus, key: str, settings: PrepareSe
         key=key,
         fingerprint=digest(state),
         audio=settings.format,
-        sources=corpus.names,
+        sources=tuple(map(own_name, corpus.names)),
         languages=corpus.languages,
         licenses=corpus.licenses,
         skipped=len(skipped),

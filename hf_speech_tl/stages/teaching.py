@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +23,7 @@ from hf_speech_tl.stages.runs.length import Length, asked_length, choose_length,
 from hf_speech_tl.stages.runs.memory import Fit
 from hf_speech_tl.stages.runs.output import Output
 from hf_speech_tl.stages.runs.processes import agree
+from hf_speech_tl.stages.runs.recipe import Recipe
 from hf_speech_tl.training import (
     WINDOW,
     Batch,
@@ -32,7 +32,6 @@ from hf_speech_tl.training import (
     Loader,
     Order,
     Pace,
-    Rates,
     Report,
     SpeechTrainer,
     StreamedBatches,
@@ -55,15 +54,16 @@ _VALIDATED = 200  # utterances: enough to choose a checkpoint by, few enough not
 @dataclass(frozen=True)
 class Taught:
     """What it took. seconds: wall time of training and validation, evaluation_seconds: of the latter alone,
-    audio_seconds: what was trained on, all without what a stopped run lost. steps_skipped: those whose gradient was not
-    finite. before: the task's metric before the first step, where it was asked for; best: its lowest value after that.
-    average: that of the average of the weights, which are kept where it is `best`; None where there is none.
-    resumed_at: the step of a resumed run's last checkpoint. weights: those that gave `best`, of what is trained; under
-    FSDP all, and on the first process alone; None where nothing was judged.
+    probe_seconds: of probes alone, audio_seconds: what was trained on, all without what a stopped run lost.
+    steps_skipped: those whose gradient was not finite. before: the task's metric before the first step, where it was
+    asked for; best: its lowest value after that. average: that of the average of the weights, which are kept where it
+    is `best`; None where there is none. resumed_at: the step of a resumed run's last checkpoint. weights: those that
+    gave `best`, of what is trained; under FSDP all, and on the first process alone; None where nothing was judged.
     """
 
     seconds: float
     evaluation_seconds: float
+    probe_seconds: float
     audio_seconds: float
     steps_skipped: int
     before: float | None
@@ -82,7 +82,7 @@ def choose_validation(corpus: Corpus) -> tuple[Corpus, datasets.Dataset]:
     chosen = random.Random(0).sample(range(count), k=min(_VALIDATED, count))
     rows = corpus.validation.select(sorted(chosen))
     if "validation" not in corpus.heard:
-        skipped = inaudible(rows, "validation", threads=os.cpu_count() or 1)
+        skipped = inaudible(rows, "validation")
         bad = {row.id for row in skipped}
         rows = rows.select([at for at, name in enumerate(rows["id"][:]) if name not in bad])
         corpus = leave_out(corpus, "validation", skipped)
@@ -120,17 +120,15 @@ def settle_length(
     settings: RunSettings,
     output: Output,
     *,
-    rates: Rates,
-    optimiser: str,
+    recipe: Recipe,
     processes: PartialState,
     corpus: Corpus,
-    validated: Clips,
     chosen: Callable[[str], None] = lambda _: None,
 ) -> Length:
     """How long the run is, for which `batches` are set: measured, or as it was where one is resumed.
 
-    validated: what each evaluation hears. chosen: hears of the precision before the pace is measured. Raises
-    SettingsError where a run cannot go on with this corpus.
+    chosen: hears of the precision before the pace is measured. Raises SettingsError where a run cannot go on with this
+    corpus.
     """
     if output.checkpoint:
         length = agree(processes, lambda: stored_length(output.checkpoints, corpus.fingerprint))
@@ -139,7 +137,7 @@ def settle_length(
         chosen(length.precision)
     else:
         began = time.monotonic()
-        pace = _measure(model, task, train, batches, settings, rates, optimiser, processes, chosen)
+        pace = _measure(model, task, train, batches, settings, recipe, processes, chosen)
         # Processes measure differently; the first one's word counts.
         length = agree(
             processes,
@@ -149,7 +147,7 @@ def settle_length(
                 spent=time.monotonic() - began,
                 accumulation=batches.accumulation,
                 steps_per_epoch=batches.per_epoch() / batches.accumulation,
-                evaluation_share=float(validated.seconds.sum()) / batches.batch_seconds,
+                evaluation_share=float(task.validation.seconds.sum()) / batches.batch_seconds,
                 on_gpu=processes.device.type == "cuda",
             ),
         )
@@ -163,8 +161,7 @@ def _measure(
     train: Clips,
     batches: Order,
     settings: RunSettings,
-    rates: Rates,
-    optimiser: str,
+    recipe: Recipe,
     processes: PartialState,
     chosen: Callable[[str], None],
 ) -> Pace:
@@ -187,7 +184,7 @@ def _measure(
         model,
         loader,
         loss_of,
-        lambda model: build_optimiser(model, rates, optimiser),
+        lambda model: build_optimiser(model, recipe.rates, recipe.optimiser),
         precision=pace.precision,
         device=device,
     )
@@ -205,20 +202,18 @@ def teach(
     settings: RunSettings,
     output: Output,
     *,
-    rates: Rates,
-    optimiser: str,
+    recipe: Recipe,
     processes: PartialState,
     config: PreTrainedConfig,
     shown: Mapping[str, str],
     callbacks: Sequence[TrainerCallback] = (),
-    averaged: bool = False,
     before: bool = False,
 ) -> Taught:
     """Train. Raises RunError where it cannot go on; after Ctrl-C a checkpoint is saved and `interrupted` says so, but
     in the last step the training just ends, and with it the longer work that it is part of.
 
     config: what reporters get to see of the model; shown: as for Report; callbacks: what else watches the steps;
-    averaged: as SpeechTrainer has it; before: whether the model is evaluated before the first step too.
+    before: whether the model is evaluated before the first step too.
     """
     resumed_at = steps_done(output.checkpoint) if output.checkpoint else None  # the Trainer removes old checkpoints
     set_seed(settings.seed)  # measuring drew random numbers
@@ -240,9 +235,9 @@ def teach(
         task=task,
         train=train,
         batches=batches,
-        rates=rates,
-        optimiser=optimiser,
-        averaged=averaged,
+        rates=recipe.rates,
+        optimiser=recipe.optimiser,
+        averaged=recipe.averaged,
     )
     # What they would print, Report says in one line.
     logging.disable_progress_bar()
@@ -270,6 +265,7 @@ def teach(
     return Taught(
         seconds=trainer.seconds,
         evaluation_seconds=trainer.evaluation_seconds,
+        probe_seconds=sum(logged.get("eval_probe_seconds", 0.0) for logged in trainer.state.log_history),
         audio_seconds=trainer.audio_seconds,
         steps_skipped=trainer.finite.skipped,
         before=next((logged[name] for logged in at_start if (name := f"eval_{task.metric}") in logged), None),

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hf_speech_tl.audio import BadAudio, decode, read_header
+from hf_speech_tl.audio import RATE, BadAudio, decode, read_header
 from hf_speech_tl.decoding import recognise_each
 from hf_speech_tl.errors import DataError
-from hf_speech_tl.models import Checkpoint, Vocabulary
+from hf_speech_tl.models import Checkpoint, Vocabulary, frame_count
 from hf_speech_tl.settings import TranscribeSettings
 from hf_speech_tl.stages.judgement import dtype_of, load_recogniser
 from hf_speech_tl.stages.reading import SHORTEST
@@ -59,6 +59,13 @@ def transcribe_files(
 ) -> Iterator[Transcription]:
     """As run, with a model that is loaded; lengths: what `length` says of each file."""
     dtype = dtype_of(precision, checkpoint.model.device)
+    config = checkpoint.model.config
+    lengths = [
+        f"only {seconds:.3f} s long, of which this model makes no frame"
+        if not isinstance(seconds, str) and frame_count(config, round(seconds * RATE)) < 1
+        else seconds
+        for seconds in lengths
+    ]
     begin, size = 0, _FIRST_WINDOW
     while begin < len(files):
         window = range(begin, min(begin + size, len(files)))

@@ -18,6 +18,11 @@ class _Arguments(TrainingArguments):
         return told
 
 
+def evaluation_pause(steps: int, evaluations: int) -> int:
+    """Steps from one evaluation to the next, so that a run of `steps` has at most so many."""
+    return max(1, -(-steps // evaluations))
+
+
 def training_arguments(
     directory: Path,
     *,
@@ -37,7 +42,7 @@ def training_arguments(
     report_to: transformers' names of reporters, which know the run as `run_name`. metric: of which the lowest value
     chooses the checkpoint that is kept. before: evaluate once more, before the first step.
     """
-    every = max(1, -(-steps // evaluations))
+    every = evaluation_pause(steps, evaluations)
     return _Arguments(
         output_dir=str(directory),
         max_steps=steps,

@@ -104,7 +104,7 @@ class Labels(Sequence[list[int]]):
 
 @dataclass
 class Clips(torch.utils.data.Dataset):
-    """The rows of a screened split, decoded lazily.
+    """The rows of a screened split, decoded lazily. labels: of each row the label ids; () of those that have none.
 
     A clip that turns out bad while training is replaced by the next good one; its id and the reason stand in `bad`.
     Once `features` are set, clips are what the frozen part of the model makes of them, where that fits into 16 bits.
@@ -114,7 +114,7 @@ class Clips(torch.utils.data.Dataset):
     """
 
     rows: datasets.Dataset
-    labels: Sequence[list[int]]
+    labels: Sequence[list[int]] = ()
     augmenter: Augmenter | None = None
     views: int = 1
     targets: Targets | None = None
@@ -156,6 +156,11 @@ class Clips(torch.utils.data.Dataset):
         kept = self._kept.get(index)
         return kept if kept is not None and _is_samples(kept) else self.decode(index)
 
+    def decode(self, index: int) -> np.ndarray:
+        """The same without keeping it for later."""
+        # Always by way of 16 bits, so that a clip is the same whether it was kept or decoded again.
+        return pulses(self.rows[index]["audio"])
+
     @property
     def size(self) -> float:
         """Bytes of all clips, as they are kept: samples, or features."""
@@ -171,11 +176,6 @@ class Clips(torch.utils.data.Dataset):
     def size_stored(self) -> float:
         """Bytes that features of them take on the disk at most, beside those that are there already."""
         return min(max(0.0, self.size - self.features.stored), self.features.room) if self.features else 0.0
-
-    def decode(self, index: int) -> np.ndarray:
-        """The same without keeping it for later."""
-        # Always by way of 16 bits, so that a clip is the same whether it was kept or decoded again.
-        return pulses(self.rows[index]["audio"])
 
     def _encoded(self, index: int, features: Features) -> np.ndarray:
         """What features are made of a clip; its samples in 16 bits where they cannot be."""
@@ -233,22 +233,25 @@ class Clips(torch.utils.data.Dataset):
         self.bad[name] = fault.reason
 
     def _clip(self, index: int, epoch: int, name: str, *, plain: bool) -> Clip:
+        labels = self.labels[index] if self.labels else []
         features = None if plain else self.features
+        pulses = None
         made = self._remembered(index, lambda at: self._encoded(at, features)) if features else None
         if features and made is not None and not _is_samples(made):
             views = [made]
             length = features.frozen.mask_length(self._lengths[index])
         else:
-            views = [self.load(index)]
+            pulses = self.pulses(index)
+            views = [pulses.astype(np.float32) / 32767]
             if self.augmenter:
-                views = self.augmenter.views(views[0], name, epoch, self.labels[index], self.views)
+                views = self.augmenter.views(views[0], name, epoch, labels, self.views)
             length = len(views[0])
         return Clip(
             inputs=views[0],
             other=views[1] if len(views) > 1 else None,
             mask_length=length,
-            targets=self.targets.of(self.pulses(index)) if self.targets else None,
-            labels=self.labels[index],
+            targets=self.targets.of(pulses if pulses is not None else self.pulses(index)) if self.targets else None,
+            labels=labels,
             id=name,
             epoch=epoch,
             seconds=float(self.seconds[index]),

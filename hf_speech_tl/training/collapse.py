@@ -13,8 +13,9 @@ from hf_speech_tl.errors import RunError
 from hf_speech_tl.objectives import Tally
 
 # Codes a group, of 320 in wav2vec 2.0. In reports of runs that collapsed it is 1 (transformers#14387, fairseq#1850), in
-# those of runs that learn 9 and 13 in their first epochs, when it is lowest (fairseq#2981, fairseq#3391).
-_PERPLEXITY = 2.0
+# those of runs that learn 9 and 13 in their first epochs, when it is lowest (fairseq#2981, fairseq#3391). Of two to ten
+# codes in all, one and a tenth of the others.
+_PERPLEXITY, _SHARE_OF_FEW = 2.0, 0.1
 # Of predictions of different frames. Tiny models that collapsed had 0.995 and more; one from fresh weights that learned
 # well with a high rate went through 0.986, another begins with 0.95, and where they have learned it is below 0.6.
 _COSINE = 0.99
@@ -68,9 +69,10 @@ class CollapseGuard(TrainerCallback):
     def _reasons(self, looks: Iterable[dict[str, float]], steps: int) -> list[str]:
         """Of looks, newest first, why each is bad, up to the first that is not."""
         found = []
+        least = min(_PERPLEXITY, 1 + _SHARE_OF_FEW * (self._tally.codes - 1))
         for look in looks:
             done = look["step"] / max(1, steps)
-            if done > self._begin and look[f"{self._tally.noun}_perplexity"] < _PERPLEXITY:
+            if done > self._begin and look[f"{self._tally.noun}_perplexity"] < least:
                 found.append(f"all frames have almost the same {self._tally.noun}")
             elif done > max(self._begin, _SAME) and look["prediction_cosine"] > _COSINE:
                 found.append("what is predicted is almost the same for all frames")

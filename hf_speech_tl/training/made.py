@@ -58,18 +58,22 @@ def keep_targets(
     bad: dict[str, str] = {}
     done = 0
     for together in _portions(clips, rows):
-        missing: list[np.ndarray] = []
+        heard: list[np.ndarray] = []
         for row in together:
             try:
                 pulses = clips.decode(row)
             except BadAudio as error:
                 bad[clips.rows[row]["id"]] = error.reason
                 continue
-            if targets.find(pulses) is None:
-                missing.append(pulses)
-        made = make([pulses.astype(np.float32) / 32767 for pulses in missing])
-        for pulses, of_clip in zip(missing, made, strict=True):
-            _keep(targets.store, pulses, of_clip)
+            heard.append(pulses)
+        missing = [targets.find(pulses) is None for pulses in heard]
+        if any(missing):
+            # All of them, as what a teacher makes of a clip depends a little on which others are beside it: so a run
+            # that was stopped in between finds what an unbroken one does.
+            made = make([pulses.astype(np.float32) / 32767 for pulses in heard])
+            for pulses, of_clip, is_missing in zip(heard, made, missing, strict=True):
+                if is_missing:
+                    _keep(targets.store, pulses, of_clip)
         done += len(together)
         progress(done)
     return bad

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from hf_speech_tl.models import FeatureExtractor, alike, pad
+from hf_speech_tl.training.arguments import evaluation_pause
 from hf_speech_tl.training.clips import Batch, Clip, Clips
 from hf_speech_tl.training.collapse import CollapseGuard
 from hf_speech_tl.training.probe import Probe
@@ -47,7 +48,7 @@ class Pretraining:
     """draw: what of a batch is drawn; None for objectives that mask nothing. guard: knows what a step predicted, where
     there are codes. probe: None without transcripts.
 
-    probed_at: the steps after which it is asked, as it takes some seconds; probe_seconds: what it took so far.
+    probed_at: the steps after which it is asked, as it takes some seconds.
     """
 
     objective: Objective
@@ -57,7 +58,6 @@ class Pretraining:
     guard: CollapseGuard | None = None
     probe: Probe | None = None
     probed_at: frozenset[int] = frozenset()
-    probe_seconds: float = field(default=0.0, init=False)
 
     @property
     def metric(self) -> str:
@@ -100,7 +100,6 @@ class Pretraining:
             rate = [self.probe.error_rate(self.objective.encoder, moment.dtype)]
             # On a GPU processes may come to figures that differ in the last place, and must choose alike.
             figures["probe_cer"] = float(broadcast_object_list(rate)[0])
-            self.probe_seconds += time.monotonic() - began
             figures["probe_seconds"] = time.monotonic() - began
         return figures
 
@@ -124,7 +123,7 @@ class Pretraining:
 
 def probe_steps(steps: int, evaluations: int, probes: int) -> frozenset[int]:
     """After which steps to ask the probe: at `probes` of the evaluations, evenly spread, the last one among them."""
-    every = max(1, -(-steps // evaluations))
+    every = evaluation_pause(steps, evaluations)
     evaluated = [*range(every, steps, every), steps]
     probes = min(probes, len(evaluated))
     return frozenset(evaluated[-1 - len(evaluated) * at // probes] for at in range(probes))

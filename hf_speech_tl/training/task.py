@@ -9,7 +9,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from hf_speech_tl.training.clips import Batch, Clip
+from hf_speech_tl.training.clips import Batch, Clip, Clips
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,8 @@ class Moment:
 
 class Task(Protocol):
     """What is taught: a batch and its loss, and what the validation clips say of how well it was learnt."""
+
+    validation: Clips
 
     @property
     def metric(self) -> str:

@@ -57,7 +57,10 @@ def test_the_licences_of_several_sources_are_named_once_each(folder_of: FolderOf
         shutil.copytree(Path(first).parent, tmp_path / name)
         (tmp_path / name / "README.md").write_text(f"---\n{head}\n---\n")
         sources.append(str(tmp_path / name / "m.csv"))
-    assert load_corpus(sources, "en").licenses == ("mit", "cc0-1.0")
+    # Nothing is said of the first one, which the others' licences do not cover.
+    assert load_corpus(sources, "en").licenses == ("unknown", "mit", "cc0-1.0")
+    assert load_corpus(sources[1:], "en").licenses == ("mit", "cc0-1.0")
+    assert load_corpus(sources[:1], "en").licenses == ()
 
 
 def test_the_same_recording_twice_is_used_once(folder_of: FolderOf) -> None:

@@ -148,3 +148,23 @@ def test_recordings_without_transcripts_are_not_said_to_be_split_by_text() -> No
     splits, notes = assign_splits([replace(row, text=None) for row in _rows(20, None)], 0)
     assert Counter(splits) == {"train": 16, "validation": 2, "test": 2}
     assert notes == ("a: test and validation made from its training rows, by recording (none in two splits)",)
+
+
+@pytest.mark.parametrize("speakers", [None, 4, 30])
+def test_recordings_without_a_transcript_move_no_other(speakers: int | None) -> None:
+    spoken = _rows(200, speakers) + _rows(30, None, source="b")
+    silent = [replace(row, text=None, digest=f"silent {row.digest}") for row in _rows(300, 60 if speakers else None)]
+    alone, _ = assign_splits(spoken, 0)
+    rows = [*silent[:150], *spoken, *silent[150:]]
+    splits, notes = assign_splits(rows, 0)
+    assert splits[150:380] == alone
+    assert {"train", "validation", "test"} == set(splits[:150] + splits[380:])
+    voices = {(row.speaker, split) for row, split in zip(rows, splits, strict=True) if row.source == "a"}
+    if speakers == 30:
+        assert len(voices) == 60 and len(notes) == 2
+
+
+def test_a_split_that_only_recordings_without_a_transcript_have_is_cut_for_the_others() -> None:
+    silent = [replace(row, text=" ", digest=f"silent {row.digest}") for row in _rows(20, None, split="test")]
+    splits, _ = assign_splits([*_rows(100, None), *silent], 0)
+    assert splits[:100] == assign_splits(_rows(100, None), 0)[0] and splits[100:] == ["test"] * 20

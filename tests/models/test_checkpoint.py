@@ -47,6 +47,13 @@ def test_an_encoder_that_says_nothing_of_symbols_gets_a_head(tmp_path) -> None:
     assert found.vocabulary is None and not found.fresh
 
 
+def test_where_an_encoder_lay_is_not_in_what_is_saved_of_it(tmp_path) -> None:
+    tiny_model("parakeet_ctc").encoder.save_pretrained(tmp_path / "secret")
+    found = load_checkpoint(str(tmp_path / "secret"), read_config(str(tmp_path / "secret")))
+    found.model.save_pretrained(tmp_path / "saved")
+    assert "secret" not in (tmp_path / "saved" / "config.json").read_text("utf-8")
+
+
 @pytest.mark.parametrize("kind", ["parakeet_tdt", "parakeet_rnnt"])
 def test_the_encoder_of_a_transducer_is_taken_without_its_decoder(kind: str, tmp_path) -> None:
     encoder = tiny_model("parakeet_ctc").config.encoder_config.to_dict()

@@ -100,6 +100,9 @@ def test_families_and_shapes_that_cannot_are_named() -> None:
         check_quantisable("it", tiny_model("unispeech").config)
     with pytest.raises(SettingsError, match="codevector_dim 9"):
         check_quantisable("it", tiny_model(**OWN | {"codevector_dim": 9}).config)
+    for name in ("num_negatives", "num_codevectors_per_group", "proj_codevector_dim"):
+        with pytest.raises(SettingsError, match=f"{name} 0; allowed: 1 and more"):
+            check_quantisable("it", tiny_model(**OWN | {name: 0}).config)
 
 
 def test_the_shape_that_the_page_gives_is_one_for_it(tmp_path) -> None:

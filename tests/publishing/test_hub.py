@@ -155,6 +155,14 @@ def test_a_card_with_broken_metadata_stops_before_the_upload(hub: Hub, saved: Pa
     assert not hub.objects
 
 
+def test_a_card_that_is_not_utf_8_is_told(hub: Hub, saved: Path, push: Push) -> None:
+    (saved / "README.md").write_bytes("für Ana".encode("cp1252"))
+    done = push(saved, "ana/romanian")
+    assert done.returncode == 1
+    assert "README.md is not UTF-8 (invalid start byte at byte 1): save it as such; the model is safe" in done.stdout
+    assert not hub.repositories
+
+
 def test_settings_that_cannot_be_read_leave_no_empty_repository(hub: Hub, saved: Path, push: Push) -> None:
     (saved / "run.yaml").write_text("lang: [ro", encoding="utf-8")
     done = push(saved, "ana/romanian")

@@ -87,6 +87,27 @@ def test_a_sentence_loses_its_paths_only(sentence: str, left: str) -> None:
     assert redact_results({"data": {"notes": [sentence]}}) == {"data": {"notes": [left]}}
 
 
+def test_a_source_is_known_without_the_folder_that_it_lies_in() -> None:
+    data = {
+        "sources": ["jane.doe/train.parquet", "field notes/Maria G.csv", "hub:ana/povesti"],
+        "notes": [
+            "jane.doe/train.parquet: test made from its training rows",
+            "field notes/Maria G.csv is used as it is",
+        ],
+    }
+    results = {
+        "data": data,
+        "selftraining": {"unlabelled": ["Maria_Gonzalez/int1.eaf"], "note": "Maria_Gonzalez/int1.eaf"},
+    }
+    assert redact_results(results) == {
+        "data": {
+            "sources": ["train.parquet", "Maria G.csv", "hub:ana/povesti"],
+            "notes": ["train.parquet: test made from its training rows", "Maria G.csv is used as it is"],
+        },
+        "selftraining": {"unlabelled": ["int1.eaf"], "note": "int1.eaf"},
+    }
+
+
 def test_figures_stay_as_they_are() -> None:
     results = {
         "lang": "zh",
@@ -112,5 +133,7 @@ def test_lost_clips_are_counted_and_not_named() -> None:
 def test_an_adapter_does_not_say_where_its_base_lay() -> None:
     config = {"base_model_name_or_path": "/home/ana/xls-r", "modules_to_save": ["lm_head"], "unk": "</s>"}
     assert redact_origins(config) == config | {"base_model_name_or_path": "xls-r"}
+    nested = {"encoder_config": {"_name_or_path": "/home/ana/runs/parakeet", "hidden_size": 8}, "vocab_size": 5}
+    assert redact_origins(nested)["encoder_config"] == {"_name_or_path": "parakeet", "hidden_size": 8}
     known = {"base_model_name_or_path": "facebook/base"}
     assert redact_origins(known, keep={"facebook/base"}) == known

@@ -1,7 +1,15 @@
+import dataclasses
+import json
+import re
+import shutil
+
+import numpy as np
 import pytest
+import soundfile
 import torch
 from tiny import EXTRACTOR, save_tiny, tiny_model
 
+from hf_speech_tl import evaluate
 from hf_speech_tl.errors import DataError, SettingsError
 from hf_speech_tl.publishing.save import save_encoder
 from hf_speech_tl.settings import EvaluateSettings, TranscribeSettings
@@ -41,10 +49,49 @@ def test_an_unknown_language_and_a_missing_head_are_told(corpus, tmp_path, tiny_
         evaluation.run(EvaluateSettings(model=str(tmp_path / "bare"), data=(str(corpus),), lang="it"))
 
 
-def test_files_are_transcribed_and_bad_ones_named(tiny_checkpoint, tmp_path) -> None:
-    import numpy as np
-    import soundfile
+def test_what_somebody_else_s_model_writes_is_normalised(tiny_checkpoint, corpus, tmp_path) -> None:
+    ours = tmp_path / "ours"
+    shutil.copytree(tiny_checkpoint, ours)
+    symbols = json.loads((ours / "vocab.json").read_text())
+    (ours / "vocab.json").write_text(json.dumps({symbol.upper(): at for symbol, at in symbols.items()}))
+    alike = EvaluateSettings(model=str(tiny_checkpoint), against=str(ours), data=(str(corpus),), lang="it")
+    found = evaluation.run(alike)
+    assert found["against"]["scores"] == found["after"]
 
+
+def test_what_is_left_out_is_counted_by_reason(tiny_checkpoint, corpus, capsys) -> None:
+    asked = ["--model", str(tiny_checkpoint), "--data", str(corpus), "--lang", "it", "--max-seconds", "1.3"]
+    assert evaluate.main(asked) == 0
+    told, *_ = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"left out: \d too long", told)
+
+
+def test_both_names_are_looked_at_before_anything_is_judged(tiny_checkpoint, corpus, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(evaluation, "judge", lambda *_, **__: pytest.fail("judged"))
+    typo = EvaluateSettings(model=str(tmp_path / "frist"), data=(str(corpus),), lang="it")
+    with pytest.raises(SettingsError, match=r"--model .*frist: there is no such directory"):
+        evaluation.run(typo)
+    with pytest.raises(SettingsError, match=r"--against .*frist: there is no such directory"):
+        evaluation.run(dataclasses.replace(typo, model=str(tiny_checkpoint), against=str(tmp_path / "frist")))
+    save_encoder(tiny_model().base_model, EXTRACTOR, tmp_path)
+    with pytest.raises(SettingsError, match="no trained CTC head"):
+        evaluation.run(dataclasses.replace(typo, model=str(tiny_checkpoint), against=str(tmp_path)))
+
+
+def test_a_file_of_which_the_model_makes_no_frame_costs_no_other_its_text(
+    tiny_checkpoint, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(transcription, "frame_count", lambda _, samples: samples // 4_000)  # as LASR has few
+    for name, seconds in (("beep", 0.12), ("word", 1.0)):
+        soundfile.write(
+            tmp_path / f"{name}.wav", np.random.default_rng(0).normal(0, 0.1, int(16_000 * seconds)), 16_000
+        )
+    files = tuple(tmp_path / f"{name}.wav" for name in ("beep", "word"))
+    beep, word = transcription.run(TranscribeSettings(model=str(tiny_checkpoint), files=files))
+    assert beep.error == "only 0.120 s long, of which this model makes no frame" and word.text is not None
+
+
+def test_files_are_transcribed_and_bad_ones_named(tiny_checkpoint, tmp_path) -> None:
     good, bad = tmp_path / "good.wav", tmp_path / "bad.wav"
     soundfile.write(good, np.random.default_rng(0).normal(0, 0.1, 8_000), 8_000)
     bad.write_text("no audio")

@@ -18,9 +18,11 @@ from hf_speech_tl.errors import RunError, SettingsError
 from hf_speech_tl.models import Teacher, load_checkpoint, place_of, read_config
 from hf_speech_tl.objectives import Distillation
 from hf_speech_tl.settings import FinetuneSettings, PretrainSettings
+from hf_speech_tl.settings.source import Source
 from hf_speech_tl.stages import pretrain, readiness
 from hf_speech_tl.stages.finetune import run as finetune
 from hf_speech_tl.stages.pretrain import run
+from hf_speech_tl.stages.probing import draw_labelled
 from hf_speech_tl.training import made, probe
 
 _MASKED = dict(objective="masked", teacher=None)
@@ -114,12 +116,11 @@ def test_transcripts_serve_the_probe_which_decides(settings, corpus, log, tmp_pa
 def test_with_any_seed_the_probe_learns_from_the_same_clips(settings, corpus, tmp_path, monkeypatch) -> None:
     drawn: list[list[str]] = []
 
-    def noted(rows, *_) -> None:
-        drawn.append(rows["id"][:])
+    def noted(corpus, *_) -> None:
+        drawn.append(draw_labelled(corpus.train, 3.0, seed=0)["id"][:])
         raise RunError("enough is known")
 
-    monkeypatch.setattr(pretrain, "PROBED_SECONDS", 3.0)
-    monkeypatch.setattr(pretrain, "make_probe", noted)
+    monkeypatch.setattr(pretrain, "draw_probe", noted)
     for seed in (0, 1):  # there is room for the targets of some clips alone, drawn by the seed
         with pytest.raises(RunError, match="enough is known"):
             run(settings(data=(str(corpus),), cache_gb=6e-5, seed=seed))
@@ -164,6 +165,21 @@ def test_clusters_of_a_layer_and_masks_of_a_clip(settings, tmp_path) -> None:
     assert first["training"]["clustered_on"] == "cepstra" and first["training"]["clusters"] >= 2
     second = run(settings(output=tmp_path / "second", cluster_on=f"{tmp_path / 'first'}:1", clusters=3, **changes))
     assert second["training"]["clustered_on"] == "first:1" and second["training"]["clusters"] == 3
+
+
+@pytest.mark.slow
+def test_clusters_of_another_model_do_not_go_on(settings, cut_at, tmp_path) -> None:
+    run(settings(output=tmp_path / "first", max_steps=1, **_MASKED))
+    cut = settings(output=tmp_path / "cut", cluster_on=str(tmp_path / "first"), clusters=3, **_MASKED)
+    cut_at(2, cut)
+    run(settings(output=tmp_path / "first", max_steps=2, overwrite=True, **_MASKED))
+    with pytest.raises(RunError, match=r"--cluster-on .*first: its states are not those .*--overwrite"):
+        run(dataclasses.replace(cut, output=None, resume=str(cut.output)))
+
+
+def test_recordings_of_many_languages_may_be_asked_for_as_finetune_takes_them(settings, corpus, recordings) -> None:
+    sources = (Source(str(corpus), lang="it"), Source(str(recordings), lang="es"))
+    assert run(settings(data=sources, lang="mul", max_steps=1, **_MASKED))["lang"] == "mul"
 
 
 def test_what_the_teacher_made_before_a_kill_is_not_made_again(settings, tmp_path, monkeypatch) -> None:

@@ -130,8 +130,10 @@ def test_what_is_something_else_is_left_alone(recordings: Path, tmp_path: Path) 
     (out / "shards.json").write_text("{}")
     with pytest.raises(SettingsError, match="no shards of ours"):
         prepare.prepare(_settings(recordings, out))
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "ana.txt").touch()
     with pytest.raises(SettingsError, match="no shards of ours"):
-        prepare.prepare(_settings(recordings, recordings))
+        prepare.prepare(_settings(recordings, tmp_path / "letters"))
 
 
 @pytest.mark.parametrize("cut", [False, True])
@@ -276,3 +278,9 @@ def test_a_kill_before_the_first_shard_leaves_nothing_in_the_way(recordings: Pat
     next((tmp_path / "out").glob("train*")).unlink()
     with pytest.raises(DataError, match=r"cannot be read .*, and shards.json lists it"):
         prepare.prepare(_settings(recordings, tmp_path / "out"))
+
+
+def test_shards_do_not_lie_among_the_recordings(recordings: Path) -> None:
+    with pytest.raises(SettingsError, match=r"--output .*shards: lies in .*recordings, which is read as recordings"):
+        prepare.prepare(_settings(recordings, recordings / "shards"))
+    assert not (recordings / "shards").exists()

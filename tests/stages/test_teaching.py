@@ -20,5 +20,5 @@ def test_all_processes_keep_features_in_the_precision_that_the_first_one_measure
     second = SimpleNamespace(is_main_process=False, device=torch.device("cpu"))
     heard: list[str] = []
     task, settings = SimpleNamespace(collate=None), FinetuneSettings(lang="it", max_steps=1)
-    pace = teaching._measure(None, task, [], None, settings, None, "adamw", second, heard.append)  # type: ignore[arg-type]
+    pace = teaching._measure(None, task, [], None, settings, None, second, heard.append)  # type: ignore[arg-type]
     assert heard == [pace.precision] == [first]

@@ -96,8 +96,8 @@ def log_of(looks: list[tuple[float, float]], every: int = 10) -> list[dict[str, 
     return entries
 
 
-def look_at(looks: list[tuple[float, float]], steps: int = 200, begin: float = 0.1) -> None:
-    guard = CollapseGuard(Tally("code", 2, 320), begin=begin, remedy=REMEDY)
+def look_at(looks: list[tuple[float, float]], steps: int = 200, begin: float = 0.1, codes: int = 320) -> None:
+    guard = CollapseGuard(Tally("code", 2, codes), begin=begin, remedy=REMEDY)
     state = TrainerState(max_steps=steps, logging_steps=10, log_history=log_of(looks))
     state.global_step = 10 * len(looks)
     guard.on_log(None, state, None)  # type: ignore[arg-type]
@@ -117,6 +117,12 @@ def test_a_long_run_has_more_patience() -> None:
     look_at([HEALTHY] * 30 + [ONE_CODE] * 19, steps=10_000, begin=0.01)
     with pytest.raises(RunError, match="last 20 "):
         look_at([HEALTHY] * 30 + [ONE_CODE] * 20, steps=10_000, begin=0.01)
+
+
+def test_of_two_codes_both_are_enough() -> None:
+    look_at([(1.9, 0.5)] * 20, codes=2)
+    with pytest.raises(RunError, match="same code"):
+        look_at([(1.05, 0.5)] * 20, codes=2)
 
 
 def test_what_the_warm_up_does_counts_for_nothing() -> None:

@@ -32,8 +32,8 @@ def test_only_some_batches_are_loaded_ahead_and_the_rest_is_dropped_with_the_ite
     ahead = _loader()
     ahead._threads = 2
     asked = []
-    load = ahead.dataset.load
-    ahead.dataset.load = lambda row: asked.append(row) or load(row)
+    pulses = ahead.dataset.pulses
+    ahead.dataset.pulses = lambda row: asked.append(row) or pulses(row)
     batches = iter(ahead)
     next(batches)
     batches.close()
@@ -43,7 +43,7 @@ def test_only_some_batches_are_loaded_ahead_and_the_rest_is_dropped_with_the_ite
 def test_an_error_in_a_thread_reaches_the_step() -> None:
     ahead = _loader()
     ahead._threads = 2
-    ahead.dataset.load = lambda row: 1 / 0
+    ahead.dataset.pulses = lambda row: 1 / 0
     with pytest.raises(ZeroDivisionError):
         next(iter(ahead))
 
@@ -83,7 +83,7 @@ def test_what_is_far_away_is_given_up_where_the_loader_ends_early_and_only_there
     assert bool(stopped) == far
     stopped.clear()
     broken = loader()
-    broken.dataset.load = lambda row: 1 / 0
+    broken.dataset.pulses = lambda row: 1 / 0
     with pytest.raises(ZeroDivisionError) as caught:
         next(iter(broken))
     del caught

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ def _content(array: np.ndarray, folder: Path) -> bytes:
 def test_what_is_cut_short_or_of_another_shape_is_told_and_made_anew(
     content: bytes | np.ndarray, tmp_path: Path
 ) -> None:
-    clips = Clips(tiny_rows((0.5,), ("a",)), [[]])
+    clips = Clips(tiny_rows((0.5,), ("a",)))
     targets = MadeTargets(Store(tmp_path / "store"), lambda samples: (samples // 1_600, 4))
     keep_targets(lambda heard: [np.ones((5, 4), np.float16) for _ in heard], targets, clips, [0], lambda _: None)
     targets.store.note_complete("all", {})
@@ -33,3 +34,19 @@ def test_what_is_cut_short_or_of_another_shape_is_told_and_made_anew(
     keep_targets(lambda heard: [np.full((5, 4), 2.0, np.float16) for _ in heard], targets, clips, [0], lambda _: None)
     np.testing.assert_array_equal(targets.of(clips.decode(0)), np.full((5, 4), 2.0))
     keep_targets(lambda heard: pytest.fail("made again") if heard else [], targets, clips, [0], lambda _: None)
+
+
+def test_what_is_made_of_a_clip_beside_others_is_made_so_again_when_one_is_lost(tmp_path: Path) -> None:
+    clips = Clips(tiny_rows((0.5, 0.5, 0.5), ("a", "b", "c")))
+    targets = MadeTargets(Store(tmp_path / "store"), lambda samples: (1,))
+
+    def made(heard: Sequence[np.ndarray]) -> list[np.ndarray]:
+        return [np.array([len(heard)], np.float16) for _ in heard]
+
+    def kept() -> list[float]:
+        keep_targets(made, targets, clips, range(3), lambda _: None)
+        return [float(targets.of(clips.decode(row))[0]) for row in range(3)]
+
+    assert kept() == [3.0, 3.0, 3.0]
+    next(targets.store.directory.rglob("*.npy")).unlink()
+    assert kept() == [3.0, 3.0, 3.0]

@@ -103,7 +103,7 @@ def _heard(checkpoint: Checkpoint, writes: Language | None, rows: datasets.Datas
     """Edits of what the model writes, letters alone: where a word ends and which tone it has is another language's
     business."""
     assert checkpoint.vocabulary is not None
-    clips = Clips(rows, [[]] * len(rows))
+    clips = Clips(rows)
     found = recognise(
         checkpoint.model,
         checkpoint.feature_extractor,
