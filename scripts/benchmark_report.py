@@ -87,7 +87,7 @@ def draw(parts: Mapping[str, Mapping[str, Sequence[Run]]], picture: Path) -> Non
     most = max(map(len, parts.values()))
     with style.context(["default", STYLE]):
         figure = Figure(figsize=(9, -(-len(parts) // 2) * (1.1 + 0.3 * most)), layout="constrained", facecolor="white")
-        grid = figure.subplots(-(-len(parts) // 2), 2, squeeze=False).flat
+        grid = [*figure.subplots(-(-len(parts) // 2), 2, squeeze=False).flat]
         for axes, (name, sides) in zip(grid, parts.items(), strict=False):
             for place, (side, runs) in enumerate(sides.items()):
                 speeds = [run["speed"] for run in runs]
@@ -99,7 +99,7 @@ def draw(parts: Mapping[str, Mapping[str, Sequence[Run]]], picture: Path) -> Non
             )
             axes.set_yticks(range(len(sides)), list(sides))
             axes.grid(visible=False, axis="y")
-        for axes in [*grid][len(parts) :]:
+        for axes in grid[len(parts) :]:
             axes.set_axis_off()
         write_svg(figure, picture)
 

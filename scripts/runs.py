@@ -70,13 +70,14 @@ def note_commit(directory: Path) -> None:
 
 
 def _commit() -> str:
-    """The commit that stands in this checkout, with `-dirty` where files differ from it; elsewhere our version."""
+    """The commit that stands in this checkout, with `-dirty` where files differ from it; elsewhere our version, and
+    with it that git did not answer, should that be why."""
     words = ["git", "-C", str(_HERE), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         if (_HERE / ".git").exists():  # not that of somebody who unpacked us into a checkout of his own
             return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        pass
+    except (OSError, subprocess.CalledProcessError):  # git is not here, or refuses a checkout of somebody else
+        return f"hf_speech_tl {hf_speech_tl.__version__}, git failed"
     return f"hf_speech_tl {hf_speech_tl.__version__}"
 
 

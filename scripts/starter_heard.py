@@ -8,6 +8,7 @@ import numpy as np
 
 from hf_speech_tl.audio import RATE, BadAudio
 from hf_speech_tl.corpora import load_corpus, samples
+from hf_speech_tl.errors import DataError
 from hf_speech_tl.settings.source import Source, read_source
 
 _HEARD = 1800.0  # seconds of audio in all
@@ -31,7 +32,8 @@ def windows(clips: Sequence[np.ndarray], longest: int) -> Iterator[np.ndarray]:
 
 
 def draw_clips(sources: Sequence[str], seed: int) -> list[np.ndarray]:
-    """Training clips `(samples,)`, as much of each source as of the others while they last."""
+    """Training clips `(samples,)`, as much of each source as of the others while they last; DataError where there is
+    none."""
     generator = np.random.default_rng(seed)
     clips: list[np.ndarray] = []
     for word in sources:
@@ -48,4 +50,9 @@ def draw_clips(sources: Sequence[str], seed: int) -> list[np.ndarray]:
                 continue
             if (left := left - seconds) < 0:
                 break
+    if not clips:
+        raise DataError(
+            f"--data {' '.join(sources)}: no training recording of 0.5 to {_LONGEST:g} s can be read. Add some, or cut "
+            "longer ones at pauses."
+        )
     return [clips[at] for at in generator.permutation(len(clips))]

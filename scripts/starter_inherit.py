@@ -38,8 +38,10 @@ from transformers import (
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 from hf_speech_tl.audio import RATE
-from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.errors import SettingsError, named_by
 from hf_speech_tl.models import pad
+from hf_speech_tl.models.checkpoint import read_any_config
+from hf_speech_tl.models.whisper import read_whisper
 
 _LAYERS = 3
 _HALF = 15 / 32  # of Whisper's hidden values in a feed-forward of half a step: just under 12 million weights in all
@@ -56,12 +58,12 @@ def inherit(teacher: str, sources: Sequence[str], output: Path, *, seed: int) ->
     id; sources: LANG=DIR as of --data. Raises SettingsError for a teacher that cannot be loaded, or
     whose layers are too large for a starter."""
     torch.manual_seed(seed)
-    try:
-        whisper = WhisperEncoder.from_pretrained(teacher, dtype=torch.float32).eval()
-        hear = _hearing(WhisperFeatureExtractor.from_pretrained(teacher))
-    except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise SettingsError(f"--teacher {teacher}: cannot be loaded as Whisper's encoder ({reason})") from error
+    with named_by("--teacher"):
+        config = read_any_config(teacher)
+        if config.model_type != "whisper":
+            raise SettingsError(f"--model {teacher}: is of the family {config.model_type}; allowed: whisper")
+        whisper, extractor = read_whisper(teacher, config)
+    whisper, hear = whisper.eval(), _hearing(extractor)
     encoder = Wav2Vec2BertModel(_shape(whisper)).eval()
     if (size := 2 * encoder.num_parameters()) > MOST_BYTES:  # in half precision, as it is packed
         raise SettingsError(
@@ -70,15 +72,15 @@ def inherit(teacher: str, sources: Sequence[str], output: Path, *, seed: int) ->
         )
     clips = draw_clips(sources, seed)
     together = list(windows(clips, whisper.config.max_source_positions * _FRAME))
-    extractor = SeamlessM4TFeatureExtractor(stride=_STRIDE)
+    hears = SeamlessM4TFeatureExtractor(stride=_STRIDE)
     with torch.no_grad():
         _take_layers(whisper, encoder, together, hear)
-    _fit_front(whisper, encoder, extractor, clips, hear)
+    _fit_front(whisper, encoder, hears, clips, hear)
     with torch.no_grad():
         for number in range(_LAYERS):
-            _fit_distances(whisper, encoder, number, extractor, together, hear)
+            _fit_distances(whisper, encoder, number, hears, together, hear)
     encoder.save_pretrained(output)
-    extractor.save_pretrained(output)
+    hears.save_pretrained(output)
 
 
 def _shape(whisper: WhisperEncoder) -> Wav2Vec2BertConfig:

@@ -90,6 +90,17 @@ def test_a_noisy_copy_has_the_same_rows_at_the_ratio(
         assert 10 * np.log10(power(samples(before)) / power(added)) == pytest.approx(10, abs=0.1)
 
 
+def test_what_failed_leaves_nothing_in_the_way(tmp_path: Path, noise: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny_rows((0.7,), ("ab",)).remove_columns(["transcript", "source", "lang"]).to_parquet(
+        str(tmp_path / "test.parquet")
+    )
+    (tmp_path / "cut").mkdir()
+    (tmp_path / "cut" / "one.wav").write_bytes((noise / "one.wav").read_bytes()[:40])
+    for folder, code in ((tmp_path / "cut", 3), (noise, 0)):
+        options = ("--lang", "it", "--noise", folder, "--snr", "10", "--output", tmp_path / "copy")
+        assert script("make_noisy", monkeypatch, tmp_path / "test.parquet", *options) == code
+
+
 def test_a_copy_in_other_voices_is_as_long_as_its_speed_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = tiny_rows((0.8, 0.6), ("ab", "b")).remove_columns(["transcript", "source", "lang"])
     rows.to_parquet(str(tmp_path / "test.parquet"))

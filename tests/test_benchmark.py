@@ -13,9 +13,10 @@ import pytest
 import torch
 from benchmark_clips import LENGTHS, Clips, join
 from benchmark_errors import Contest, run_errors
-from benchmark_report import write_report
+from benchmark_report import draw, write_report
 from benchmark_sides import Part, _figures, faster_in_bfloat16, grouped_among, ours, recipe, run_side
 from benchmark_watch import Event, Failed, Watched, name_machine, watch
+from matplotlib.figure import Figure
 from tiny import save_tiny, tiny_rows
 
 MACHINE = {
@@ -223,6 +224,17 @@ def test_the_report_has_medians_of_ratios_and_says_whether_the_machine_was_busy(
     assert told["commands"] == ["scripts/benchmark it", "scripts/benchmark it --rounds 2"]
     assert page == (tmp_path / "benchmark.md").read_text("utf-8").rstrip("\n")
     assert (tmp_path / "benchmark.svg").read_bytes().startswith(b"<?xml")
+
+
+def test_the_picture_has_a_panel_for_each_part_and_no_empty_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr("hf_speech_tl.publishing.style.write_svg", lambda figure, _: drawn.append(figure))
+    runs = {"A": [{"speed": 1.0}], "ours": [{"speed": 2.0}]}
+    for parts in (1, 2, 3):
+        draw({f"part {at}": runs for at in range(parts)}, tmp_path / "benchmark.svg")
+        assert [axes.axison for axes in drawn[-1].axes] == [True] * parts + [False] * (parts % 2)
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ def test_a_teacher_that_cannot_be_one_is_told_before_recordings_are_heard(
     monkeypatch.syspath_prepend(str(SCRIPTS))
     monkeypatch.setattr(importlib.import_module("starter_inherit"), "MOST_BYTES", 10_000)
     whisper = save_whisper(tmp_path / "whisper", layers=6)
-    for teacher, said in ((tmp_path / "none", "cannot be loaded as Whisper's encoder"), (whisper, "allowed: 0.01 MB")):
+    for teacher, said in ((tmp_path / "none", "there is no such directory"), (whisper, "allowed: 0.01 MB")):
         assert build("--data", "it=none", "--teacher", teacher) == 2
         assert f"build_starter: --teacher {teacher}: " in (line := capsys.readouterr().err.splitlines()[-1])
         assert said in line
@@ -171,6 +171,11 @@ def test_a_stage_that_was_made_of_something_else_is_refused(
     assert ask() == 2
     assert "its supervise was made with another weights" in capsys.readouterr().err
     (tmp_path / "work" / "distil" / "model.safetensors").write_text("distil", "utf-8")
+    (tmp_path / "work" / "inherit" / "model.safetensors").write_text("first", "utf-8")
+    assert ask() == 0
+    (tmp_path / "work" / "inherit" / "model.safetensors").write_text("other", "utf-8")
+    assert ask() == 2 and "its distil was made with another inherit" in capsys.readouterr().err
+    shutil.rmtree(tmp_path / "work" / "inherit")  # once it was distilled, it may be gone
     del usual["--teacher"]
     assert ask() == 0 and build("--until", "supervise") == 0 and len(asked) == 2
     shutil.rmtree(tmp_path / "work" / "supervise")

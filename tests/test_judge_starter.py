@@ -133,6 +133,15 @@ def test_the_quick_judge_never_opens_the_test_split(
     assert all(name.startswith("validation-") for name in pq.read_table(data / "test.parquet")["id"].to_pylist())
 
 
+def test_a_judge_that_is_not_there_is_told_before_the_first_is_asked(
+    judge: Judge, asked: list[list[str]], speech: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (speech / "ml-msc" / "test.parquet").unlink()
+    assert judge() == 2 and not asked
+    assert "ml-msc/test.parquet: is not there; bring it, or name with --corpora" in capsys.readouterr().err
+    assert judge("--corpora", "pl-artikulate") == 0
+
+
 def test_one_that_fails_is_named_in_the_end_and_the_others_are_done(
     judge: Judge, asked: list[list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:

@@ -7,24 +7,31 @@ from pathlib import Path
 import pytest
 import torch
 from tiny import save_whisper, tiny_rows
-from transformers import Wav2Vec2BertModel
+from transformers import Wav2Vec2BertModel, WhisperForConditionalGeneration
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
+
+from hf_speech_tl.errors import DataError
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 
 
-@pytest.fixture
-def inherited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[WhisperEncoder, Wav2Vec2BertModel]:
+@pytest.fixture(params=[WhisperEncoder, WhisperForConditionalGeneration])
+def inherited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> tuple[WhisperEncoder, Wav2Vec2BertModel]:
+    """The teacher's encoder, which was saved alone or with its decoder as on the Hub, and what inherits from it."""
     monkeypatch.syspath_prepend(str(SCRIPTS))
     import starter_inherit
 
     monkeypatch.setattr(starter_inherit, "_STEPS", 20)
-    name = save_whisper(tmp_path / "whisper", layers=4)
+    name = save_whisper(tmp_path / "whisper", request.param, layers=4)
     (tmp_path / "it").mkdir()
     rows = tiny_rows((1.0,) * 8, ("ab",) * 8).remove_columns(["transcript", "source", "lang"])
     rows.to_parquet(str(tmp_path / "it" / "train.parquet"))
     starter_inherit.inherit(name, [f"it={tmp_path / 'it'}"], tmp_path / "encoder", seed=0)
-    return WhisperEncoder.from_pretrained(name), Wav2Vec2BertModel.from_pretrained(tmp_path / "encoder")
+    whole = request.param.from_pretrained(name)
+    whisper = whole if request.param is WhisperEncoder else whole.model.encoder
+    return whisper, Wav2Vec2BertModel.from_pretrained(tmp_path / "encoder")
 
 
 def test_its_attention_is_whispers(inherited: tuple[WhisperEncoder, Wav2Vec2BertModel]) -> None:
@@ -56,3 +63,14 @@ def test_its_convolutions_begin_as_nothing(inherited: tuple[WhisperEncoder, Wav2
     _, encoder = inherited
     states = torch.randn(1, 7, 16)
     assert not encoder.encoder.layers[1].conv_module(states).any()
+
+
+def test_recordings_that_are_all_too_long_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    import starter_heard
+
+    (tmp_path / "it").mkdir()
+    rows = tiny_rows((13.0, 14.0), ("ab", "ba")).remove_columns(["transcript", "source", "lang"])
+    rows.to_parquet(str(tmp_path / "it" / "train.parquet"))
+    with pytest.raises(DataError, match=r"no training recording of 0\.5 to 12 s can be read"):
+        starter_heard.draw_clips([f"it={tmp_path / 'it'}"], seed=0)

@@ -131,6 +131,11 @@ def pack(lengths: Sequence[int], window: int) -> list[list[_Piece]]:
 
 def load_whisper(name: str, config: PreTrainedConfig, device: torch.device, dtype: torch.dtype) -> Whisper:
     """The encoder of a Whisper model, saved alone or with its decoder; else SettingsError, which names --model."""
+    return Whisper(*read_whisper(name, config), device, dtype)
+
+
+def read_whisper(name: str, config: PreTrainedConfig) -> tuple[WhisperEncoder, WhisperFeatureExtractor]:
+    """The encoder of a Whisper model, whole and in float32, and what it hears by; else SettingsError."""
     logging.disable_progress_bar()
     try:
         encoder, missing = _encoder_of(name, config)
@@ -148,7 +153,7 @@ def load_whisper(name: str, config: PreTrainedConfig, device: torch.device, dtyp
         )
     if feature_extractor.sampling_rate != RATE or feature_extractor.hop_length != _HOP:
         raise SettingsError(f"--model {name}: hears other than {RATE:,} samples a second in hops of {_HOP}.")
-    return Whisper(encoder, feature_extractor, device, dtype)
+    return encoder, feature_extractor
 
 
 def _encoder_of(name: str, config: PreTrainedConfig) -> tuple[WhisperEncoder, set[str]]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import yaml
 
+from hf_speech_tl.settings.augmentation import KINDS
+
 _CHANCE = 0.1  # of the clips met beyond the 10th or 90th percentile of those learnt from, where both are alike
 _OUTSIDE = 0.3  # of them: no longer a few
 _NARROW = 5000  # Hz: below, a recording has little more than the band of a telephone
@@ -215,8 +217,9 @@ def _remedy(gap: Gap, noise: str, rir: str, *, room: bool, noisy: bool) -> Remed
                 None, "lower SNR, in which the tail of a room counts as noise: see the reverberant tail first"
             )
         case "snr", False:
-            low = max(-20, math.floor(met.low))
-            high = max(low + 1, math.ceil(min(met.high, learnt.median)))
+            lowest, highest = int(KINDS["noise"].lowest), int(KINDS["noise"].highest)
+            low = min(max(lowest, math.floor(met.low)), highest - 1)
+            high = min(max(low + 1, math.ceil(min(met.high, learnt.median))), highest)
             words = f"noisier: --augment noise={noise}, at {low} to {high} dB"
             return Remedy({"noise": {"dir": noise, "snr": [low, high]}}, words)
         case "tail", True:

@@ -65,11 +65,11 @@ def foresee(
         if settings.keep_layers is not None:
             keep_lowest(config, settings.keep_layers)
         whole = empty_model(config)
-        size = whole.num_parameters()
+        parameters = whole.num_parameters()
         augment = choose_augment(
-            settings, maskable=can_mask(config), small=is_small(size), seconds=float(seconds.sum())
+            settings, maskable=can_mask(config), small=is_small(parameters), seconds=float(seconds.sum())
         )
-        recipe = choose_recipe(settings, parameters=size, augment=augment, processes=count)
+        recipe = choose_recipe(settings, parameters=parameters, augment=augment, processes=count)
         rank = settings.lora_rank or DEFAULT_RANK
         model = prepare_tuning(whole, settings.tuning, fresh=fresh, rank=rank, freeze_layers=settings.freeze_layers)
     else:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import yaml
 
+from hf_speech_tl.settings.augmentation import KINDS
 from hf_speech_tl.stages.advice.gap import MEASURES, Gap, Pair, describe, find_gaps, panels
 
 USUAL = {
@@ -70,6 +71,14 @@ def test_noise_is_named_first_with_a_range_that_covers_the_clips() -> None:
     assert low <= gaps[0].met.low < gaps[0].met.high <= high
     # Noise fills the band, and hides the pauses by which the rate of speech is measured.
     assert named(gaps)[1:] == [None]
+
+
+@pytest.mark.parametrize(("learnt", "met"), [((95, 1), (70, 3)), ((80, 1), (62, 1)), ((-5, 1), (-30, 1))])
+def test_noise_beyond_what_finetune_adds_is_not_named(learnt: tuple[float, float], met: tuple[float, float]) -> None:
+    (gap, *_) = find_gaps(clips(0, snr=learnt), clips(1, snr=met), noise="N")
+    assert gap.measure == "snr" and gap.remedy
+    low, high = gap.remedy.augment["noise"]["snr"]
+    assert KINDS["noise"].lowest <= low < high <= KINDS["noise"].highest
 
 
 def test_a_part_of_the_clips_is_enough() -> None:
