@@ -82,19 +82,20 @@ def assign_splits(rows: Sequence[SplitRow], seed: int) -> tuple[list[str], tuple
     by_text: dict[tuple[tuple[str, ...], str, bool], list[int]] = defaultdict(list)
     notes: list[str] = []
     for source, members in by_source.items():
-        present = {rows[index].split for index in members if rows[index].spoken}
-        present = present or {rows[index].split for index in members}
-        missing = tuple(split for split in ("test", "validation") if split not in present)
-        if not missing:
-            continue
-        if not present & {None, "train"}:
-            notes.append(f"{source} has no training split: its {_joined(filter(None, present))} split is used as it is")
+        named = {rows[index].split for index in members}
+        if not named & {None, "train"} and not {"test", "validation"} <= named:
+            notes.append(f"{source} has no training split: its {_joined(filter(None, named))} split is used as it is")
             continue
         homes: dict[str, str] = {}
         for spoken in (True, False):
+            # Of those without a transcript the test or validation split of the others will do.
+            present = {rows[index].split for index in members if rows[index].spoken} if spoken else named
+            missing = tuple(split for split in ("test", "validation") if split not in present)
             free = [index for index in members if splits[index] == "train" and rows[index].spoken == spoken]
             # Rows without a speaker may be anybody's: they are never held out.
             keys = [(index, f"speaker {rows[index].speaker}") for index in free if rows[index].speaker is not None]
+            if not missing:
+                continue
             if homes:
                 for index, key in keys:
                     splits[index] = homes.get(key, "train")

@@ -192,7 +192,7 @@ _RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = tup
             lambda match: f"{_cardinal(match[2])}{match[3]}{_MONEY[match[1]]}",
         ),
         (r"°C", lambda match: "摄氏度"),
-        (rf"(?<![\d.第])2(?=\s*(?:{_COUNTED}))", lambda match: "两"),
+        (rf"(?<![\d.第])(?<!第\s)2(?=\s*(?:{_COUNTED}))", lambda match: "两"),
         (r"(?<!\d)\.\d+|\d[-,/:]\d", _refuse),
         (_NUMBER, _bare),
         (f"[{re.escape(''.join(_SIGNS))}]", lambda match: _SIGNS[match[0]]),

@@ -46,15 +46,23 @@ _YEAR_INFLECTED = frozenset({"be", "cs", "lt", "lv", "pl", "ru", "sk", "sl", "sr
 # are refused. In what case the others stand, the languages that have cases do not tell by the digits; num2words gives
 # that of counting.
 _AGREEING = {
-    "de": r"(?:^|0)1",
-    **dict.fromkeys(("da", "fr", "it", "no", "sv"), r"(?<!1)1"),
-    **dict.fromkeys(("be", "ca", "cs", "pl", "ro", "ru", "sk", "sl", "sr", "uk"), r"(?<!1)[12]"),
-    "es": r"(?<!1)1|[2-9]\d\d",
-    "pt": r"(?<!1)[12]|[2-9]\d\d",
+    "it": r"^1",
+    **dict.fromkeys(("da", "de"), r"(?:^|0)1"),
+    **dict.fromkeys(("no", "sv"), r"(?<!1)1"),
+    "fr": r"(?<![179])1",
+    **dict.fromkeys(("be", "cs", "ru", "sr", "uk"), r"(?<!1)[12]"),
+    "pl": r"(?:^|0)1|(?<!1)2",
+    "sk": r"(?:^|0)[12]",
+    "sl": r"(?:^|0)[1-4]",
+    "ro": r"(?<!1)1|2",
+    "es": r"(?<!1)1|[2-9]\d\d(?:000)?",
+    **dict.fromkeys(("ca", "pt"), r"(?<!1)[12](?:000)?|[2-9]\d\d(?:000)?"),
     "is": r"(?<!1)[1-4]",
     **dict.fromkeys(("lt", "lv"), r"(?<!1)[1-9]"),
-    **dict.fromkeys(("ar", "he"), r"\d"),
+    **dict.fromkeys(("ar", "cy", "he"), r"\d"),
 }
+# Years, and days of the month before their "of", agree with nothing.
+_DAY = {"ca": r"\s+de\s", "es": r"\s+de\s", "pt": r"\s+de\s"}
 # TDK, Yazım Kuralları: numbers are written as separate words; num2words joins them.
 _TURKISH = re.compile("sıfır|eksi|milyon|milyar|yüz|bin|altmış|yetmiş|seksen|doksan|yirmi|otuz|kırk|elli|sekiz|dokuz|"
                       "bir|iki|üç|dört|beş|altı|yedi|on")  # fmt: skip
@@ -129,10 +137,17 @@ def _read(number: re.Match[str], sign: bool, language: Language, code: str) -> t
         words = " ".join([words, _MARK[base], *(_ask(int(digit), code, language) for digit in decimals)])
     if (percent := _PER_CENT_SIGN.match(text, end)) and base in _PERCENT:
         return f"{words} {_PERCENT[base]}", percent.end()
-    agrees = base in _AGREEING and re.search(f"(?:{_AGREEING[base]})$", str(whole))
-    if agrees and not decimals and _WORD.match(text, end):
+    if not decimals and _agrees(whole, len(number[0]), text[end:], base):
         raise Unspeakable("digits", text[number.start() : end + 6].strip())
     return words, end
+
+
+def _agrees(whole: int, width: int, after: str, base: str) -> bool:
+    """Whether a number may agree in gender with the word after it, and sound otherwise then than alone."""
+    if base not in _AGREEING or not _WORD.match(after) or _is_year(whole, width):
+        return False
+    day = 1 < whole <= 31 and base in _DAY and re.match(_DAY[base], after)
+    return not day and re.search(f"(?:{_AGREEING[base]})$", str(whole)) is not None
 
 
 def _value(written: str, mark: str) -> tuple[int, str]:
@@ -149,7 +164,7 @@ def _value(written: str, mark: str) -> tuple[int, str]:
 
 def _whole(whole: int, width: int, sign: bool, code: str, language: Language) -> str:
     base = code.split("_")[0]
-    if 1100 <= whole <= 2099 and width == 4 and not sign:
+    if _is_year(whole, width) and not sign:
         if base in _IN_HUNDREDS:
             return _ask(whole, code, language, to="year")
         if base in _YEAR_INFLECTED or (base in _MAYBE_IN_HUNDREDS and whole < 2000):
@@ -162,6 +177,11 @@ def _whole(whole: int, width: int, sign: bool, code: str, language: Language) ->
     if minus == negative or not any(character.isalpha() for character in minus):  # Bengali, Vietnamese, Telugu
         raise Unspeakable("digits", f"-{whole}")
     return negative
+
+
+def _is_year(whole: int, width: int) -> bool:
+    """Whether a number written in so many characters may be a year."""
+    return 1100 <= whole <= 2099 and width == 4
 
 
 def _refuse_joined(text: str, start: int, end: int, language: Language) -> None:

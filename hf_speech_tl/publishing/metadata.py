@@ -112,12 +112,14 @@ def _name(results: dict, model_id: str | None) -> str:
 
 
 def _licence(results: dict) -> str:
-    """That of the recordings, and of the starter where a model is of it; "other" where it is of weights whose licence
-    is not known here."""
-    licences = results["data"].get("licenses", [])
-    if is_of_starter(results):
-        return hub_licence([*licences, STARTER_LICENCE]) if licences else "other"
-    return hub_licence(licences) if results["model"].get("fresh") else "other"
+    """That of the recordings, and of the starter where a model began as it; "other" where it learnt from weights whose
+    licence, or that of what these learnt from, is not known here."""
+    licences, model = results["data"].get("licenses", []), results["model"]
+    if not licences or results.get("training", {}).get("teacher"):
+        return "other"
+    if model.get("base_model") == STARTER:
+        return hub_licence([*licences, STARTER_LICENCE])
+    return hub_licence(licences) if model.get("fresh") else "other"
 
 
 def hub_licence(licences: Sequence[str]) -> str:

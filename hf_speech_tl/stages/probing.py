@@ -30,10 +30,10 @@ def draw_probe(corpus: Corpus, seconds: float, extractor: FeatureExtractor) -> P
     """A probe that learns from training clips of `corpus` that have a transcript, `seconds` of them or a few more, and
     is judged by at most 200 of the validation split that have one; None where there are too few."""
     # With any seed the same, as those of validation are; and so not of the rows that a lesson has room for.
-    rows = draw_labelled(corpus.train, seconds, seed=0, least=LEAST_PROBED)
     with_text = _labelled(corpus.validation)
-    if not len(rows) or not len(with_text):
+    if min(len(_labelled(corpus.train)), len(with_text)) < LEAST_PROBED:
         return None
+    rows = draw_labelled(corpus.train, seconds, seed=0, least=LEAST_PROBED)
     _, judged = choose_validation(replace(corpus, validation=corpus.validation.select(with_text)))
     return make_probe(rows, judged, extractor)
 
@@ -50,7 +50,7 @@ def make_probe(rows: datasets.Dataset, judged: datasets.Dataset, extractor: Feat
         references=judged["transcript"][:],
         vocabulary=vocabulary,
         feature_extractor=extractor,
-        spaced=True,  # as romanised text is in any language
+        spaced=True,  # where there are spaces, they count
     )
 
 

@@ -164,6 +164,24 @@ def test_recordings_without_a_transcript_move_no_other(speakers: int | None) -> 
         assert len(voices) == 60 and len(notes) == 2
 
 
+@pytest.mark.parametrize("given", [None, "train"])
+def test_recordings_beside_a_test_split_alone_that_has_transcripts_are_cut_for_validation(given: str | None) -> None:
+    silent = [replace(row, text=None, digest=f"silent {row.digest}") for row in _rows(100, None, split=given)]
+    splits, notes = assign_splits([*_rows(20, None, split="test"), *silent], 0)
+    assert splits[:20] == ["test"] * 20 and Counter(splits[20:]) == {"train": 90, "validation": 10}
+    assert "no training split" not in notes[0]
+
+
+def test_recordings_without_a_transcript_keep_the_splits_that_they_came_with() -> None:
+    silent = [
+        replace(row, text=None, digest=f"{split} {row.digest}")
+        for split in ("train", "validation", "test")
+        for row in _rows(20, None, split=split)
+    ]
+    splits, _ = assign_splits([*_rows(100, None), *silent], 0)
+    assert splits[100:] == [row.split for row in silent] and set(splits[:100]) == {"train", "validation", "test"}
+
+
 def test_a_split_that_only_recordings_without_a_transcript_have_is_cut_for_the_others() -> None:
     silent = [replace(row, text=" ", digest=f"silent {row.digest}") for row in _rows(20, None, split="test")]
     splits, _ = assign_splits([*_rows(100, None), *silent], 0)

@@ -47,6 +47,7 @@ from hf_speech_tl.languages import Unspeakable, find_language, transcript
         ("3-5个", "三到五个"),
         ("2个人", "两个人"),
         ("有 2 个人", "有两个人"),
+        ("第 2 个", "第二个"),
         ("第2个", "第二个"),
         ("12个", "十二个"),
         ("2月2日", "二月二日"),

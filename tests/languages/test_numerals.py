@@ -38,6 +38,12 @@ from hf_speech_tl.languages import Unspeakable, find_language, transcript
         ("de", "2 Kinder, 11 Mal und Kapitel 1", "zwei kinder elf mal und kapitel eins"),
         ("es", "111 veces", "ciento once veces"),
         ("ru", "12 минут", "двенадцать минут"),
+        ("es", "en 1998 nació", "en mil novecientos noventa y ocho nació"),
+        ("es", "el 21 de mayo", "el veintiuno de mayo"),
+        ("pt", "2 de março", "dois de março"),
+        ("it", "il 21 marzo", "il ventuno marzo"),
+        ("fr", "en 2021 le roi", "en deux mille vingt et un le roi"),
+        ("fr", "71 pages", "soixante et onze pages"),
     ],
 )
 def test_in_words(tag: str, written: str, spoken: str) -> None:
@@ -57,7 +63,13 @@ def test_in_words(tag: str, written: str, spoken: str) -> None:
         ("es", "1 hora"),  # una, where num2words has uno
         ("es", "200 personas"),
         ("de", "er hat 1 Kind"),
-        ("it", "21 ore"),
+        ("it", "1 ora"),
+        ("fr", "21 heures"),
+        ("ro", "12 ore"),
+        ("ca", "200 persones"),
+        ("sl", "3 dni"),
+        ("pt", "2.000 pessoas"),
+        ("es", "200.000 personas"),
         ("pt", "2 horas"),
         ("ru", "2 минуты"),
         ("lt", "5 dienos"),

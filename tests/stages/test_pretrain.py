@@ -22,7 +22,6 @@ from hf_speech_tl.settings.source import Source
 from hf_speech_tl.stages import pretrain, readiness
 from hf_speech_tl.stages.finetune import run as finetune
 from hf_speech_tl.stages.pretrain import run
-from hf_speech_tl.stages.probing import draw_labelled
 from hf_speech_tl.training import made, probe
 
 _MASKED = dict(objective="masked", teacher=None)
@@ -116,10 +115,14 @@ def test_transcripts_serve_the_probe_which_decides(settings, corpus, log, tmp_pa
 def test_with_any_seed_the_probe_learns_from_the_same_clips(settings, corpus, tmp_path, monkeypatch) -> None:
     drawn: list[list[str]] = []
 
-    def noted(corpus, *_) -> None:
-        drawn.append(draw_labelled(corpus.train, 3.0, seed=0)["id"][:])
+    draw = pretrain.draw_probe
+
+    def noted(*given) -> None:
+        probe = draw(*given)
+        drawn.append(probe.train.rows["id"][:] + probe.validation.rows["id"][:])
         raise RunError("enough is known")
 
+    monkeypatch.setattr(pretrain, "PROBED_SECONDS", 3.0)
     monkeypatch.setattr(pretrain, "draw_probe", noted)
     for seed in (0, 1):  # there is room for the targets of some clips alone, drawn by the seed
         with pytest.raises(RunError, match="enough is known"):
