@@ -61,8 +61,7 @@ _AGREEING = {
     **dict.fromkeys(("lt", "lv"), r"(?<!1)[1-9]"),
     **dict.fromkeys(("ar", "cy", "he"), r"\d"),
 }
-# Years, and days of the month before their "of", agree with nothing.
-_DAY = {"ca": r"\s+de\s", "es": r"\s+de\s", "pt": r"\s+de\s"}
+_DAY_OF = frozenset({"ca", "es", "pt"})  # languages that say "of" between a day and its month, which agree in nothing
 # TDK, Yazım Kuralları: numbers are written as separate words; num2words joins them.
 _TURKISH = re.compile("sıfır|eksi|milyon|milyar|yüz|bin|altmış|yetmiş|seksen|doksan|yirmi|otuz|kırk|elli|sekiz|dokuz|"
                       "bir|iki|üç|dört|beş|altı|yedi|on")  # fmt: skip
@@ -79,6 +78,7 @@ _BARE_DECIMAL = re.compile(r"(?:^|[^\w.,])[.,]$|[~≈]$")
 _SUFFIX = re.compile(r"[-‐‑][^\W\d_]{1,3}(?!\w)")
 _APOSTROPHE = re.compile(r"['’]\w")
 _WORD = re.compile(r"\s+[^\W\d_]")
+_OF = re.compile(r"\s+de\s")
 _POINT_AND_WORD = re.compile(r"\.\s+\w")
 _HANGUL = re.compile(r"\s?[가-힣]")
 _LONG = 7  # digits; a longer string that is not round is a code or a telephone number
@@ -146,7 +146,7 @@ def _agrees(whole: int, width: int, after: str, base: str) -> bool:
     """Whether a number may agree in gender with the word after it, and sound otherwise then than alone."""
     if base not in _AGREEING or not _WORD.match(after) or _is_year(whole, width):
         return False
-    day = 1 < whole <= 31 and base in _DAY and re.match(_DAY[base], after)
+    day = 1 < whole <= 31 and base in _DAY_OF and _OF.match(after)
     return not day and re.search(f"(?:{_AGREEING[base]})$", str(whole)) is not None
 
 

@@ -31,7 +31,7 @@ def draw_probe(corpus: Corpus, seconds: float, extractor: FeatureExtractor) -> P
     is judged by at most 200 of the validation split that have one; None where there are too few."""
     # With any seed the same, as those of validation are; and so not of the rows that a lesson has room for.
     with_text = _labelled(corpus.validation)
-    if min(len(_labelled(corpus.train)), len(with_text)) < LEAST_PROBED:
+    if len(with_text) < LEAST_PROBED:  # before any is decoded
         return None
     rows = draw_labelled(corpus.train, seconds, seed=0, least=LEAST_PROBED)
     _, judged = choose_validation(replace(corpus, validation=corpus.validation.select(with_text)))
