@@ -42,12 +42,14 @@ def test_the_cluster_script_is_bash_and_looks_for_what_a_checkpoint_has() -> Non
     assert "--signal=USR1" in text and "checkpoints/checkpoint-*/parts.json" in text and "code == 130" in text
 
 
-# accelerate shards on GPUs only; told that these two are some, it does it here as well.
+# accelerate shards on GPUs only; told that these two are some, it does it here as well. What FSDP keeps of a model
+# holds gloo's threads to the end of Python, which they may abort; NCCL, which has these runs elsewhere, has none.
 _SHARDED = """
 import os, sys, torch
 from accelerate import DistributedType, PartialState
 torch.distributed.init_process_group("gloo")
 PartialState._prepare_backend = lambda *_, **__: ("gloo", DistributedType.MULTI_GPU)
+sys.exit = lambda code: (sys.stdout.flush(), sys.stderr.flush(), os._exit(code))
 """
 _FINETUNE = """
 import os, signal, sys

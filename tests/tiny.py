@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import datasets
@@ -64,8 +65,15 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-# As the commands do; else gloo's threads now and then abort a process that has done all it had to.
-_JOIN = "from hf_speech_tl.stages.runs.processes import join_processes; join_processes()\n"
+# As the commands do; else gloo's threads now and then abort a process that has done all it had to. They are held by a
+# model in parallel for as long as anything names it: what a program makes ends with its function, not with Python.
+_JOINED = """
+from hf_speech_tl.stages.runs.processes import join_processes
+join_processes()
+def program():
+{}
+program()
+"""
 
 
 def in_pair(program: str, directory: Path) -> None:
@@ -79,7 +87,7 @@ def in_pair(program: str, directory: Path) -> None:
     environment |= {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
     running = [
         subprocess.Popen(
-            [sys.executable, "-c", _JOIN + program, str(rank), str(directory)],
+            [sys.executable, "-c", _JOINED.format(textwrap.indent(program, " ")), str(rank), str(directory)],
             env=os.environ | environment | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
         )
         for rank in range(2)
