@@ -40,7 +40,7 @@ def _work(settings: TransferSettings) -> dict[str, object] | Recommendation:
         from hf_speech_tl.stages.advice.recommendation import recommend
 
         return recommend(
-            settings.target[0],
+            settings.heard[0],
             settings.source or (),
             model=STARTER if settings.model == AUTO else settings.model,
             train_steps=settings.max_steps,

@@ -86,6 +86,24 @@ def test_settings_of_the_target_are_not_those_of_the_source() -> None:
     assert (target.head_steps, target.learning_rate, target.head_learning_rate) == (5, 1e-4, 1e-3)
 
 
+def test_head_and_tier_are_of_the_target() -> None:
+    options = ("--unlabelled", "d", "--stages", "pretrain,source,target,selftrain", "--head", "fresh", "--tier", "tx@*")
+    pretrain, source, target, selftrain = (leg.settings for leg in lay_route(asked(*options)))
+    assert isinstance(source, FinetuneSettings) and isinstance(target, FinetuneSettings)
+    assert isinstance(pretrain, PretrainSettings) and isinstance(selftrain, SelftrainSettings)
+    assert (source.head, target.head) == ("transfer", "fresh")
+    annotated = Source("c", tier="tx@*")
+    assert pretrain.data == (annotated, Source("d", labelled=False))
+    assert target.data == selftrain.data == (annotated,) and selftrain.unlabelled == ("d",)
+    assert source.data == (Source("a", lang="es"), Source("b", lang="it"))
+
+
+def test_a_tier_of_a_sources_own_goes_before_that_of_all() -> None:
+    own = Source("c", lang="pl", tier="ref@A")
+    settings = TransferSettings(target=(own, Source("d", lang="pl")), tier="tx@*", stages=(Stage("target"),))
+    assert settings.heard == (own, Source("d", lang="pl", tier="tx@*"))
+
+
 def test_a_stage_has_settings_of_its_own_in_a_file_and_keeps_them_beside_the_command_line(tmp_path: Path) -> None:
     file = tmp_path / "recipe.yaml"
     file.write_text(

@@ -107,7 +107,7 @@ def _model(settings: TransferSettings, command: Command) -> dict[str, object]:
 def _pretrain(settings: TransferSettings) -> dict[str, object]:
     return {
         "lang": settings.lang,
-        "data": (*_plain(settings.target, settings.lang), *_unlabelled(settings)),
+        "data": (*_plain(settings.heard, settings.lang), *_unlabelled(settings)),
         "objective": "masked",
     }
 
@@ -131,8 +131,9 @@ def _target(settings: TransferSettings) -> dict[str, object]:
         mixed = tuple(replace(source, weight=1.0, mix=settings.mix / len(sources)) for source in sources)
     return {
         "lang": settings.lang,
-        "data": (*_plain(settings.target, settings.lang), *mixed),
+        "data": (*_plain(settings.heard, settings.lang), *mixed),
         "units": settings.units,
+        "head": settings.head,
         "learning_rate": settings.learning_rate,
         "head_learning_rate": settings.head_learning_rate,
         "head_steps": settings.head_steps,
@@ -145,7 +146,7 @@ def _selftrain(settings: TransferSettings) -> dict[str, object]:
     taken = {name: target[name] for name in _AS_TARGET if name in target}
     return {
         "lang": settings.lang,
-        "data": _plain(settings.target, settings.lang),
+        "data": _plain(settings.heard, settings.lang),
         "unlabelled": _plain(settings.unlabelled or (), settings.lang),
         "units": settings.units,
         "learning_rate": settings.learning_rate,

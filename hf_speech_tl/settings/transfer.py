@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
-from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings import data_rows, run_rows, training_rows
 from hf_speech_tl.settings.command_line import spell
-from hf_speech_tl.settings.option import Option, check_values, flag
+from hf_speech_tl.settings.option import Option, check_values
 from hf_speech_tl.settings.preset import AUTO
-from hf_speech_tl.settings.run import check_last_seed, find_resumed
-from hf_speech_tl.settings.source import Source, refuse_unlabelled
-from hf_speech_tl.settings.stage import STAGES, Stage, refuse_order
+from hf_speech_tl.settings.run import find_resumed
+from hf_speech_tl.settings.source import Source
+from hf_speech_tl.settings.stage import STAGES, Stage
+from hf_speech_tl.settings.transfer_conflicts import refuse_conflicts_of_transfer
 
 _UNITS = ("char", "romanized", "ipa")
-_RANKED = ("recommend", "source", "target", "seed", "json", "quiet")  # what --recommend looks at
-_TRIED = ("max_steps", "model", "output")  # and where it lets each source teach a model first
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +60,7 @@ class TransferSettings:
         unset="none",
         why="the stage `selftrain` needs some; `pretrain` hears the target's recordings in any case",
     ).default(None)
+    tier: str | None = replace(data_rows.TIER, help=f"of --target: {data_rows.TIER.help}").default(None)
     source_units: str = Option(
         "Data",
         "what is written in the stage `source`, as finetune's --units",
@@ -137,6 +134,13 @@ class TransferSettings:
         "fine-tuned already",
         why="as finetune chooses for the target, by GPU and network; the plan shows it",
     ).default(AUTO)
+    head: str = Option(
+        "Model",
+        "where the rows of the target's symbols begin, in the stage `target`: at those of the source's symbols that "
+        "are the same, spelt or sounding alike (docs/head.md), or at random numbers",
+        choices=("transfer", "fresh"),
+        why="keeps what the source taught the head; on what it gains see docs/head.md",
+    ).default("transfer")
     from_scratch: bool = Option(
         "Model",
         "keep the architecture of --model, drop its weights",
@@ -192,11 +196,7 @@ class TransferSettings:
     def __post_init__(self) -> None:
         """Check each value, then what goes together; name the directory."""
         check_values(self)
-        refuse_order(self.stages)
-        self._refuse_sources()
-        self._refuse_ablation()
-        if self.recommend:
-            self._refuse_recommendation()
+        refuse_conflicts_of_transfer(self)
         if self.resume is not None:
             find_resumed(self, self.resume)
         if self.output is None:
@@ -206,6 +206,14 @@ class TransferSettings:
     def lang(self) -> str:
         """The target's language, as it was given."""
         return next(source.lang for source in self.target if isinstance(source, Source) and source.lang)
+
+    @property
+    def heard(self) -> tuple[str | Source, ...]:
+        """--target, with --tier where a source has no tier of its own."""
+        return tuple(
+            replace(source, tier=self.tier) if isinstance(source, Source) and source.tier is None else source
+            for source in self.target
+        )
 
     @property
     def source_langs(self) -> tuple[str, ...]:
@@ -221,80 +229,6 @@ class TransferSettings:
             return f"hf-speech-tl {self.command} run.yaml"
         return spell(self)
 
-    def _refuse_sources(self) -> None:
-        for key, sources in (("source", self.source or ()), ("target", self.target)):
-            for source in sources:
-                if not isinstance(source, Source) or source.lang is None:
-                    raise SettingsError(
-                        f"{flag(key)} {source}: which language it is in is not said; allowed: LANG=SOURCE; write "
-                        f"it={source}, in YAML {{source: {source}, lang: it}}"
-                    )
-            refuse_unlabelled(sources, flag(key))
-        if len(tags := sorted({source.lang or "" for source in self.target if isinstance(source, Source)})) > 1:
-            raise SettingsError(
-                f"--target: in {' and '.join(tags)}; allowed: recordings in one language; give others as --source"
-            )
-        names = [stage.name for stage in self.stages]
-        if "source" in names and not self.source:
-            raise SettingsError(
-                "--source is missing: the stage `source` needs recordings; add --source LANG=SOURCE, or leave it out, "
-                f"with --stages {','.join(name for name in names if name != 'source')}"
-            )
-        if self.mix and not self.source:
-            raise SettingsError(
-                f"--mix {self.mix:g}: there is nothing to mix in; allowed with --source; add it, or drop --mix"
-            )
-        if self.unlabelled and not {"pretrain", "selftrain"} & {*names}:
-            raise SettingsError(
-                f"--unlabelled {self.unlabelled[0]}: no stage hears it; allowed with the stages pretrain and "
-                f"selftrain; write --stages {','.join(['pretrain', *names])} or --stages "
-                f"{','.join([*names, 'selftrain'])}"
-            )
-        if "selftrain" in names and not self.unlabelled:
-            raise SettingsError(
-                "--unlabelled is missing: the stage `selftrain` writes it down and learns from that; add --unlabelled "
-                f"SOURCE, or leave it out, with --stages {','.join(name for name in names if name != 'selftrain')}"
-            )
-        heard = self.unlabelled or ()
-        if "selftrain" in names and _places(heard) <= _places(self.target):
-            raise SettingsError(
-                f"--unlabelled {heard[0]}: is --target too, of which is known what is said, so that `selftrain` has "
-                "nothing to learn from; allowed: other recordings; name some, or leave the stage out"
-            )
-
-    def _refuse_ablation(self) -> None:
-        if self.ablate and len(self.stages) == 1:
-            raise SettingsError(
-                "--ablate: there is but one stage, so none can be left out; allowed with several --stages; drop it"
-            )
-        if self.seeds > 1 and not self.ablate:
-            raise SettingsError(
-                f"--seeds {self.seeds}: says how sure the gains of --ablate are; allowed with it; add it, or drop "
-                "--seeds"
-            )
-        check_last_seed(self.seed, self.seeds)
-
-    def _refuse_recommendation(self) -> None:
-        looked_at = _RANKED if self.max_steps is None else _RANKED + _TRIED
-        rest = [field for field in fields(self) if field.name not in looked_at]
-        if ignored := [flag(field.name) for field in rest if getattr(self, field.name) != field.default]:
-            raise SettingsError(
-                f"--recommend {' '.join(ignored)}: is not looked at; allowed: --source, --target, "
-                "--seed, and with --max-steps N, for which each source then teaches a model, --model and --output; "
-                "drop the others, or see what scripts/recommend_source takes"
-            )
-        if (count := len(self.source or ())) < 2:
-            raise SettingsError(
-                f"--recommend: ranks --source, of which {count} is given; allowed: two or more; add another"
-            )
-        if len(self.target) > 1:
-            raise SettingsError(f"--recommend: compares with one --target, not {len(self.target)}; name one of them")
-
     def _name(self) -> str:
         tags = [*self.source_langs, "to", self.lang] if self.source else ["to", self.lang]
         return re.sub(r"[^\w.-]+", "-", "-".join([*tags, Path(self.model).name, *["trials"] * self.recommend]))
-
-
-def _places(sources: Iterable[str | Source]) -> set[str]:
-    """The paths of sources, whatever way they were written."""
-    return {os.path.realpath(os.path.expanduser(str(source))) for source in sources}
