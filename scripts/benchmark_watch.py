@@ -16,6 +16,8 @@ from typing import Any
 
 import psutil
 
+from hf_speech_tl.errors import RunError
+
 BUSY = 0.1  # of the machine, that others may take before a figure is marked
 _EVERY = 0.25  # seconds between two looks at the memory
 _BEFORE = 1.0  # seconds of looking at the machine before a process starts
@@ -49,7 +51,7 @@ class Watched:
     before: float
 
 
-class Failed(Exception):
+class Failed(RunError):
     """A process that ended with another exit code than 0."""
 
 

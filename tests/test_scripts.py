@@ -13,6 +13,7 @@ from typing import cast
 
 import pytest
 
+Script = Callable[..., "int | str | None"]
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 PYTHON = [path for path in SCRIPTS.iterdir() if path.is_file() and b"env python3" in path.read_bytes()[:30]]
 CUDA_MISSING = OSError("libc10_cuda.so: cannot open shared object file: No such file or directory")
@@ -123,23 +124,11 @@ def test_set_up_leaves_an_environment_of_somebody_else_alone(tmp_path: Path) -> 
     assert list((tmp_path / "checkout" / ".venv").iterdir()) == []
 
 
-def plot_run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int | str | None:
-    """The exit code of scripts/plot_run."""
-    monkeypatch.setattr("sys.argv", ["plot_run", *map(str, arguments)])
-    try:
-        function("plot_run", "main")()
-    except SystemExit as ended:
-        return ended.code
-    return 0
-
-
-def test_a_run_is_drawn_from_its_log(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_run_is_drawn_from_its_log(tmp_path: Path, run_script: Script, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "log.jsonl").write_text('{"step": 10, "loss": 3.0}\n{"step": 12, "eval_cer": 0.9}\n', encoding="utf-8")
-    assert plot_run(monkeypatch, tmp_path) == 0
+    assert run_script("plot_run", tmp_path) == 0
     assert capsys.readouterr().out == f"{tmp_path / 'training.svg'}\n"
-    assert plot_run(monkeypatch, tmp_path, "--output", tmp_path / "mine.svg") == 0
+    assert run_script("plot_run", tmp_path, "--output", tmp_path / "mine.svg") == 0
     assert (tmp_path / "mine.svg").read_bytes() == (tmp_path / "training.svg").read_bytes()
 
 
@@ -154,6 +143,7 @@ def test_a_run_is_drawn_from_its_log(
 )
 def test_what_cannot_be_drawn_is_said_in_a_line(
     tmp_path: Path,
+    run_script: Script,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     arguments: list[str],
@@ -164,6 +154,6 @@ def test_what_cannot_be_drawn_is_said_in_a_line(
     for name, log in (("empty", ""), ("whole", '{"step": 10, "loss": 3.0}\n')):
         (tmp_path / name).mkdir()
         (tmp_path / name / "log.jsonl").write_text(log, encoding="utf-8")
-    assert plot_run(monkeypatch, *arguments) == code
+    assert run_script("plot_run", *arguments) == code
     assert said in capsys.readouterr().err.splitlines()[-1]
     assert not [*tmp_path.rglob("*.svg"), *tmp_path.rglob("*.part")]

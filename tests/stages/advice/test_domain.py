@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import runpy
+from collections.abc import Callable
 from pathlib import Path
 
 import datasets
@@ -19,6 +20,7 @@ from hf_speech_tl.errors import DataError
 from hf_speech_tl.languages import find_language
 from hf_speech_tl.stages.advice.domain import compare_domains, count_letters, measure_rows
 
+Script = Callable[..., "int | str | None"]
 SCRIPTS = Path(__file__).parents[3] / "scripts"
 
 
@@ -38,16 +40,6 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Path:
             rows.append({"id": row["id"], "audio": {"bytes": stream.getvalue(), "path": None}, "text": row["text"]})
         datasets.Dataset.from_list(rows).to_parquet(str(folder / f"{split}.parquet"))
     return folder
-
-
-def report(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int | str | None:
-    """The exit code of scripts/domain_report."""
-    monkeypatch.setattr("sys.argv", ["domain_report", *map(str, arguments)])
-    try:
-        runpy.run_path(str(SCRIPTS / "domain_report"))["main"]()
-    except SystemExit as ended:
-        return ended.code
-    return 0
 
 
 def test_a_narrow_line_is_found_in_the_test_split(line: Path) -> None:
@@ -74,15 +66,15 @@ def test_of_a_set_of_clips_half_must_be_good() -> None:
 
 
 def test_the_command_prints_and_draws(
-    line: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    line: Path, tmp_path: Path, run_script: Script, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["--lang", "zh", "--data", line, "--source", f"zh={line}", "--clips", 6]
-    assert report(monkeypatch, *arguments, "--plot", tmp_path / "domain.svg") == 0
+    assert run_script("domain_report", *arguments, "--plot", tmp_path / "domain.svg") == 0
     said = capsys.readouterr().out
     assert "- narrower band: --augment telephone\naugment: [telephone]" in said
     assert "Nothing stands out." in said
     assert (tmp_path / "domain.svg").read_text("utf-8").startswith("<?xml")
-    assert report(monkeypatch, *arguments, "--json") == 0
+    assert run_script("domain_report", *arguments, "--json") == 0
     target, source = json.loads(capsys.readouterr().out)
     assert (target["augment"], source["augment"]) == (["telephone"], [])
 
@@ -101,9 +93,9 @@ def test_the_command_prints_and_draws(
     ],
 )
 def test_what_cannot_be_is_said_in_a_line(
-    arguments: list[str], code: int, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], code: int, said: str, run_script: Script, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert report(monkeypatch, *arguments) == code
+    assert run_script("domain_report", *arguments) == code
     assert said in capsys.readouterr().err.splitlines()[-1]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import runpy
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,7 @@ from hf_speech_tl.stages.advice.recommendation import recommend
 from hf_speech_tl.training import pace
 from hf_speech_tl.transfer import main
 
-SCRIPT = Path(__file__).parents[3] / "scripts" / "recommend_source"
+Script = Callable[..., "int | str | None"]
 
 
 @pytest.fixture(autouse=True)
@@ -34,16 +34,6 @@ def headless(tmp_path: Path) -> Path:
     directory = save_tiny(tmp_path / "headless", hidden_size=24, conv_dim=(8, 8, 24))
     (directory / "vocab.json").unlink()
     return directory
-
-
-def rank(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int | str | None:
-    """The exit code of scripts/recommend_source."""
-    monkeypatch.setattr("sys.argv", ["recommend_source", *map(str, arguments)])
-    try:
-        runpy.run_path(str(SCRIPT))["main"]()
-    except SystemExit as ended:
-        return ended.code
-    return 0
 
 
 def test_models_are_probed_and_heard_and_the_test_split_is_not(
@@ -121,16 +111,16 @@ def test_recordings_teach_a_model_first_once(
 
 
 def test_the_command_prints_an_order_and_checks_it(
-    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    corpus: Path, tmp_path: Path, run_script: Script, capsys: pytest.CaptureFixture[str]
 ) -> None:
     names = [f"de={corpus.name}", f"es={corpus.name}"]
     reached = tmp_path / "reached.json"
     reached.write_text(json.dumps(dict(zip(names, (0.5, 0.4), strict=True))))
     arguments = ["--target", f"it={corpus}", f"de={corpus}", f"es={corpus}", "--reached", reached]
-    assert rank(monkeypatch, *arguments) == 0
+    assert run_script("recommend_source", *arguments) == 0
     said = capsys.readouterr().out
     assert f"by hours: {names[0]} = {names[1]}" in said and "No single criterion wins" in said and "hit" in said
-    assert rank(monkeypatch, *arguments, "--json") == 0
+    assert run_script("recommend_source", *arguments, "--json") == 0
     told = json.loads(capsys.readouterr().out)
     assert set(told["order"]) == set(names) and told["verdicts"][0]["best"] == names[1]
     assert str(corpus.parent) not in json.dumps(told)
@@ -158,20 +148,20 @@ def test_what_cannot_be_is_said_in_a_line(
     arguments: list[str],
     said: str,
     corpus: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    run_script: Script,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert rank(monkeypatch, *(word.format(corpus) for word in arguments)) == 2
+    assert run_script("recommend_source", *(word.format(corpus) for word in arguments)) == 2
     assert said in capsys.readouterr().err.splitlines()[-1]
 
 
 @pytest.mark.parametrize("rate", ["NaN", "Infinity", "-0.1", "true"])
 def test_what_is_no_error_rate_was_not_reached(
-    rate: str, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    rate: str, corpus: Path, tmp_path: Path, run_script: Script, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "reached.json").write_text(f'{{"de={corpus.name}": {rate}, "es={corpus.name}": 0.4}}')
     words = ["--target", f"it={corpus}", f"de={corpus}", f"es={corpus}", "--reached", tmp_path / "reached.json"]
-    assert rank(monkeypatch, *words) == 2
+    assert run_script("recommend_source", *words) == 2
     assert "holds something else than CERs" in capsys.readouterr().err
 
 
