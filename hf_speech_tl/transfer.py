@@ -6,12 +6,13 @@ import json
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from hf_speech_tl.corpora import find_spoken, refuse_for_languages
 from hf_speech_tl.errors import named_by
-from hf_speech_tl.settings import AUTO, STARTER, FinetuneSettings, TransferSettings, lay_route
+from hf_speech_tl.settings import AUTO, STARTER, FinetuneSettings, Source, TransferSettings, check_reporters, lay_route
 from hf_speech_tl.terminal import conclude, score_line
 
 if TYPE_CHECKING:
@@ -34,13 +35,14 @@ def _work(settings: TransferSettings) -> dict[str, object] | Recommendation:
         with named_by(f"--{option}", "--data"):
             find_spoken(getattr(settings, option) or (), settings.lang)
     for leg in route:
+        check_reporters(leg.settings.report_to)
         if isinstance(leg.settings, FinetuneSettings):
             refuse_for_languages(leg.settings, find_spoken(leg.settings.data, leg.settings.lang))
     if settings.recommend:
         from hf_speech_tl.stages.advice.recommendation import recommend
 
         return recommend(
-            settings.heard[0],
+            _annotated(settings.target[0], settings.tier),
             settings.source or (),
             model=STARTER if settings.model == AUTO else settings.model,
             train_steps=settings.max_steps,
@@ -51,6 +53,11 @@ def _work(settings: TransferSettings) -> dict[str, object] | Recommendation:
     from hf_speech_tl.stages.routes.transfer import run
 
     return run(settings)
+
+
+def _annotated(target: str | Source, tier: str | None) -> str | Source:
+    """With the tier that was named, unless it has one of its own."""
+    return replace(target, tier=tier) if isinstance(target, Source) and target.tier is None else target
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -68,6 +68,9 @@ def test_both_heads_are_trained_once_and_compared_on_the_same_utterances(
 
     trained.clear()
     assert compare("--steps", "1") == 0 and not trained
+    assert compare("--steps", "2") == 0
+    rows = json.loads((tmp_path / "work" / "heads.json").read_text("utf-8"))
+    assert [row["steps"] for row in rows] == [1, 2]
     assert compare("--steps", "1", "--units", "romanized") == 2
     assert "holds runs with other options" in capsys.readouterr().err
 
@@ -77,6 +80,7 @@ def test_both_heads_are_trained_once_and_compared_on_the_same_utterances(
     [
         (["--steps", "0"], "'0' cannot be"),
         (["--head=fresh"], "--head: this script sets it"),
+        (["--seeds", "2"], "--seeds: this script sets it"),
     ],
 )
 def test_what_cannot_be_compared_is_said_at_once(

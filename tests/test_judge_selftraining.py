@@ -21,8 +21,10 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     57."""
     given: list[list[str]] = []
 
-    def complete(command: str, options: Sequence[str], output: Path) -> dict[str, object]:
-        assert command == "transfer"
+    def complete(
+        command: str, options: Sequence[str], output: Path, is_whole: Callable[..., bool]
+    ) -> dict[str, object]:
+        assert command == "transfer" and not is_whole({"stages": []})  # as after the whole route
         given.append(list(options))
         cer = {"gain": 0.15, "low": 0.1, "high": 0.2, "p_value": 0.001}
         stages = {

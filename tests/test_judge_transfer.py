@@ -96,6 +96,12 @@ def test_the_source_may_have_minutes_of_its_own(judge: Judge, asked: list[list[s
     assert [(leg.name, leg.settings.max_minutes) for leg in route] == [("source", 8), ("target", 4)]
 
 
+def test_a_length_in_steps_leaves_minutes_out(judge: Judge, asked: list[list[str]]) -> None:
+    assert judge("--pairs", "ru-it", "--max-steps", "300") == 0
+    route = lay_route(parse(TransferSettings, asked[0]))
+    assert {(leg.settings.max_minutes, leg.settings.max_steps) for leg in route} == {(None, 300)}
+
+
 def test_the_table_counts_the_pairs_that_are_better_by_enough_and_surely(
     judge: Judge, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -117,6 +123,7 @@ def test_the_table_counts_the_pairs_that_are_better_by_enough_and_surely(
         (("--pairs", "ru-xx"), "'ru-xx' is no pair; allowed: ru-it, "),
         (("--pairs", "ru-it", "--output=x"), "--output: this script sets it"),
         (("--source-minutes", "9", "--stages", "source,target"), "--stages: --source-minutes sets it; leave it out"),
+        (("--source-minutes", "9", "--max-steps=9"), "minutes are not looked at; drop --source-minutes"),
         (("--pairs", "zh-zh"), "zh-syllables: has no train.parquet; leave out its pair with --pairs"),
     ],
 )

@@ -96,13 +96,13 @@ def load_corpus(
     if not rows:
         raise DataError(f"--data {' '.join(map(str, sources))}: there is no recording in it.")
     keys = [row.key for row in rows]
-    splits, notes = assign_splits(keys, seed) if divided else ([key.split or "train" for key in keys], ())
+    mixed = {place.name: one.mix for place, one in zip(places, given, strict=True) if one.mix is not None}
+    splits, notes = assign_splits(keys, seed, mixed) if divided else ([key.split or "train" for key in keys], ())
     notes += tuple(f"{place.name}: {one.note}" for place, one in zip(places, read, strict=True) if one.note)
     if divided and (shared := shared_texts(keys, splits)):
         notes += (f"{shared} of {splits.count('test')} test transcripts also stand in the training split",)
     if any(place.layout == "starter" for place in places):
         notes += ("the starter speech is made by a synthesiser: error rates on it say nothing about people",)
-    mixed = {place.name: one.mix for place, one in zip(places, given, strict=True) if one.mix is not None}
     if mixed:
         kept = [at for at, key in enumerate(keys) if splits[at] == "train" or key.source not in mixed]
         rows, splits = [rows[at] for at in kept], [splits[at] for at in kept]

@@ -6,7 +6,7 @@ import hashlib
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -65,21 +65,24 @@ def text_key(text: str) -> str:
     return "".join(letter for letter in letters if unicodedata.category(letter)[0] in "LMN") or text
 
 
-def assign_splits(rows: Sequence[SplitRow], seed: int) -> tuple[list[str], tuple[str, ...]]:
+def assign_splits(
+    rows: Sequence[SplitRow], seed: int, beside: Container[str] = ()
+) -> tuple[list[str], tuple[str, ...]]:
     """A split for every row, and notes on what was made.
 
     Splits that a source came with stay. Missing ones are cut from its training rows, about a tenth each, by whole
     speakers where ten or more are known for at least half of the rows, else by whole transcripts, over all such
     sources of a language together. Rows without a transcript change nothing of that, so that what learns from
     recordings alone never hears the test of what learns from transcripts: they go where their speaker went, or are cut
-    for themselves. The choice depends on the content and the seed alone. A source that has only a validation or test
-    split keeps just that.
+    for themselves. Sources that are `beside` the others, mixed into their training, are cut together by themselves, so
+    that the others have the splits that they have without them. The choice depends on the content and the seed alone. A
+    source that has only a validation or test split keeps just that.
     """
     splits = [row.split or "train" for row in rows]
     by_source: dict[str, list[int]] = defaultdict(list)
     for index, row in enumerate(rows):
         by_source[row.source].append(index)
-    by_text: dict[tuple[tuple[str, ...], str, bool], list[int]] = defaultdict(list)
+    by_text: dict[tuple[tuple[str, ...], str, bool, bool], list[int]] = defaultdict(list)
     notes: list[str] = []
     for source, members in by_source.items():
         named = {rows[index].split for index in members}
@@ -104,8 +107,8 @@ def assign_splits(rows: Sequence[SplitRow], seed: int) -> tuple[list[str], tuple
                 how = "by speaker (no voice in two splits)"
                 notes.append(f"{source}: {_joined(missing)} made from its training rows, {how}")
             elif free:
-                by_text[missing, rows[members[0]].lang, spoken] += free
-    for (missing, _, spoken), free in by_text.items():
+                by_text[missing, rows[members[0]].lang, spoken, source in beside] += free
+    for (missing, _, spoken, _), free in by_text.items():
         keys = [(i, f"text {text_key(rows[i].text or '') if spoken else rows[i].digest}") for i in free]
         _hold_out(splits, keys, missing, len(free), seed)
         sources = dict.fromkeys(rows[i].source for i in free)

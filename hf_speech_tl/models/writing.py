@@ -44,6 +44,8 @@ def _from_results(name: str) -> Writing | None:
 def _from_settings(name: str) -> Writing | None:
     try:
         settings = yaml.safe_load(read_beside(name, "run.yaml"))
+        if "objective" in settings:  # of pretraining, which leaves an encoder
+            return None
         return _checked(settings["lang"], settings.get("units", "char"), settings.get("simplify", False))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):
         return None

@@ -107,7 +107,8 @@ def _model(settings: TransferSettings, command: Command) -> dict[str, object]:
 def _pretrain(settings: TransferSettings) -> dict[str, object]:
     return {
         "lang": settings.lang,
-        "data": (*_plain(settings.heard, settings.lang), *_unlabelled(settings)),
+        "data": (*_plain(settings.target, settings.lang), *_unlabelled(settings)),
+        "tier": settings.tier,
         "objective": "masked",
     }
 
@@ -131,7 +132,8 @@ def _target(settings: TransferSettings) -> dict[str, object]:
         mixed = tuple(replace(source, weight=1.0, mix=settings.mix / len(sources)) for source in sources)
     return {
         "lang": settings.lang,
-        "data": (*_plain(settings.heard, settings.lang), *mixed),
+        "data": (*_plain(settings.target, settings.lang), *mixed),
+        "tier": settings.tier,
         "units": settings.units,
         "head": settings.head,
         "learning_rate": settings.learning_rate,
@@ -146,8 +148,9 @@ def _selftrain(settings: TransferSettings) -> dict[str, object]:
     taken = {name: target[name] for name in _AS_TARGET if name in target}
     return {
         "lang": settings.lang,
-        "data": _plain(settings.heard, settings.lang),
+        "data": _plain(settings.target, settings.lang),
         "unlabelled": _plain(settings.unlabelled or (), settings.lang),
+        "tier": settings.tier,
         "units": settings.units,
         "learning_rate": settings.learning_rate,
         **taken,

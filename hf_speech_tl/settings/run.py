@@ -51,12 +51,13 @@ class _Run(_Written, Protocol):
     def augment(self) -> tuple[Augmentation, ...] | None: ...
 
 
-def find_resumed(settings: _Written, resume: str) -> None:
+def find_resumed(settings: _Written, resume: str, *, several: bool = False) -> None:
     """Put the directory of the run to go on with into `output`; None stays where that is the newest.
 
-    Raises SettingsError where there is no such directory, or where going on is not all that is asked for.
+    several: whether it holds several runs, of which --overwrite makes anew those of other inputs alone. Raises
+    SettingsError where there is no such directory, or where going on is not all that is asked for.
     """
-    if settings.overwrite:
+    if settings.overwrite and not several:
         raise SettingsError("--resume --overwrite: going on and starting anew exclude each other; drop one")
     directory = Path(resume).expanduser() if resume else settings.output
     if directory is not None and not directory.is_dir():

@@ -198,7 +198,7 @@ class TransferSettings:
         check_values(self)
         refuse_conflicts_of_transfer(self)
         if self.resume is not None:
-            find_resumed(self, self.resume)
+            find_resumed(self, self.resume, several=True)
         if self.output is None:
             object.__setattr__(self, "output", Path("runs") / self._name())
 
@@ -206,14 +206,6 @@ class TransferSettings:
     def lang(self) -> str:
         """The target's language, as it was given."""
         return next(source.lang for source in self.target if isinstance(source, Source) and source.lang)
-
-    @property
-    def heard(self) -> tuple[str | Source, ...]:
-        """--target, with --tier where a source has no tier of its own."""
-        return tuple(
-            replace(source, tier=self.tier) if isinstance(source, Source) and source.tier is None else source
-            for source in self.target
-        )
 
     @property
     def source_langs(self) -> tuple[str, ...]:

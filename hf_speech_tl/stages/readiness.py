@@ -11,7 +11,7 @@ from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from transformers import PreTrainedConfig, PreTrainedModel, set_seed
 
-from hf_speech_tl.corpora import Corpus
+from hf_speech_tl.corpora import Corpus, heard_elsewhere, leave_out
 from hf_speech_tl.errors import DataError, named_by
 from hf_speech_tl.languages import Language, find_model_language
 from hf_speech_tl.models import (
@@ -26,7 +26,7 @@ from hf_speech_tl.models import (
     read_config,
 )
 from hf_speech_tl.settings import PretrainSettings
-from hf_speech_tl.stages.reading import read_corpus
+from hf_speech_tl.stages.reading import progress_of, read_corpus
 from hf_speech_tl.stages.runs.memory import Fit, fit_memory
 from hf_speech_tl.stages.runs.processes import first_then_others
 from hf_speech_tl.stages.runs.recipe import choose_pretraining
@@ -105,6 +105,7 @@ def known_as(name: str) -> str:
 
 def _corpus(settings: PretrainSettings, language: Language | None, config: PreTrainedConfig, *, told: bool) -> Corpus:
     """The screened corpus, with something to learn from and something to be judged by."""
+    quiet = settings.quiet or not told
     corpus = read_corpus(
         settings.data,
         language,
@@ -114,12 +115,26 @@ def _corpus(settings: PretrainSettings, language: Language | None, config: PreTr
         max_seconds=settings.max_seconds,
         text_column=settings.text_column,
         tier=settings.tier,
-        quiet=settings.quiet or not told,
+        quiet=quiet,
         labelled=False,
     )
+    corpus = _without_doubles(corpus, quiet=quiet)
     for name, rows in (("training", corpus.train), ("validation", corpus.validation)):
         if not len(rows):
             raise DataError(
                 f"--data {' '.join(map(str, settings.data))}: no recording is left for {name}. Add recordings to it."
             )
     return corpus
+
+
+def _without_doubles(corpus: Corpus, *, quiet: bool) -> Corpus:
+    """The corpus without training recordings that have no transcript here, and one in validation or test: what learns
+    from transcripts later would be judged by what was heard, under whatever name."""
+    silent = [at for at, text in enumerate(corpus.train["text"][:]) if not text]
+    held_out = []
+    for rows in (corpus.validation, corpus.test):
+        held_out.append(rows.select([at for at, text in enumerate(rows["text"][:]) if text]))
+    if not silent or not any(map(len, held_out)):
+        return corpus
+    with progress_of("comparing with what is held out", quiet=quiet) as progress:
+        return leave_out(corpus, "train", heard_elsewhere(corpus.train.select(silent), held_out, progress))

@@ -22,7 +22,7 @@ from hf_speech_tl.languages import check_units
 from hf_speech_tl.models import Writing, base_of, is_of_starter, read_config, read_writing
 from hf_speech_tl.publishing.save import save_model
 from hf_speech_tl.scoring import Scores, compare
-from hf_speech_tl.settings import EMA, SelftrainSettings
+from hf_speech_tl.settings import EMA, TEACHER, SelftrainSettings
 from hf_speech_tl.stages.conclusion import complete_directory, hand_over
 from hf_speech_tl.stages.judgement import judge, judge_saved, load_recogniser
 from hf_speech_tl.stages.material import Pool, read_pool
@@ -130,7 +130,9 @@ def _follow(
         complete = agree(processes, lambda directory=directory: complete_round(directory))  # type: ignore[misc]
         name = f"round {number} of at most {settings.rounds}"
         with as_part(Part(name, (number - 1) / settings.rounds, number / settings.rounds)):
-            results: dict[str, Any] = complete or train_student(this, pool, settings, processes)
+            results: dict[str, Any] | None = complete or train_student(this, pool, settings, processes)
+        if results is None:
+            break
         done.append(results)
         error = results["after"]["cer"]["value"]
         if processes.is_main_process and not settings.quiet:
@@ -169,7 +171,7 @@ def _conclude(rounds: _Rounds, pool: Pool, settings: SelftrainSettings, output: 
     for key in ("seconds", "evaluation_seconds"):
         results["training"][key] = round(sum(one["training"].get(key, 0.0) for one in rounds.done), 1)
     results["model"]["name"] = known_as(settings.model)
-    if not rounds.best:
+    if not rounds.best or settings.student == TEACHER:  # a later round knows as its base the round before it
         base, starter = base_of(settings.model, fresh=False), is_of_starter(settings.model, fresh=False)
         results["model"] |= {"fresh": False, "base_model": base, "starter": starter}
     results["selftraining"] = {

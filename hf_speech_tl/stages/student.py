@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -58,20 +59,27 @@ def complete_round(directory: Path) -> dict[str, object] | None:
     return read_results(path) if path.is_file() else None
 
 
-def train_student(this: Round, pool: Pool, settings: SelftrainSettings, processes: PartialState) -> dict[str, object]:
+def train_student(
+    this: Round, pool: Pool, settings: SelftrainSettings, processes: PartialState
+) -> dict[str, object] | None:
     """Do a round, or go on with it, and return what its results.json says; its `after` is of the validation split.
+    None of a later one where nothing that its teacher wrote is kept.
 
     The student of the lowest validation error lies in the round's directory then; with --teacher ema it may be the
-    average of its weights. Raises DataError where no pseudo-label is kept, RunError and SettingsError as finetune does,
-    and KeyboardInterrupt after Ctrl-C, when a checkpoint has been saved.
+    average of its weights. Raises DataError where the first has no pseudo-label that is kept, RunError and
+    SettingsError as finetune does, and KeyboardInterrupt after Ctrl-C, when a checkpoint has been saved.
     """
     agree(processes, lambda: _label(this, pool, settings))
     labels = read_labels(this.table)
     if not any(label.kept for label in labels):
         reasons = ", ".join(f"{count} {reason}" for reason, count in reasons_of(labels).items())
+        said = f"round {this.number}: nothing that the teacher wrote is to be learnt from ({reasons})"
+        if this.number > 1:  # the student of the round before is there
+            if processes.is_main_process and not settings.quiet:
+                print(said, file=sys.stderr)
+            return None
         raise DataError(
-            f"round {this.number}: nothing that the teacher wrote is to be learnt from ({reasons}). Raise --keep or "
-            "--length-ratio, lower --min-confidence, or begin with a better teacher."
+            f"{said}. Raise --keep or --length-ratio, lower --min-confidence, or begin with a better teacher."
         )
     lesson = lesson_of(this, settings)
     output = agree(processes, lambda: _begin(this, processes))

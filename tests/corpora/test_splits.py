@@ -105,6 +105,14 @@ def test_two_sources_share_no_transcript_across_splits() -> None:
     assert len({(row.text, split) for row, split in zip(rows, splits, strict=True)}) == 100
 
 
+def test_what_is_mixed_in_moves_nothing_of_the_others() -> None:
+    rows, more = _rows(100, None), [replace(row, digest=f"b{row.digest}") for row in _rows(150, None, source="b")]
+    alone, beside = assign_splits(rows, 0)[0], assign_splits(more, 0)[0]
+    assert assign_splits([*rows, *more], 0)[0] != alone + beside
+    splits, notes = assign_splits([*rows, *more], 0, {"b"})
+    assert splits == alone + beside and [note.partition(":")[0] for note in notes] == ["a", "b"]
+
+
 def test_only_what_is_missing_is_made() -> None:
     rows = _rows(200, None, split="train") + [SplitRow("test", "a", None, f"other {n}", f"t{n}") for n in range(20)]
     splits, notes = assign_splits(rows, 0)

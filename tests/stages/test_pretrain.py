@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import datasets
 import pytest
 import torch
 from hub.front_matter import complaints
@@ -110,6 +111,21 @@ def test_transcripts_serve_the_probe_which_decides(settings, corpus, log, tmp_pa
     assert results["training"]["best"] == min(entry["eval_probe_cer"] for entry in lines if "eval_probe_cer" in entry)
     assert "teacher" in (said := capfd.readouterr().err) and "layers 1 and 2" in said and "letter error" in said
     assert "at most; layers are computed again for their gradients" in " ".join(said.split())
+
+
+def test_what_is_held_out_is_not_heard_under_another_name(settings, corpus, tmp_path) -> None:
+    tested = datasets.Dataset.from_parquet(str(corpus / "test.parquet"), cache_dir=str(tmp_path / "cache"))
+    rows = tiny_rows((0.7, 0.8, 0.9), ("ab", "ba", "b"), seed=5).remove_columns(["transcript", "source", "lang"])
+    other = [row | {"id": f"tape {at}"} for at, row in enumerate(rows.to_list(), 2)]
+    renamed = [tested[at] | {"id": f"tape {at}"} for at in range(2)]
+    (tmp_path / "archive").mkdir()
+    for split, heard in (("train", [*renamed, other[0]]), ("validation", other[1:2]), ("test", other[2:])):
+        datasets.Dataset.from_list(heard).to_parquet(str(tmp_path / "archive" / f"{split}.parquet"))
+    archive = Source(str(tmp_path / "archive"), labelled=False)
+    results = run(settings(data=(str(corpus), archive)))
+    assert results["data"]["rows"] == {"train": 8 + 1, "validation": 8 + 1}
+    skipped = (tmp_path / "run" / "skipped.csv").read_text("utf-8")
+    assert "tape 0" in skipped and "tape 1" in skipped
 
 
 def test_with_any_seed_the_probe_learns_from_the_same_clips(settings, corpus, tmp_path, monkeypatch) -> None:

@@ -189,8 +189,11 @@ def test_the_second_round_is_taught_by_the_first_student(asked, _always_better, 
         return begun.append(lesson.model) or prepared(lesson, *rest, **named)
 
     monkeypatch.setattr(student, "prepare", prepare)
-    run(asked())
+    # As of a teacher from the Hub; a later student begins as a directory of its own.
+    monkeypatch.setattr(selftrain, "base_of", lambda *_, **__: "somebody/teacher")
+    results = run(asked())
     first = str(tmp_path / "self" / "rounds" / "1")
+    assert results["model"]["base_model"] == "somebody/teacher"
     assert teachers[2] == first == begun[1] and begun[0] == asked().model
 
 
@@ -213,6 +216,22 @@ def test_the_loss_counts_labelled_rows_whole_and_others_by_confidence(asked, mon
 def test_nothing_worth_learning_is_a_line_with_the_reasons(asked) -> None:
     with pytest.raises(DataError, match=r"round 1: nothing .* \(6 too many symbols a second\)"):
         run(asked(length_ratio=1.5))
+
+
+def test_a_later_round_that_keeps_nothing_leaves_the_student_before_it(
+    asked, _always_better, monkeypatch, tmp_path
+) -> None:
+    chosen = student.choose
+
+    def choose(labels, settings, *rest):
+        kept = chosen(labels, settings, *rest)
+        first = not (tmp_path / "self" / "rounds" / "1" / "results.json").is_file()
+        return kept if first else [dataclasses.replace(label, reason="not sure enough") for label in kept]
+
+    monkeypatch.setattr(student, "choose", choose)
+    results = run(asked(rounds=3))
+    assert results["selftraining"]["best_round"] == 1 and len(results["selftraining"]["rounds"]) == 1
+    assert (tmp_path / "self" / "model.safetensors").is_file()
 
 
 def test_a_model_that_cannot_write_the_transcripts_is_no_teacher(asked, tmp_path) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from hf_speech_tl.decoding import recognise
-from hf_speech_tl.errors import SettingsError, named_by
+from hf_speech_tl.errors import DiskError, SettingsError, named_by
 from hf_speech_tl.languages import MANY, UNCODED, Language, Unspeakable, find_model_language, transcript
 from hf_speech_tl.models import Checkpoint, encoder_of, load_checkpoint, read_config, read_writing
 from hf_speech_tl.scoring import character_edits
@@ -95,7 +95,13 @@ def train_briefly(candidate: Candidate, model: str, steps: int, output: Path, se
             f"--output {output}: {directory.name} in it was trained on {there.data[0]} from {there.model}; name "
             "another directory"
         )
-    finetune.run(settings)
+    try:
+        finetune.run(settings)
+    except KeyboardInterrupt:  # what the trial saved is not gone on with
+        raise KeyboardInterrupt from None
+    except DiskError as error:
+        error.directory = ""
+        raise
     return directory
 
 

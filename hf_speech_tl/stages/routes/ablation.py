@@ -77,7 +77,7 @@ def lay_shortcut(settings: TransferSettings, shortcut: Shortcut, whole: Sequence
         stages.append(Stage(stage.name, own))
     # Without the stage `source`, nothing is heard of its recordings.
     mix = 0.0 if "source" in shortcut.left_out else settings.mix
-    place = replace(settings, mix=mix, output=cast("Path", settings.output) / shortcut.name)
+    place = replace(settings, mix=mix, output=cast("Path", settings.output) / shortcut.name, resume=None)
     return lay_route(place, stages, after=shared)
 
 
@@ -87,7 +87,7 @@ def travel(settings: TransferSettings, go: Go, arrived: Callable[[list[Done]], o
     output = cast("Path", settings.output)
     for seed in range(settings.seed, settings.seed + settings.seeds):
         place = output if seed == settings.seed else output / f"seed-{seed}"
-        seeded = replace(settings, seed=seed, output=place)
+        seeded = replace(settings, seed=seed, output=place, resume=None)
         whole = go(lay_route(seeded))
         if seed == settings.seed:
             arrived(whole)

@@ -120,7 +120,9 @@ def _plan(
         fresh = settings.from_scratch and not outlooks
         outlooks.append(foresee(leg, corpus, read.unlabelled(leg), config, processes, fresh=fresh))
         names = ", ".join(corpus.names)
-        rows.append((leg.directory.name, f"{names}: {outlooks[-1]}{_STATES[state]}"))
+        behind = state == "complete" and any(one != "complete" for one in states[: len(outlooks)])
+        told = "; it is complete, if what it begins with comes out as it was" if behind else _STATES[state]
+        rows.append((leg.directory.name, f"{names}: {outlooks[-1]}{told}"))
     rows.append(("disk", f"{size(disk_of_all(outlooks))} for all stages at their fullest"))
     if settings.ablate:
         ways = find_shortcuts(settings.stages)

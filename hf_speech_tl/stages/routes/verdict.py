@@ -42,7 +42,7 @@ def forgotten_line(forgetting: Mapping[str, Any]) -> str:
     before, after = (100 * forgetting[key]["cer"]["value"] for key in ("before", "after"))
     romanised = " (romanised)" if forgetting["units"] == "romanized" else ""
     return (
-        f"forgotten of the source{romanised}: CER {before:.1f} % before the stage target, {after:.1f} % in the end; "
+        f"forgotten of the source{romanised}: CER {before:.1f} % before, {after:.1f} % in the end; "
         f"{gain_words(forgetting['forgotten'])}"
     )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tiny import save_tiny
 
-from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.errors import DiskError, SettingsError
 from hf_speech_tl.languages import find_language
 from hf_speech_tl.models import Writing
 from hf_speech_tl.settings import FinetuneSettings
@@ -124,6 +124,21 @@ def test_the_command_prints_an_order_and_checks_it(
     told = json.loads(capsys.readouterr().out)
     assert set(told["order"]) == set(names) and told["verdicts"][0]["best"] == names[1]
     assert str(corpus.parent) not in json.dumps(told)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt("trial"), DiskError("there is no room", "trial")])
+def test_a_trial_that_is_stopped_names_no_directory_to_go_on_with(
+    error: BaseException, corpus: Path, tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(_: FinetuneSettings) -> None:
+        raise error
+
+    monkeypatch.setattr(trial.finetune, "run", stop)
+    candidates = (f"de={corpus}", f"es={corpus}/train.parquet")
+    how = {"model": str(tiny_checkpoint), "train_steps": 3, "output": tmp_path / "trials", "quiet": True}
+    with pytest.raises(type(error)) as ended:
+        recommend(f"it={corpus}", candidates, **how)
+    assert not getattr(ended.value, "directory", "".join(ended.value.args))
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,18 @@ def test_the_whole_route_is_told_of_before_any_other_is_gone(asked: Make) -> Non
     assert seen == ["whole", "2 stages arrived", "direct", "seed-1", "direct"]
 
 
+def test_all_routes_go_on_where_the_whole_was_stopped(asked: Make, tmp_path: Path) -> None:
+    (tmp_path / "whole").mkdir()
+    settings = asked(ablate=True, seeds=2, output=None, resume=str(tmp_path / "whole"))
+
+    def go(route: Sequence[Any]) -> list[Done]:
+        return [Done(leg, {"training": {"seconds": 10.0, "steps": 100, "precision": "float32"}}) for leg in route]
+
+    routes = list(ablation.travel(settings, go, len))
+    places = [one.leg.directory.relative_to(tmp_path / "whole") for way in routes for one in way.shortcuts["direct"]]
+    assert [str(place) for place in places] == ["direct/1-target", "seed-1/direct/1-target"]
+
+
 def test_models_of_seeds_that_were_compared_before_are_not_judged_again(
     asked: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

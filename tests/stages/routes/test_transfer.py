@@ -16,8 +16,17 @@ from transformers import AutoModelForCTC, pipeline
 
 from hf_speech_tl.errors import DataError, SettingsError
 from hf_speech_tl.models import read_config
-from hf_speech_tl.settings import FinetuneSettings, Source, Stage, TransferSettings, lay_route, read_yaml, write_yaml
-from hf_speech_tl.stages import finetune, student
+from hf_speech_tl.settings import (
+    FinetuneSettings,
+    PretrainSettings,
+    Source,
+    Stage,
+    TransferSettings,
+    lay_route,
+    read_yaml,
+    write_yaml,
+)
+from hf_speech_tl.stages import finetune, pretrain, student
 from hf_speech_tl.stages.routes import transfer
 from hf_speech_tl.stages.routes.ledger import check_claim
 from hf_speech_tl.stages.routes.leg import Corpora
@@ -80,6 +89,35 @@ def test_another_setting_of_a_stage_is_told_and_makes_it_anew_only_when_asked(
         transfer.run(other)
     transfer.run(replace(other, overwrite=True))
     assert trained == ["2-target"]
+
+
+def test_what_goes_on_may_make_anew_what_is_of_other_inputs(whole: Path, asked: Make, trained: list[str]) -> None:
+    other = asked(stages=(Stage("source"), Stage("target", {"max_steps": 2})), output=None, resume=str(whole))
+    with pytest.raises(SettingsError, match=r"2-target: holds a run .* Add --overwrite"):
+        transfer.run(other)
+    transfer.run(replace(other, overwrite=True))
+    assert trained == ["2-target"]
+
+
+def test_an_encoder_of_ours_has_nothing_to_forget(
+    asked: Make, corpus: Path, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    shape = str(tiny_checkpoint / "config.json")
+    encoder = PretrainSettings(
+        data=(str(corpus),), config=shape, objective="masked", max_steps=1, output=tmp_path / "encoder", quiet=True
+    )
+    pretrain.run(encoder)
+    results = transfer.run(asked(model=str(tmp_path / "encoder"), stages=(Stage("target"),)))
+    assert results["forgetting"] is None and (tmp_path / "whole" / "results.json").is_file()
+
+
+def test_a_stage_behind_one_that_is_not_done_is_said_to_be_complete_with_an_if(
+    whole: Path, asked: Make, trained: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (whole / "1-source" / "results.json").unlink()
+    transfer.run(asked(quiet=False))
+    assert "complete, if what it begins with comes out as it was" in " ".join(capsys.readouterr().err.split())
+    assert trained == ["1-source"]
 
 
 def test_what_stages_were_worth_stays_while_they_are_the_same(whole: Path, asked: Make, trained: list[str]) -> None:
