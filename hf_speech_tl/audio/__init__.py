@@ -10,6 +10,7 @@ from hf_speech_tl.audio.decode import decode, read_header
 from hf_speech_tl.audio.encode import Encoding, encode, suffix_of
 from hf_speech_tl.audio.fault import BadAudio
 from hf_speech_tl.audio.header import Header, plain_header
+from hf_speech_tl.audio.pulses import from_pulses, to_pulses
 from hf_speech_tl.audio.resample import RATE
 
 __all__ = [
@@ -25,10 +26,12 @@ __all__ = [
     "decode",
     "draw",
     "encode",
+    "from_pulses",
     "in_order",
     "plain_header",
     "power_spectrum",
     "read_header",
     "reverberate",
     "suffix_of",
+    "to_pulses",
 ]

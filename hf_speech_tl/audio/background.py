@@ -11,6 +11,7 @@ import numpy as np
 
 from hf_speech_tl.audio.decode import decode, read_header
 from hf_speech_tl.audio.fault import BadAudio
+from hf_speech_tl.audio.pulses import from_pulses, to_pulses
 from hf_speech_tl.errors import DataError
 
 _KEPT_BYTES = 1 << 28  # of decoded audio: over two hours as 16-bit samples
@@ -40,7 +41,7 @@ class Background:
         for number in (*range(first, count), *range(first)):
             found = self._load(number)
             if len(found):
-                return found.astype(np.float32) / 32767
+                return from_pulses(found)
         raise DataError(f"none of the {len(self.files)} recordings in {self.files[0].parent} can be decoded.")
 
     def _cut(self, file: Path) -> list[tuple[Path, float, float]]:
@@ -59,11 +60,10 @@ class Background:
         if found is None:
             file, start, length = self._pieces[number]
             try:
-                found = np.rint(np.clip(decode(file, offset=start, length=length), -1, 1) * 32767)
+                found = to_pulses(decode(file, offset=start, length=length))
             except BadAudio as error:
                 self._tell(file, error)
-                found = np.zeros(0)
-            found = found.astype(np.int16)
+                found = np.zeros(0, np.int16)
             if self._kept_bytes + found.nbytes <= _KEPT_BYTES:
                 self._kept[number] = found
                 self._kept_bytes += found.nbytes

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import soundfile
 
+from hf_speech_tl.audio.pulses import from_pulses
 from hf_speech_tl.audio.resample import RATE
 
 Encoding = Literal["flac", "opus"]
@@ -30,7 +31,7 @@ def encode(pulses: np.ndarray, encoding: Encoding) -> bytes:
     """
     file = io.BytesIO()
     if encoding == "opus":
-        soundfile.write(file, pulses.astype(np.float32) / 32767, RATE, format="OGG", subtype="OPUS")
+        soundfile.write(file, from_pulses(pulses), RATE, format="OGG", subtype="OPUS")
     else:
         soundfile.write(file, _written()[pulses.astype(np.int32) + 32768], RATE, format="FLAC", subtype="PCM_16")
     return file.getvalue()

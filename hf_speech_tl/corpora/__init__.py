@@ -17,7 +17,17 @@ if TYPE_CHECKING:
     from hf_speech_tl.corpora.skipped import Skipped, reasons, write_skipped
     from hf_speech_tl.corpora.sources import LISTED, Place, find_source, has_starter_speech
     from hf_speech_tl.corpora.spoken import find_spoken, refuse_for_languages, refuse_temperature
-    from hf_speech_tl.corpora.table import SPLITS, Corpus, as_file, digest, pulses, samples, select, with_columns
+    from hf_speech_tl.corpora.table import (
+        SPLITS,
+        Corpus,
+        as_file,
+        digest,
+        pulses,
+        samples,
+        select,
+        with_columns,
+        without,
+    )
     from hf_speech_tl.corpora.unlabelled import forget_transcripts, heard_elsewhere
 
 __all__ = [
@@ -59,6 +69,7 @@ __all__ = [
     "shard_name",
     "stop_fetching",
     "with_columns",
+    "without",
     "write_index",
     "write_shard",
     "write_shards",
@@ -107,6 +118,7 @@ _HOMES = {
     "select": "table",
     "stop_fetching": "remote",
     "with_columns": "table",
+    "without": "table",
     "write_skipped": "skipped",
 }
 

@@ -19,7 +19,7 @@ from hf_speech_tl.corpora.far import are_far, expect
 from hf_speech_tl.corpora.files import Progress
 from hf_speech_tl.corpora.remote import stop_fetching
 from hf_speech_tl.corpora.skipped import Skipped, reasons
-from hf_speech_tl.corpora.table import SPLITS, Corpus, column, digest, samples, select, with_columns
+from hf_speech_tl.corpora.table import SPLITS, Corpus, column, digest, samples, select, with_columns, without
 from hf_speech_tl.corpora.verdicts import Fault, keep_verdicts, read_verdicts, verdicts_file
 from hf_speech_tl.errors import DataError
 from hf_speech_tl.languages import NORMALISER_VERSION, Language, Unspeakable, find_language, is_chinese, transcript
@@ -141,10 +141,7 @@ def inaudible(
 
 def leave_out(corpus: Corpus, split: str, skipped: Sequence[Skipped]) -> Corpus:
     """`corpus` without those rows of `split`, which join the others in `skipped`."""
-    rows: datasets.Dataset = getattr(corpus, split)
-    bad = {row.id for row in skipped}
-    if bad:
-        rows = select(rows, np.array([at for at, id_ in enumerate(column(rows, "id")) if id_ not in bad], np.int64))
+    rows = without(getattr(corpus, split), {row.id for row in skipped})
     return replace(corpus, **{split: rows}, skipped=(*corpus.skipped, *skipped))
 
 

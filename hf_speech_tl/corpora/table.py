@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ import datasets
 import numpy as np
 import pyarrow as pa
 
-from hf_speech_tl.audio import decode
+from hf_speech_tl.audio import decode, to_pulses
 from hf_speech_tl.corpora.embedded import read_bytes, read_placed, read_row
 from hf_speech_tl.corpora.skipped import Skipped
 
@@ -170,7 +170,7 @@ def _file_of(row_audio: Mapping[str, object]) -> bytes | Path:
 
 def pulses(row_audio: Mapping[str, object]) -> np.ndarray:
     """The same in 16 bits, by which a clip is known and kept: `(samples,)` int16. Raises BadAudio."""
-    return np.rint(np.clip(samples(row_audio), -1, 1) * 32767).astype(np.int16)
+    return to_pulses(samples(row_audio))
 
 
 def column(rows: datasets.Dataset, name: str) -> list[Any]:
@@ -182,6 +182,13 @@ def column(rows: datasets.Dataset, name: str) -> list[Any]:
 def select(rows: datasets.Dataset, places: np.ndarray) -> datasets.Dataset:
     """The rows at `places`, as a list of numbers in memory; Dataset's own way takes a hash of that list."""
     return rows.select(places, keep_in_memory=True, new_fingerprint=uuid.uuid4().hex)
+
+
+def without(rows: datasets.Dataset, ids: Collection[str]) -> datasets.Dataset:
+    """`rows` without those that have one of these ids."""
+    if not ids:
+        return rows
+    return select(rows, np.array([at for at, name in enumerate(column(rows, "id")) if name not in ids], np.int64))
 
 
 def digest(lines: Iterable[Sequence[object]]) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from accelerate import PartialState
 from accelerate.utils import gather_object
 
-from hf_speech_tl.corpora import Corpus, Skipped
+from hf_speech_tl.corpora import Corpus, Skipped, without
 from hf_speech_tl.errors import DataError, SettingsError
 from hf_speech_tl.settings import PretrainSettings
 from hf_speech_tl.stages.reading import progress_of
@@ -70,7 +70,7 @@ def make_targets(
             targets.store.note_complete(key, bad)
         processes.wait_for_everyone()
     skipped = [*_skipped(corpus.train, "train", bad), *_skipped(validation, "validation", bad)]
-    train, validation = _without(corpus.train, bad), _without(validation, bad)
+    train, validation = without(corpus.train, bad), without(validation, bad)
     if not len(train) or not len(validation):
         raise DataError("none of the recordings can be decoded. Has the data been moved or changed?")
     return replace(corpus, train=train, skipped=(*corpus.skipped, *skipped)), validation
@@ -79,9 +79,3 @@ def make_targets(
 def _skipped(rows: datasets.Dataset, split: str, bad: Mapping[str, str]) -> list[Skipped]:
     pairs = zip(rows["id"][:], rows["source"][:], strict=True) if bad else ()
     return [Skipped(name, split, source, bad[name]) for name, source in pairs if name in bad]
-
-
-def _without(rows: datasets.Dataset, bad: Mapping[str, str]) -> datasets.Dataset:
-    if not bad:
-        return rows
-    return rows.select([at for at, name in enumerate(rows["id"][:]) if name not in bad])

@@ -12,6 +12,7 @@ import numpy as np
 from accelerate import PartialState
 from transformers import PreTrainedConfig, set_seed
 
+from hf_speech_tl.audio import from_pulses
 from hf_speech_tl.errors import RunError
 from hf_speech_tl.models import check_maskable, clustered_layer, frame_count, frame_rate, load_layer, quick_dtype
 from hf_speech_tl.objectives import MaskedPrediction, draw_negatives
@@ -120,7 +121,7 @@ def _clusters(settings: PretrainSettings, output: Output, states: TargetStates, 
         return clusters
 
     def made(row: int) -> np.ndarray:
-        return next(states([train.decode(row).astype(np.float32) / 32767]))
+        return next(states([from_pulses(train.decode(row))]))
 
     sample = sample_frames(made, len(train), settings.seed)
     most = settings.clusters or (LAYER_CLUSTERS if settings.cluster_on else CEPSTRA_CLUSTERS)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import datasets
 import numpy as np
 
-from hf_speech_tl.corpora import Corpus, inaudible
+from hf_speech_tl.corpora import Corpus, inaudible, without
 from hf_speech_tl.models import FeatureExtractor, Vocabulary
 from hf_speech_tl.stages.teaching import choose_validation
 from hf_speech_tl.training import Clips, Labels, Probe
@@ -22,8 +22,7 @@ def draw_labelled(rows: datasets.Dataset, seconds: float, seed: int, *, least: i
     labelled = np.random.default_rng(seed).permutation(_labelled(rows))
     lengths = np.cumsum(np.asarray(rows["seconds"][:])[labelled])
     drawn = rows.select(labelled[(lengths <= seconds) | (np.arange(len(lengths)) < least)])
-    bad = {row.id for row in inaudible(drawn, "train")} if len(drawn) else set()
-    return drawn.select([at for at, name in enumerate(drawn["id"][:]) if name not in bad])
+    return without(drawn, {row.id for row in inaudible(drawn, "train")} if len(drawn) else set())
 
 
 def draw_probe(corpus: Corpus, seconds: float, extractor: FeatureExtractor) -> Probe | None:

@@ -17,7 +17,7 @@ from torch import nn
 from transformers import PreTrainedConfig, PrinterCallback, TrainerCallback, set_seed
 from transformers.utils import logging
 
-from hf_speech_tl.corpora import Corpus, inaudible, leave_out, row_groups
+from hf_speech_tl.corpora import Corpus, inaudible, leave_out, row_groups, without
 from hf_speech_tl.settings import RunSettings
 from hf_speech_tl.stages.runs.length import Length, asked_length, choose_length, stored_length
 from hf_speech_tl.stages.runs.memory import Fit
@@ -83,8 +83,7 @@ def choose_validation(corpus: Corpus) -> tuple[Corpus, datasets.Dataset]:
     rows = corpus.validation.select(sorted(chosen))
     if "validation" not in corpus.heard:
         skipped = inaudible(rows, "validation")
-        bad = {row.id for row in skipped}
-        rows = rows.select([at for at, name in enumerate(rows["id"][:]) if name not in bad])
+        rows = without(rows, {row.id for row in skipped})
         corpus = leave_out(corpus, "validation", skipped)
     return corpus, rows
 

@@ -13,7 +13,7 @@ import numpy as np
 import psutil
 import torch
 
-from hf_speech_tl.audio import RATE, BadAudio
+from hf_speech_tl.audio import RATE, BadAudio, from_pulses
 from hf_speech_tl.corpora import are_far, expect, pulses
 from hf_speech_tl.errors import DataError
 from hf_speech_tl.training.augmented import Augmenter
@@ -147,7 +147,7 @@ class Clips(torch.utils.data.Dataset):
 
     def load(self, index: int) -> np.ndarray:
         """Samples of row `index`, float32 `(samples,)` at 16 kHz."""
-        return self.pulses(index).astype(np.float32) / 32767
+        return from_pulses(self.pulses(index))
 
     def pulses(self, index: int) -> np.ndarray:
         """The same in 16 bits. Raises BadAudio."""
@@ -242,7 +242,7 @@ class Clips(torch.utils.data.Dataset):
             length = features.frozen.mask_length(self._lengths[index])
         else:
             pulses = self.pulses(index)
-            views = [pulses.astype(np.float32) / 32767]
+            views = [from_pulses(pulses)]
             if self.augmenter:
                 views = self.augmenter.views(views[0], name, epoch, labels, self.views)
             length = len(views[0])

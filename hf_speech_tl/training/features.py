@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hf_speech_tl.audio import from_pulses
 from hf_speech_tl.models import Frozen
 from hf_speech_tl.training.store import Store
 
@@ -46,7 +47,7 @@ class Features:
         if self._store and (known := self._store.get(pulses)) is not None:
             return known
         begin = time.perf_counter()
-        made = self.frozen(pulses.astype(np.float32) / 32767).numpy()
+        made = self.frozen(from_pulses(pulses)).numpy()
         self.spent += time.perf_counter() - begin
         if not np.isfinite(made).all():
             if not self._told:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hf_speech_tl.audio import BadAudio
+from hf_speech_tl.audio import BadAudio, from_pulses
 from hf_speech_tl.errors import RunError
 from hf_speech_tl.training.clips import Clips
 from hf_speech_tl.training.store import Store
@@ -70,7 +70,7 @@ def keep_targets(
         if any(missing):
             # All of them, as what a teacher makes of a clip depends a little on which others are beside it: so a run
             # that was stopped in between finds what an unbroken one does.
-            made = make([pulses.astype(np.float32) / 32767 for pulses in heard])
+            made = make([from_pulses(pulses) for pulses in heard])
             for pulses, of_clip, is_missing in zip(heard, made, missing, strict=True):
                 if is_missing:
                     _keep(targets.store, pulses, of_clip)
