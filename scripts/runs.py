@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from environment import stop
+
 import hf_speech_tl
 from hf_speech_tl.errors import INTERRUPTED, RunError, SettingsError
 
@@ -54,6 +56,14 @@ def note_question(directory: Path, question: Mapping[str, object], model: str | 
     except OSError as error:
         raise SettingsError(f"--work {directory}: cannot be written ({error.strerror}); name another") from error
     return None
+
+
+def begin_work(directory: Path, question: Mapping[str, object], model: str) -> None:
+    """Note what the runs in `directory` are about, and the commit, as note_question and note_commit do; end the script
+    where they are about something else."""
+    if other := note_question(directory, question, model):
+        stop(f"--work {directory}: holds runs with another {other}; name another directory")
+    note_commit(directory)
 
 
 def note_commit(directory: Path) -> None:

@@ -72,7 +72,7 @@ def test_both_heads_are_trained_once_and_compared_on_the_same_utterances(
     rows = json.loads((tmp_path / "work" / "heads.json").read_text("utf-8"))
     assert [row["steps"] for row in rows] == [1, 2]
     assert compare("--steps", "1", "--units", "romanized") == 2
-    assert "holds runs with other options" in capsys.readouterr().err
+    assert "holds runs with another options" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

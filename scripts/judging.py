@@ -1,4 +1,4 @@
-"""What the scripts that judge learn from: a part of a corpus, drawn once, the same every time."""
+"""What the scripts that judge have in common: a part of a corpus to learn from, drawn once, and how rates are told."""
 
 from __future__ import annotations
 
@@ -36,3 +36,13 @@ def draw(corpus: Path, place: Path, seconds: float, splits: Mapping[str, str] = 
         pq.write_table(pq.read_table(corpus / f"{origin}.parquet"), beside / f"{split}.parquet", row_group_size=100)
     beside.rename(place)
     return place
+
+
+def language_of(corpus: str) -> str:
+    """The tag that the name of a corpus begins with: `ru` of ru-asterisk."""
+    return corpus.partition("-")[0]
+
+
+def spell(rate: Mapping[str, float], what: str = "value") -> str:
+    """A rate, or with `gain` a difference of two, in per cent, with its 95 % interval."""
+    return f"{100 * rate[what]:.1f} ({100 * rate['low']:.1f} to {100 * rate['high']:.1f})"
