@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,7 +11,7 @@ from hf_speech_tl.settings.augmentation import Augmentation
 from hf_speech_tl.settings.conflicts import refuse_conflicts
 from hf_speech_tl.settings.option import Option, check_values
 from hf_speech_tl.settings.preset import AUTO, PRESETS
-from hf_speech_tl.settings.run import command_line, find_resumed
+from hf_speech_tl.settings.run import command_line, place_run
 from hf_speech_tl.settings.source import Source
 
 
@@ -183,11 +181,7 @@ class FinetuneSettings:
         check_values(self)
         refuse_conflicts(self)
         self._apply_preset()
-        if self.resume is not None:
-            find_resumed(self, self.resume)
-        elif self.output is None:
-            name = f"{self.lang}-{Path(self.model).name}-{datetime.now():%Y%m%d-%H%M%S}"
-            object.__setattr__(self, "output", Path("runs") / re.sub(r"[^\w.-]+", "-", name))
+        place_run(self, f"{self.lang}-{Path(self.model).name}")
 
     def _apply_preset(self) -> None:
         """Put what a named preset says where model or data were left open; `auto` is for those who know the machine."""

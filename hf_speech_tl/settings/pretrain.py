@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,7 +12,7 @@ from hf_speech_tl.settings import data_rows, run_rows, training_rows
 from hf_speech_tl.settings.augmentation import STEADY_FORMS, Augmentation, refuse_augmentations
 from hf_speech_tl.settings.option import Option, check_values, flag
 from hf_speech_tl.settings.preset import STARTER
-from hf_speech_tl.settings.run import command_line, find_resumed
+from hf_speech_tl.settings.run import command_line, place_run
 from hf_speech_tl.settings.source import Source, refuse_mix
 
 _OBJECTIVES = ("contrastive", "distil", "masked")
@@ -177,11 +176,7 @@ class PretrainSettings:
         """Check each value, then what goes together; name the directory of the run."""
         check_values(self)
         self._refuse_conflicts()
-        if self.resume is not None:
-            find_resumed(self, self.resume)
-        elif self.output is None:
-            name = f"{self.objective}-{Path(self.begins_as).stem}-{datetime.now():%Y%m%d-%H%M%S}"
-            object.__setattr__(self, "output", Path("runs") / re.sub(r"[^\w.-]+", "-", name))
+        place_run(self, f"{self.objective}-{Path(self.begins_as).stem}")
 
     @property
     def begins_as(self) -> str:

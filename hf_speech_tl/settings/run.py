@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
@@ -44,6 +46,11 @@ class _Written(Settings, Protocol):
     def overwrite(self) -> bool: ...
 
 
+class _Resumable(_Written, Protocol):
+    @property
+    def resume(self) -> str | None: ...
+
+
 class _Run(_Written, Protocol):
     @property
     def data(self) -> tuple[str | Source, ...]: ...
@@ -65,6 +72,20 @@ def find_resumed(settings: _Written, resume: str, *, several: bool = False) -> N
     if settings.output not in (None, directory):
         raise SettingsError(f"--resume {resume} --output {settings.output}: a run goes on where it is; drop --output")
     object.__setattr__(settings, "output", directory)
+
+
+def place_run(settings: _Resumable, name: str) -> None:
+    """Put into `output` where a run goes on, as find_resumed does, or a place named after it and the time, if none was
+    given."""
+    if settings.resume is not None:
+        find_resumed(settings, settings.resume)
+    elif settings.output is None:
+        object.__setattr__(settings, "output", Path("runs") / as_file_name(f"{name}-{datetime.now():%Y%m%d-%H%M%S}"))
+
+
+def as_file_name(text: str) -> str:
+    """`text` with a hyphen for whatever not every disk takes in a name."""
+    return re.sub(r"[^\w.-]+", "-", text)
 
 
 def command_line(settings: _Run) -> str:

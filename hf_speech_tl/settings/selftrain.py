@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,7 +10,7 @@ from hf_speech_tl.settings import data_rows, run_rows, training_rows
 from hf_speech_tl.settings.augmentation import Augmentation
 from hf_speech_tl.settings.conflicts import refuse_conflicts_of_training
 from hf_speech_tl.settings.option import Option, check_values
-from hf_speech_tl.settings.run import command_line, find_resumed
+from hf_speech_tl.settings.run import command_line, place_run
 from hf_speech_tl.settings.source import Source
 
 TEACHER = "teacher"  # of student: the weights of the round's teacher
@@ -174,11 +172,7 @@ class SelftrainSettings:
         """Check each value, then what goes together; name the directory of the run."""
         check_values(self)
         refuse_conflicts_of_training(self)
-        if self.resume is not None:
-            find_resumed(self, self.resume)
-        elif self.output is None:
-            name = f"{self.lang}-{Path(self.model).name}-selftrain-{datetime.now():%Y%m%d-%H%M%S}"
-            object.__setattr__(self, "output", Path("runs") / re.sub(r"[^\w.-]+", "-", name))
+        place_run(self, f"{self.lang}-{Path(self.model).name}-selftrain")
 
     def command_line(self) -> str:
         """The command that asks for these settings, defaults left out."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
@@ -11,7 +10,7 @@ from hf_speech_tl.settings import data_rows, run_rows, training_rows
 from hf_speech_tl.settings.command_line import spell
 from hf_speech_tl.settings.option import Option, check_values
 from hf_speech_tl.settings.preset import AUTO
-from hf_speech_tl.settings.run import find_resumed
+from hf_speech_tl.settings.run import as_file_name, find_resumed
 from hf_speech_tl.settings.source import Source
 from hf_speech_tl.settings.stage import STAGES, Stage
 from hf_speech_tl.settings.transfer_conflicts import refuse_conflicts_of_transfer
@@ -223,4 +222,4 @@ class TransferSettings:
 
     def _name(self) -> str:
         tags = [*self.source_langs, "to", self.lang] if self.source else ["to", self.lang]
-        return re.sub(r"[^\w.-]+", "-", "-".join([*tags, Path(self.model).name, *["trials"] * self.recommend]))
+        return as_file_name("-".join([*tags, Path(self.model).name, *["trials"] * self.recommend]))

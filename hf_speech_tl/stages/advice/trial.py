@@ -19,6 +19,7 @@ from hf_speech_tl.languages import MANY, UNCODED, Language, Unspeakable, find_mo
 from hf_speech_tl.models import Checkpoint, encoder_of, load_checkpoint, read_config, read_writing
 from hf_speech_tl.scoring import character_edits
 from hf_speech_tl.settings import FinetuneSettings, read_yaml
+from hf_speech_tl.settings.run import as_file_name
 from hf_speech_tl.stages import finetune
 from hf_speech_tl.stages.advice.candidate import Candidate
 from hf_speech_tl.stages.probing import make_probe
@@ -75,7 +76,7 @@ def train_briefly(candidate: Candidate, model: str, steps: int, output: Path, se
     # Corpora are often told apart by their whole path alone: a/train, b/train.
     whole = hashlib.blake2b(place.source.encode(), digest_size=4).hexdigest()
     name = f"{tag}-{Path(place.source).name}-{whole}-{Path(model).name}-{steps}-seed{seed}"
-    directory = output / re.sub(r"[^\w.-]+", "-", name)
+    directory = output / as_file_name(name)
     settings = FinetuneSettings(
         lang=tag,
         data=(place.source if place.words else place,),
