@@ -172,6 +172,7 @@ def test_a_stage_that_a_file_has_twice_is_told_and_not_guessed(tmp_path: Path) -
         ({"max_step": 3}, "stages: target: max_step cannot be set .* did you mean max_steps?"),
         ({"lang": "it"}, "stages: target: lang cannot be set for a stage"),
         ({"seeds": 3}, "stages: target: seeds cannot be set for a stage"),
+        ({"seed": 3}, "stages: target: seed cannot be set for a stage"),
         ({"max_steps": "many"}, "stages: target: max_steps: 'many' cannot be"),
         ({"head_steps": 9, "max_steps": 9}, "stage target: --head-steps 9 --max-steps 9"),
     ],

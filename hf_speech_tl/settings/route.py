@@ -21,7 +21,7 @@ _MANY = "mul"  # ISO 639-2: multiple languages
 # What the pipeline says itself, so that a stage has no say of its own in it.
 _DECIDED = (
     *("lang", "data", "model", "config", "preset", "from_scratch", "output", "overwrite", "resume"),
-    *("json", "quiet", "push_to_hub", "private", "unlabelled", "seeds"),
+    *("json", "quiet", "push_to_hub", "private", "unlabelled", "seed", "seeds"),
 )
 # What a model that goes on with the target's must take as it did.
 _AS_TARGET = ("units", "simplify", "text_column", "tier", "max_seconds")
