@@ -22,13 +22,14 @@ Made by `scripts/build_languages_page.py`; change the tables in `hf_speech_tl/la
 
 Any BCP-47 or ISO 639-3 tag will do; these are the languages of FLEURS, and some of Common Voice and of the field.
 *Script* is what CLDR holds for the likely one; `sr-Latn` and the like name another. *Spaces* says whether words are
-spaced, which decides the main error rate (but for Korean and `mis`: CER). *Numbers* says whether digits in transcripts are
-turned into words; where not, rows with digits are skipped and listed, and even there a number whose form would be a
-guess (one that agrees with its noun, a year in Slavic languages, a code) costs its row. *Romanized* is what `--units romanized` writes with: pinyin, uroman, or
-nothing where the reading of ideographs is not known. *IPA* is what reads the spelling for `--units ipa`: a voice of
-espeak-ng (extra `espeak`) or a map of epitran (extra `ipa`); `-` where neither reads it rightly. It depends on the tag
-alone, never on what is installed; a region takes the nearest voice (en is British; en-US, es-419, pt-BR, fr-BE and
-fr-CH are there too). The main error rate of `ipa` is CER. *FLEURS* is what `--data fleurs` fetches.
+spaced, which decides the main error rate (but for Korean and `mis`: CER). *Numbers* says whether digits in transcripts
+are turned into words; where not, rows with digits are skipped and listed, and even there a number whose form would be a
+guess (one that agrees with its noun, a year in Slavic languages, a code) costs its row. *Romanized* is what `--units
+romanized` writes with: pinyin, uroman, or nothing where the reading of ideographs is not known. *IPA* is what reads the
+spelling for `--units ipa`: a voice of espeak-ng (extra `espeak`) or a map of epitran (extra `ipa`); `-` where neither
+reads it rightly. It depends on the tag alone, never on what is installed; a region takes the nearest voice (en is
+British; en-US, es-419, pt-BR, fr-BE and fr-CH are there too). The main error rate of `ipa` is CER. *FLEURS* is what
+`--data fleurs` fetches.
 
 | tag | language | script | spaces | main error rate | numbers | romanized | IPA | FLEURS |
 |---|---|---|---|---|---|---|---|---|

@@ -348,9 +348,7 @@ def test_transfer_says_what_each_stage_is_worth(
     arguments = ["--target", f"it={tmp_path}", "--stages", "pretrain,target"]
     assert transfer.main(arguments) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[2].startswith(
-        "forgotten of the source (romanised): CER 12.3 % before, 12.3 % in the end; +40"
-    )
+    assert lines[2].startswith("forgotten of the source (romanised): CER 12.3 % before, 12.3 % in the end; +40")
     assert lines[0] == "1-pretrain  7 steps in 3.5 s; an encoder, which writes nothing yet"
     assert lines[1].startswith("2-target    9 steps in 4.5 s; CER 12.3 %")
     assert lines[-1] == "to use it: hf-speech-tl transcribe --model runs/one/2-target RECORDING.wav"
