@@ -12,13 +12,13 @@ import pytest
 import torch
 from hub.front_matter import complaints
 from safetensors.torch import load_file
-from tiny import encoder_of, save_tiny, tiny_model, tiny_rows
+from tiny import encoder_of, in_pair, save_tiny, tiny_model, tiny_rows
 from transformers import AutoFeatureExtractor, AutoModel
 
 from hf_speech_tl.errors import RunError, SettingsError
 from hf_speech_tl.models import Teacher, load_checkpoint, place_of, read_config
 from hf_speech_tl.objectives import Distillation
-from hf_speech_tl.settings import FinetuneSettings, PretrainSettings
+from hf_speech_tl.settings import FinetuneSettings, PretrainSettings, write_yaml
 from hf_speech_tl.settings.source import Source
 from hf_speech_tl.stages import pretrain, readiness
 from hf_speech_tl.stages.finetune import run as finetune
@@ -158,6 +158,32 @@ def test_a_run_that_was_cut_and_went_on_is_the_run_that_was_not(settings, corpus
     assert log(tmp_path / "cut") == log(tmp_path / "whole")
     with pytest.raises(SettingsError, match="that run is complete"):
         run(dataclasses.replace(cut, output=None, resume=str(cut.output)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("objective", ["distil", "masked"])
+def test_two_processes_learn_as_one(objective: str, settings, corpus, log, tmp_path) -> None:
+    # All clips in every step, whoever takes which.
+    changes = dict(data=(str(corpus),), objective=objective, batch_seconds=30.0, learning_rate=1e-2, augment=())
+    changes |= {} if objective == "distil" else {"teacher": None}
+    alone = run(settings(output=tmp_path / "alone", **changes))
+    write_yaml(settings(output=tmp_path / "unused", cache=tmp_path / "another", **changes), tmp_path / "settings.yaml")
+    program = (
+        "import dataclasses, json, sys\nfrom pathlib import Path\n"
+        "from hf_speech_tl.settings import PretrainSettings, read_yaml\n"
+        "from hf_speech_tl.stages import pretrain\nfrom hf_speech_tl.training import probe\n"
+        "probe._STEPS, pretrain_probed = 5, sys.modules['hf_speech_tl.stages.probing']\n"
+        "pretrain_probed.LEAST_PROBED = 4\n"
+        "directory = Path(sys.argv[2])\nsettings = read_yaml(PretrainSettings, directory / 'settings.yaml')\n"
+        "results = pretrain.run(dataclasses.replace(settings, output=directory / 'both', quiet=True))\n"
+        "assert bool(results) == (sys.argv[1] == '0')\n"
+    )
+    in_pair(program, tmp_path)
+    both = json.loads((tmp_path / "both" / "results.json").read_text("utf-8"))
+    assert both["training"]["steps"] == alone["training"]["steps"] and both["data"] == alone["data"]
+    for line, same in zip(log(tmp_path / "alone"), log(tmp_path / "both"), strict=True):
+        assert line.keys() == same.keys()
+        assert same == pytest.approx(line, rel=1e-3, abs=1e-6)
 
 
 @pytest.mark.slow
