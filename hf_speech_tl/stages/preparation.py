@@ -155,7 +155,7 @@ def prepare(
     fit = fit_memory(
         model,
         replace(recipe, averaged=averaged),
-        np.asarray(corpus.train["seconds"][:], np.float32),
+        lengths,
         processes,
         recognised=max(max(rows["seconds"][:]) for rows in (corpus.validation, corpus.test)),
         checkpointing=settings.gradient_checkpointing,

@@ -10,7 +10,7 @@ from typing import cast
 import numpy as np
 import torch
 
-from hf_speech_tl.errors import RunError, SettingsError
+from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.scoring import compare_seeds
 from hf_speech_tl.scoring.scores import Difference, Rate
 from hf_speech_tl.settings import AUTO, FinetuneSettings, Leg, read_yaml, write_yaml
@@ -18,12 +18,12 @@ from hf_speech_tl.stages.judgement import judge_saved
 from hf_speech_tl.stages.reading import read_test
 from hf_speech_tl.stages.routes.ledger import Ledger, State, begins_with, describe
 from hf_speech_tl.stages.routes.leg import Corpora, Done, follow
+from hf_speech_tl.stages.routes.summary import earlier_results
 from hf_speech_tl.stages.runs.holding import hold
 from hf_speech_tl.stages.runs.output import check_place, holds_seeds, holds_something, is_run, run_command, write_json
 from hf_speech_tl.stages.runs.plan import show_plan
 from hf_speech_tl.stages.runs.preset import choose_preset
 from hf_speech_tl.stages.runs.processes import agree, join_processes, told_once
-from hf_speech_tl.stages.runs.wholeness import read_results
 from hf_speech_tl.training import Part, as_part
 
 _STATES = {"complete": "complete", "resume": "goes on from its checkpoint"}
@@ -111,11 +111,7 @@ def _survey(legs: Sequence[Leg], read: Corpora, output: Path, *, overwrite: bool
 
 def _refuse_loss(legs: Sequence[Leg], output: Path, *, overwrite: bool) -> None:
     """Raise SettingsError where results.json there tells of seeds that another one would not tell of."""
-    path = output / "results.json"
-    try:
-        told = read_results(path)["seeds"]["runs"] if path.is_file() and not overwrite else []  # type: ignore[index]
-    except RunError:  # damaged: the next one takes its place
-        return
+    told = [] if overwrite else earlier_results(output).get("seeds", {}).get("runs", [])
     if lost := {one["directory"] for one in told} - {leg.name for leg in legs}:
         raise SettingsError(
             f"--output {output}: its results.json tells of {', '.join(sorted(lost))} too, which would be lost. Ask for "

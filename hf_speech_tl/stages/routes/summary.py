@@ -1,4 +1,4 @@
-"""The results.json of a transfer as a whole, which later runs in its directory replace: what of it must not go."""
+"""The results.json of a whole, of a transfer or of seeds, which later runs replace: what of it must not go."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def find_loss(settings: TransferSettings) -> str | None:
     """What results.json there tells that another one of these settings would not; None where nothing would be lost:
     it is of the same stages, or of the first of them, with which nothing was compared yet."""
     directory = cast("Path", settings.output)
-    earlier = _read(directory)
+    earlier = earlier_results(directory)
     told = [row["directory"] for row in earlier.get("stages", ())]
     here = [leg.directory.name for leg in lay_route(settings)]
     if told == here or (told == here[: len(told)] and "ablation" not in earlier):
@@ -34,14 +34,14 @@ def known_ablation(
     last: the results of the last stage. rows: of all stages, without gains. Both hold scores, steps and seconds, by
     which a stage is known as the same.
     """
-    earlier = _read(directory)
+    earlier = earlier_results(directory)
     plain = [{key: row[key] for key in row if key not in GAINS} for row in earlier.get("stages", ())]
     same = plain == rows and all(earlier.get(key) == last[key] for key in last if key not in _OF_THE_WHOLE)
     return earlier.get("ablation") if same else None
 
 
-def _read(directory: Path) -> dict[str, Any]:
-    """Nothing of a file that is damaged: the next one takes its place."""
+def earlier_results(directory: Path) -> dict[str, Any]:
+    """What results.json there says; nothing where there is none, or where it is damaged: the next takes its place."""
     path = directory / "results.json"
     try:
         return read_results(path) if path.is_file() else {}

@@ -63,7 +63,7 @@ def find_output(settings: RunSettings) -> Output:
     assert directory is not None, "the settings of a new run name one"
     check_place(directory)
     for name, place in _inputs(settings):
-        if os.path.exists(place) and directory.resolve() in (Path(place).resolve(), *Path(place).resolve().parents):
+        if os.path.exists(place) and Path(place).resolve().is_relative_to(directory.resolve()):
             raise SettingsError(
                 f"--output {directory}: holds {name} {place}, which would be lost. Name another directory."
             )
