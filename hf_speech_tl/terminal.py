@@ -182,7 +182,9 @@ def _full(cls: type[Settings], output: Path | None) -> str:
 def _stopped(cls: type[Settings], directory: str, output: Path | None) -> str:
     if _is_under_way(cls, output):
         return "stopped; shards that are whole stay, and the same command goes on"
-    return f"stopped; to go on: {_going_on(cls, directory)}" if directory else "stopped; nothing was saved"
+    return (
+        f"stopped; to go on: {_going_on(cls, directory)}" if directory else "stopped; nothing was saved to go on from"
+    )
 
 
 def _is_under_way(cls: type[Settings], output: Path | None) -> bool:

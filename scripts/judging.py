@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from hf_speech_tl.settings import FinetuneSettings
 
@@ -46,3 +49,20 @@ def language_of(corpus: str) -> str:
 def spell(rate: Mapping[str, float], what: str = "value") -> str:
     """A rate, or with `gain` a difference of two, in per cent, with its 95 % interval."""
     return f"{100 * rate[what]:.1f} ({100 * rate['low']:.1f} to {100 * rate['high']:.1f})"
+
+
+def by_steps(options: Sequence[str]) -> bool:
+    """Whether runs are as long as --max-steps says, whatever the minutes."""
+    return any(word.partition("=")[0] == "--max-steps" for word in options)
+
+
+def earlier_rows(path: Path) -> list[dict[str, Any]]:
+    """What an earlier call found, which this one adds to."""
+    return json.loads(path.read_text("utf-8")) if path.is_file() else []
+
+
+def write_rows(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Write them beside and rename them, so that they are there whole or not at all."""
+    beside = path.with_name(f"{path.name}.part")
+    beside.write_text(json.dumps(rows, ensure_ascii=False, indent=2) + "\n", "utf-8")
+    os.replace(beside, path)

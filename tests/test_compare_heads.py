@@ -80,7 +80,7 @@ def test_both_heads_are_trained_once_and_compared_on_the_same_utterances(
     [
         (["--steps", "0"], "'0' cannot be"),
         (["--head=fresh"], "--head: this script sets it"),
-        (["--seeds", "2"], "--seeds: this script sets it"),
+        (["--seeds", "2"], "--seeds: one seed is compared at a time"),
     ],
 )
 def test_what_cannot_be_compared_is_said_at_once(

@@ -123,7 +123,8 @@ def test_the_table_counts_the_pairs_that_are_better_by_enough_and_surely(
         (("--pairs", "ru-xx"), "'ru-xx' is no pair; allowed: ru-it, "),
         (("--pairs", "ru-it", "--output=x"), "--output: this script sets it"),
         (("--source-minutes", "9", "--stages", "source,target"), "--stages: --source-minutes sets it; leave it out"),
-        (("--source-minutes", "9", "--max-steps=9"), "minutes are not looked at; drop --source-minutes"),
+        (("--minutes", "9", "--max-steps", "9"), "no minutes are looked at"),
+        (("--source-minutes", "9", "--max-steps=9"), "no minutes are looked at; drop them"),
         (("--pairs", "zh-zh"), "zh-syllables: has no train.parquet; leave out its pair with --pairs"),
     ],
 )

@@ -75,8 +75,8 @@ def assign_splits(
     sources of a language together. Rows without a transcript change nothing of that, so that what learns from
     recordings alone never hears the test of what learns from transcripts: they go where their speaker went, or are cut
     for themselves. Sources that are `beside` the others, mixed into their training, are cut together by themselves, so
-    that the others have the splits that they have without them. The choice depends on the content and the seed alone. A
-    source that has only a validation or test split keeps just that.
+    that the others have the splits that they have without them, and what these hold out is not trained on. The choice
+    depends on the content and the seed alone. A source that has only a validation or test split keeps just that.
     """
     splits = [row.split or "train" for row in rows]
     by_source: dict[str, list[int]] = defaultdict(list)
@@ -117,7 +117,18 @@ def assign_splits(
         if spoken and (texts := len({key for _, key in keys})) < _FEW_TEXTS:
             note += f"; with only {texts} different transcripts the test says little: give splits of your own"
         notes.append(note)
+    if beside:
+        kept = [(row, split) for row, split in zip(rows, splits, strict=True) if row.source not in beside]
+        held_out = {said for row, split in kept if split != "train" for said in _known_by(row)}
+        for index, row in enumerate(rows):
+            if row.source in beside and not held_out.isdisjoint(_known_by(row)):
+                splits[index] = "test"
     return splits, tuple(notes)
+
+
+def _known_by(row: SplitRow) -> set[tuple[str, str]]:
+    """Its audio, and what is said in it."""
+    return {("audio", row.digest), *([(row.lang, text_key(row.text))] if row.text else ())}
 
 
 def shared_texts(rows: Sequence[SplitRow], splits: Sequence[str]) -> int:

@@ -43,11 +43,16 @@ def silenced(rows: datasets.Dataset) -> datasets.Dataset:
 
 
 def heard_elsewhere(
-    rows: datasets.Dataset, others: Sequence[datasets.Dataset], progress: Progress | None = None
+    rows: datasets.Dataset,
+    others: Sequence[datasets.Dataset],
+    progress: Progress | None = None,
+    *,
+    split: str = "unlabelled",
 ) -> list[Skipped]:
     """Those of `rows` whose samples are those of a row of `others`, under whatever name and in whatever lossless file.
 
-    Only recordings as long as one of the others, to a millisecond, are decoded; what cannot be is nobody's double.
+    split: as which they are told. Only recordings as long as one of the others, to a millisecond, are decoded; what
+    cannot be is nobody's double.
     """
     lengths = [_lengths(one) for one in others]
     known = {length for one in lengths for length in one}
@@ -70,7 +75,7 @@ def heard_elsewhere(
     for at, print_ in zip(places, _prints(rows, places), strict=True):
         done += 1
         if print_ in heard:
-            skipped.append(Skipped(ids[at], "unlabelled", sources[at], "in the labelled data too"))
+            skipped.append(Skipped(ids[at], split, sources[at], "in the labelled data too"))
         if progress:
             progress(done, total)
     return skipped

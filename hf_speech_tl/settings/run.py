@@ -78,7 +78,7 @@ def place_run(settings: _Resumable, name: str) -> None:
     """Put into `output` where a run goes on, as find_resumed does, or a place named after it and the time, if none was
     given."""
     if settings.resume is not None:
-        find_resumed(settings, settings.resume)
+        find_resumed(settings, settings.resume, several=getattr(settings, "seeds", 1) > 1)
     elif settings.output is None:
         object.__setattr__(settings, "output", Path("runs") / as_file_name(f"{name}-{datetime.now():%Y%m%d-%H%M%S}"))
 

@@ -59,7 +59,9 @@ class TransferSettings:
         unset="none",
         why="the stage `selftrain` needs some; `pretrain` hears the target's recordings in any case",
     ).default(None)
-    tier: str | None = replace(data_rows.TIER, help=f"of --target: {data_rows.TIER.help}").default(None)
+    tier: str | None = replace(
+        data_rows.TIER, help=f"of --target, and of what --mix and --unlabelled add to its stages: {data_rows.TIER.help}"
+    ).default(None)
     source_units: str = Option(
         "Data",
         "what is written in the stage `source`, as finetune's --units",

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import datasets
 import numpy as np
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from transformers import PreTrainedConfig, PreTrainedModel, set_seed
 
-from hf_speech_tl.corpora import Corpus, heard_elsewhere, leave_out
+from hf_speech_tl.corpora import Corpus, Skipped, are_far, column, digest, heard_elsewhere, leave_out, select
 from hf_speech_tl.errors import DataError, named_by
 from hf_speech_tl.languages import Language, find_model_language
 from hf_speech_tl.models import (
@@ -28,9 +29,10 @@ from hf_speech_tl.models import (
 from hf_speech_tl.settings import PretrainSettings
 from hf_speech_tl.stages.reading import progress_of, read_corpus
 from hf_speech_tl.stages.runs.memory import Fit, fit_memory
-from hf_speech_tl.stages.runs.processes import first_then_others
+from hf_speech_tl.stages.runs.processes import agree, first_then_others
 from hf_speech_tl.stages.runs.recipe import choose_pretraining
 
+_COMPARED = 20_000  # recordings without transcripts that are compared with what is held out, before the first step
 # What an objective refuses before recordings are read, given the encoder's configuration and the number of processes.
 Check = Callable[[PretrainSettings, PreTrainedConfig, int], None]
 
@@ -62,6 +64,15 @@ def get_ready(settings: PretrainSettings, processes: PartialState, check: Check)
         config = first_then_others(processes, lambda: read_config(settings.begins_as))
     first_then_others(processes, lambda: check(settings, encoder_config(config), processes.num_processes))
     corpus = first_then_others(processes, lambda: _corpus(settings, language, config, told=processes.is_main_process))
+    doubled = agree(processes, lambda: _doubles(corpus, quiet=settings.quiet))
+    if doubled:
+        known = digest([(corpus.fingerprint, *(row.id for row in doubled))])
+        corpus = replace(leave_out(corpus, "train", doubled), fingerprint=known)
+    for name, rows in (("training", corpus.train), ("validation", corpus.validation)):
+        if not len(rows):
+            raise DataError(
+                f"--data {' '.join(map(str, settings.data))}: no recording is left for {name}. Add recordings to it."
+            )
     set_seed(settings.seed)
     with named_by(option):
         # Asked to mask, a model has what stands for masked frames, and keeps what it had learnt of it.
@@ -104,9 +115,7 @@ def known_as(name: str) -> str:
 
 
 def _corpus(settings: PretrainSettings, language: Language | None, config: PreTrainedConfig, *, told: bool) -> Corpus:
-    """The screened corpus, with something to learn from and something to be judged by."""
-    quiet = settings.quiet or not told
-    corpus = read_corpus(
+    return read_corpus(
         settings.data,
         language,
         config,
@@ -115,26 +124,25 @@ def _corpus(settings: PretrainSettings, language: Language | None, config: PreTr
         max_seconds=settings.max_seconds,
         text_column=settings.text_column,
         tier=settings.tier,
-        quiet=quiet,
+        quiet=settings.quiet or not told,
         labelled=False,
     )
-    corpus = _without_doubles(corpus, quiet=quiet)
-    for name, rows in (("training", corpus.train), ("validation", corpus.validation)):
-        if not len(rows):
-            raise DataError(
-                f"--data {' '.join(map(str, settings.data))}: no recording is left for {name}. Add recordings to it."
-            )
-    return corpus
 
 
-def _without_doubles(corpus: Corpus, *, quiet: bool) -> Corpus:
-    """The corpus without training recordings that have no transcript here, and one in validation or test: what learns
-    from transcripts later would be judged by what was heard, under whatever name."""
-    silent = [at for at, text in enumerate(corpus.train["text"][:]) if not text]
-    held_out = []
-    for rows in (corpus.validation, corpus.test):
-        held_out.append(rows.select([at for at, text in enumerate(rows["text"][:]) if text]))
-    if not silent or not any(map(len, held_out)):
-        return corpus
+def _doubles(corpus: Corpus, *, quiet: bool) -> list[Skipped]:
+    """Training recordings that have no transcript here, and one in validation or test, under whatever name: what learns
+    from transcripts later would be judged by what was heard. None are looked for among too many, or far away ones."""
+    silent = _places(corpus.train, spoken=False)
+    if not 0 < len(silent) <= _COMPARED:
+        return []
+    rows = select(corpus.train, silent)
+    held_out = [select(one, _places(one, spoken=True)) for one in (corpus.validation, corpus.test)]
+    if not any(map(len, held_out)) or any(map(are_far, (rows, *held_out))):
+        return []
     with progress_of("comparing with what is held out", quiet=quiet) as progress:
-        return leave_out(corpus, "train", heard_elsewhere(corpus.train.select(silent), held_out, progress))
+        return heard_elsewhere(rows, held_out, progress, split="train")
+
+
+def _places(rows: datasets.Dataset, *, spoken: bool) -> np.ndarray:
+    """Of the rows with a transcript, or of those without."""
+    return np.flatnonzero([bool((text or "").strip()) == spoken for text in column(rows, "text")])

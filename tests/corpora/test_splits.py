@@ -110,7 +110,9 @@ def test_what_is_mixed_in_moves_nothing_of_the_others() -> None:
     alone, beside = assign_splits(rows, 0)[0], assign_splits(more, 0)[0]
     assert assign_splits([*rows, *more], 0)[0] != alone + beside
     splits, notes = assign_splits([*rows, *more], 0, {"b"})
-    assert splits == alone + beside and [note.partition(":")[0] for note in notes] == ["a", "b"]
+    held_out = {row.text for row, split in zip(rows, alone, strict=True) if split != "train"}
+    kept = ["test" if row.text in held_out else split for row, split in zip(more, beside, strict=True)]
+    assert splits == alone + kept and kept != beside and [note.partition(":")[0] for note in notes] == ["a", "b"]
 
 
 def test_only_what_is_missing_is_made() -> None:
