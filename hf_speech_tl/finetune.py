@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # Test utterances: a bootstrap of fewer is too narrow, and 3 of them may read 0 %.
 _FEW = 30
+_RISEN = 1.05  # times the lowest validation CER: less may be chance
 
 
 def finetune(settings: FinetuneSettings) -> dict[str, object]:
@@ -60,9 +61,27 @@ def _finetune(settings: FinetuneSettings) -> None:
     print("\n".join(lines))
     if after["utterances"] < _FEW:
         print(f"warning: {after['utterances']} test utterances say little, their interval too: test on {_FEW} and more")
+    if note := _learnt_by_heart(cast("dict[str, Any]", results.get("training", {}))):
+        print(note)
     for name in [name for name in ("output", "pushed_to") if name in results]:
         print(f"{name.replace('_', ' ')}: {results[name]}")
     print(f"to use it: hf-speech-tl transcribe --model {shlex.quote(str(model))} RECORDING.wav")
+
+
+def _learnt_by_heart(training: Mapping[str, Any]) -> str | None:
+    """What to say of a run whose validation error fell in its first half, and rose again: it was too long for what
+    there is to learn from."""
+    if training.get("best_step") is None:
+        return None
+    at, steps = training["best_step"], training["steps"]
+    lowest, last = training["best_validation_cer"], training["last_validation_cer"]
+    if at > steps / 2 or last < _RISEN * lowest:
+        return None
+    return (
+        f"note: the validation CER was lowest after {at} of {steps} steps ({100 * lowest:.1f} %), and "
+        f"{100 * last:.1f} % in the end: the training recordings were learnt by heart. The best model is kept; a "
+        "shorter run, whose learning rate falls in time, may be better still (--max-steps, --max-minutes)"
+    )
 
 
 def _score_lines(settings: FinetuneSettings, results: dict[str, object]) -> list[str]:

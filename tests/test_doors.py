@@ -450,6 +450,17 @@ def test_few_test_utterances_are_said_to_be_few(stage: Stage, capsys: pytest.Cap
     assert "warning: 3 test utterances say little" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("step", "last", "told"), [(177, 0.504, True), (2000, 0.504, False), (177, 0.445, False)])
+def test_a_run_that_was_too_long_is_told(
+    step: int, last: float, told: bool, stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    training = {"steps": 2826, "best_step": step, "best_validation_cer": 0.44, "last_validation_cer": last}
+    stage(lambda _: RESULTS | {"training": training})
+    assert finetune.main(["--lang", "zh"]) == 0
+    note = "note: the validation CER was lowest after 177 of 2826 steps (44.0 %), and 50.4 % in the end"
+    assert (note in capsys.readouterr().out) == told
+
+
 @dataclass(frozen=True)
 class Written:
     file: str

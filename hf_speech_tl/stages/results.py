@@ -89,6 +89,8 @@ def gather_results(
             "head_learning_rate": recipe.rates.head,
             "consistency": recipe.consistency,
             "best_validation_cer": taught.best,
+            "best_step": min(taught.found, key=lambda found: found[1])[0] if taught.found else None,
+            "last_validation_cer": taught.found[-1][1] if taught.found else None,
             "clips_lost": {**course.train.bad, **course.task.validation.bad},
             **_training(settings, course.fit, length, taught),
         },

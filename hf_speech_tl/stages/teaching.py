@@ -56,9 +56,10 @@ class Taught:
     """What it took. seconds: wall time of training and validation, evaluation_seconds: of the latter alone,
     probe_seconds: of probes alone, audio_seconds: what was trained on, all without what a stopped run lost.
     steps_skipped: those whose gradient was not finite. before: the task's metric before the first step, where it was
-    asked for; best: its lowest value after that. average: that of the average of the weights, which are kept where it
-    is `best`; None where there is none. resumed_at: the step of a resumed run's last checkpoint. weights: those that
-    gave `best`, of what is trained; under FSDP all, and on the first process alone; None where nothing was judged.
+    asked for; best: its lowest value after that; found: the step and the value of each evaluation. average: that of
+    the average of the weights, which are kept where it is `best`; None where there is none. resumed_at: the step of a
+    resumed run's last checkpoint. weights: those that gave `best`, of what is trained; under FSDP all, and on the first
+    process alone; None where nothing was judged.
     """
 
     seconds: float
@@ -68,6 +69,7 @@ class Taught:
     steps_skipped: int
     before: float | None
     best: float | None
+    found: tuple[tuple[int, float], ...]
     average: float | None
     resumed_at: int | None
     interrupted: bool
@@ -259,6 +261,7 @@ def teach(
     # Asked of any process in the last step, or after it, there is nothing left to stop here but what comes next.
     if not interrupted and any(gather_object([trainer.interruption.asked])):
         stop_after_part()
+    judged = f"eval_{task.metric}"
     # A run that goes on has it from the one that began.
     at_start = [logged for logged in trainer.state.log_history if logged["step"] == 0]
     return Taught(
@@ -267,8 +270,9 @@ def teach(
         probe_seconds=sum(logged.get("eval_probe_seconds", 0.0) for logged in trainer.state.log_history),
         audio_seconds=trainer.audio_seconds,
         steps_skipped=trainer.finite.skipped,
-        before=next((logged[name] for logged in at_start if (name := f"eval_{task.metric}") in logged), None),
+        before=next((logged[judged] for logged in at_start if judged in logged), None),
         best=trainer.state.best_metric,
+        found=tuple((int(logged["step"]), logged[judged]) for logged in trainer.state.log_history if judged in logged),
         average=trainer.average.error if trainer.average else None,
         resumed_at=resumed_at,
         interrupted=interrupted,

@@ -65,13 +65,16 @@ def test_a_damaged_newest_checkpoint_costs_steps_and_nothing_else(settings, cut_
     assert same_weights(tmp_path / "whole", tmp_path / "cut")
 
 
-def test_a_run_may_be_moved_and_its_best_checkpoint_goes_with_it(settings, cut_at, tmp_path) -> None:
+def test_a_run_may_be_moved_and_its_best_checkpoint_goes_with_it(settings, cut_at, log, tmp_path) -> None:
     run(settings(max_steps=16, output=tmp_path / "whole"))
     cut = settings(max_steps=16, output=tmp_path / "cut")
     cut_at(14, cut)
     shutil.move(tmp_path / "cut", tmp_path / "moved")
-    run(resumed(dataclasses.replace(cut, output=tmp_path / "moved")))
+    training = run(resumed(dataclasses.replace(cut, output=tmp_path / "moved")))["training"]
     assert same_weights(tmp_path / "whole", tmp_path / "moved")
+    found = [(line["step"], line["eval_cer"]) for line in log(tmp_path / "whole") if "eval_cer" in line]
+    assert training["best_step"] == min(found, key=lambda one: one[1])[0]
+    assert training["last_validation_cer"] == found[-1][1]
 
 
 def test_what_was_found_bad_left_out_and_timed_before_the_kill_is_told_afterwards(settings, cut_at, tmp_path) -> None:
