@@ -61,16 +61,15 @@ def _finetune(settings: FinetuneSettings) -> None:
     print("\n".join(lines))
     if after["utterances"] < _FEW:
         print(f"warning: {after['utterances']} test utterances say little, their interval too: test on {_FEW} and more")
-    if note := _learnt_by_heart(cast("dict[str, Any]", results.get("training", {}))):
+    if note := _was_too_long(cast("dict[str, Any]", results.get("training", {}))):
         print(note)
     for name in [name for name in ("output", "pushed_to") if name in results]:
         print(f"{name.replace('_', ' ')}: {results[name]}")
     print(f"to use it: hf-speech-tl transcribe --model {shlex.quote(str(model))} RECORDING.wav")
 
 
-def _learnt_by_heart(training: Mapping[str, Any]) -> str | None:
-    """What to say of a run whose validation error fell in its first half, and rose again: it was too long for what
-    there is to learn from."""
+def _was_too_long(training: Mapping[str, Any]) -> str | None:
+    """What to say of a run whose validation error fell in its first half, and rose again."""
     if training.get("best_step") is None:
         return None
     at, steps = training["best_step"], training["steps"]
@@ -79,8 +78,8 @@ def _learnt_by_heart(training: Mapping[str, Any]) -> str | None:
         return None
     return (
         f"note: the validation CER was lowest after {at} of {steps} steps ({100 * lowest:.1f} %), and "
-        f"{100 * last:.1f} % in the end: the training recordings were learnt by heart. The best model is kept; a "
-        "shorter run, whose learning rate falls in time, may be better still (--max-steps, --max-minutes)"
+        f"{100 * last:.1f} % in the end: what was trained after that did not help. The best model is kept; a shorter "
+        "run, whose learning rate falls in time, may be better still (--max-steps, --max-minutes)"
     )
 
 

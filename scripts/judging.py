@@ -51,9 +51,9 @@ def spell(rate: Mapping[str, float], what: str = "value") -> str:
     return f"{100 * rate[what]:.1f} ({100 * rate['low']:.1f} to {100 * rate['high']:.1f})"
 
 
-def by_steps(options: Sequence[str]) -> bool:
-    """Whether runs are as long as --max-steps says, whatever the minutes."""
-    return any(word.partition("=")[0] == "--max-steps" for word in options)
+def names_of(options: Sequence[str]) -> set[str]:
+    """The options among these words, without their values: --max-steps, also where --max-steps=300 is said."""
+    return {word.partition("=")[0] for word in options if word.startswith("--")}
 
 
 def earlier_rows(path: Path) -> list[dict[str, Any]]:

@@ -117,28 +117,25 @@ def assign_splits(
         if spoken and (texts := len({key for _, key in keys})) < _FEW_TEXTS:
             note += f"; with only {texts} different transcripts the test says little: give splits of your own"
         notes.append(note)
-    if beside:
-        kept = [(row, split) for row, split in zip(rows, splits, strict=True) if row.source not in beside]
-        held_out = {said for row, split in kept if split != "train" for said in _known_by(row)}
-        for index, row in enumerate(rows):
-            if row.source in beside and not held_out.isdisjoint(_known_by(row)):
+    added = [index for index, row in enumerate(rows) if row.source in beside and row.text]
+    if added:
+        both = zip(rows, splits, strict=True)
+        held_out = {_said(row) for row, split in both if split != "train" and row.source not in beside and row.text}
+        for index in added:
+            if _said(rows[index]) in held_out:
                 splits[index] = "test"
     return splits, tuple(notes)
 
 
-def _known_by(row: SplitRow) -> set[tuple[str, str]]:
-    """Its audio, and what is said in it."""
-    return {("audio", row.digest), *([(row.lang, text_key(row.text))] if row.text else ())}
+def _said(row: SplitRow) -> tuple[str, str]:
+    """What is said in a row, and in which language."""
+    return row.lang, text_key(row.text or "")
 
 
 def shared_texts(rows: Sequence[SplitRow], splits: Sequence[str]) -> int:
     """How many test rows have a transcript that also stands in the training split of their language."""
     said = {
-        name: [
-            (row.lang, text_key(row.text))
-            for row, split in zip(rows, splits, strict=True)
-            if split == name and row.text
-        ]
+        name: [_said(row) for row, split in zip(rows, splits, strict=True) if split == name and row.text]
         for name in ("train", "test")
     }
     heard = set(said["train"])

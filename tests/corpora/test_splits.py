@@ -115,6 +115,14 @@ def test_what_is_mixed_in_moves_nothing_of_the_others() -> None:
     assert splits == alone + kept and kept != beside and [note.partition(":")[0] for note in notes] == ["a", "b"]
 
 
+def test_what_is_mixed_in_may_be_of_a_recording_that_the_others_hold_out() -> None:
+    tape = [SplitRow("test", "a", None, "what is asked", "tape", "es")]
+    answers = [SplitRow("train", "b", None, f"answer {at}", "tape", "qu") for at in range(20)]
+    rows = [*tape, *_rows(20, None), *answers]
+    splits, _ = assign_splits(rows, 0, {"b"})
+    assert splits[-20:].count("train") == assign_splits(answers, 0)[0].count("train") > 0
+
+
 def test_only_what_is_missing_is_made() -> None:
     rows = _rows(200, None, split="train") + [SplitRow("test", "a", None, f"other {n}", f"t{n}") for n in range(20)]
     splits, notes = assign_splits(rows, 0)

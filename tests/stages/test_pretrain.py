@@ -171,9 +171,8 @@ def test_two_processes_learn_as_one(objective: str, settings, corpus, log, tmp_p
     program = (
         "import dataclasses, json, sys\nfrom pathlib import Path\n"
         "from hf_speech_tl.settings import PretrainSettings, read_yaml\n"
-        "from hf_speech_tl.stages import pretrain\nfrom hf_speech_tl.training import probe\n"
-        "probe._STEPS, pretrain_probed = 5, sys.modules['hf_speech_tl.stages.probing']\n"
-        "pretrain_probed.LEAST_PROBED = 4\n"
+        "from hf_speech_tl.stages import pretrain, probing\nfrom hf_speech_tl.training import probe\n"
+        "probe._STEPS, probing.LEAST_PROBED = 5, 4\n"
         "directory = Path(sys.argv[2])\nsettings = read_yaml(PretrainSettings, directory / 'settings.yaml')\n"
         "results = pretrain.run(dataclasses.replace(settings, output=directory / 'both', quiet=True))\n"
         "assert bool(results) == (sys.argv[1] == '0')\n"

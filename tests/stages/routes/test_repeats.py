@@ -153,7 +153,7 @@ def test_other_settings_are_told_and_lose_nothing_unasked(whole: Path, asked: Ma
     with pytest.raises(SettingsError, match=r"seed-0: holds a run .*\(--max-steps 2 there, 1 here\)"):
         repeats.run(asked(max_steps=1))
     assert trained == [] and (whole / "results.json").is_file()
-    repeats.run(asked(max_steps=1, overwrite=True))
+    repeats.run(asked(max_steps=1, output=None, resume=str(whole), overwrite=True))  # also where a run goes on
     assert trained == ["seed-0", "seed-1"]
 
 
