@@ -69,7 +69,13 @@ def _finetune(settings: FinetuneSettings) -> None:
 
 
 def _was_too_long(training: Mapping[str, Any]) -> str | None:
-    """What to say of a run whose validation error fell in its first half, and rose again."""
+    """What to say of a run whose validation error fell in its first half, and rose again, or that ended early."""
+    if early := training.get("ended_early"):
+        return (
+            f"note: after {early['begins']} of {early['planned']} steps the recordings were learnt by heart and the "
+            f"validation CER fell no more; the run went back to its weights of step {early['best']} and ended at step "
+            f"{early['ends']} (--patience none goes on to the last)"
+        )
     if training.get("best_step") is None:
         return None
     at, steps = training["best_step"], training["steps"]

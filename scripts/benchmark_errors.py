@@ -64,7 +64,7 @@ def _run(
         output = Path(place) / "output"
         more = ["--seed", str(seed)]
         if side == "ours":
-            more += ["--max-minutes" if unit == "minutes" else "--max-steps", length]
+            more += ["--max-minutes", length] if unit == "minutes" else ["--max-steps", length, "--patience", "none"]
             command = ours(side, part, output, contest.lang, contest.units, *more)
             command[command.index("--data") + 1] = contest.corpus  # whose texts are normalised as those of the others
         else:

@@ -386,6 +386,10 @@ def test_the_first_line_of_an_ablation_says_whether_the_detour_pays(
     assert target.endswith(", over the model before it")
     _, apart, *_ = worth_lines({**ablation, "whole": {"cer": 0.2, "seconds": 67.0}}, rows)
     assert apart == "  the routes differ by 10 % in seconds, which may be a part of that"
+    sooner = {**ablation, "direct": ablation["direct"] | {"seconds": 20.0, "seeds_ended_early": 1}}
+    assert worth_lines(sooner, rows)[1] == "  the direct route might have had 60 s, but ended early"
+    some = worth_lines(sooner | {"seeds": [0, 1, 2]}, rows)[1]
+    assert some == "  the direct route might have had 60 s, but ended early with some seeds"
 
 
 @pytest.mark.parametrize(
@@ -459,6 +463,15 @@ def test_a_run_that_was_too_long_is_told(
     assert finetune.main(["--lang", "zh"]) == 0
     note = "note: the validation CER was lowest after 177 of 2826 steps (44.0 %), and 50.4 % in the end"
     assert (note in capsys.readouterr().out) == told
+
+
+def test_a_run_that_ended_early_says_where_it_went_back_to(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    training = {"ended_early": {"begins": 708, "ends": 1062, "best": 177, "planned": 2826}}
+    stage(lambda _: RESULTS | {"training": training})
+    assert finetune.main(["--lang", "zh"]) == 0
+    note = "note: after 708 of 2826 steps the recordings were learnt by heart and the validation CER fell no more"
+    told = capsys.readouterr().out
+    assert note in told and "back to its weights of step 177 and ended at step 1062 (--patience none" in told
 
 
 @dataclass(frozen=True)

@@ -136,6 +136,16 @@ class FinetuneSettings:
         why="off; wav2vec 2.0 took 10,000 (Baevski et al. 2020)",
     ).default(0)
     warmup: float = training_rows.WARMUP.default(0.1)
+    patience: int | None = Option(
+        "Schedule",
+        "validations in a row without a gain, of at most 16, after which a run that has learnt its recordings by heart "
+        "goes back to its best weights and ends early, at half as many steps again; none: it goes on to its last step",
+        kind=int,
+        at_least=1,
+        below=10,  # with more it would end later than planned
+        unset="none",
+        why="see docs/length.md",
+    ).default(3)
     weight_decay: float = training_rows.WEIGHT_DECAY.default(0.005)
     optimizer: str = training_rows.OPTIMIZER.default("auto")
     dropout: float = training_rows.DROPOUT.default(0.0)

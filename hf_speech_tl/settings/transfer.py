@@ -109,7 +109,7 @@ class TransferSettings:
     ablate: bool = Option(
         "Stages",
         "train without each stage too, and directly on the target alone, and tell what each stage was worth; what is "
-        "left out gives its training time to the target, so that all take equally long",
+        "left out gives its training time to the target, so that none is given less than another",
         kind=bool,
         why="it takes as long again for each stage that is left out",
     ).default(False)

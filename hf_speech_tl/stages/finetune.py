@@ -111,6 +111,7 @@ def plan_rows(
     gain = f" (bfloat16 is {length.gain:.1f} x as fast here)" if length.gain else ""
     weights = zip(corpus.names, corpus.weights, strict=True) if corpus.weighted else ()
     sources = set(corpus.train["source"][:])
+    early = f", fewer where they are learnt by heart (--patience {recipe.patience})" if recipe.patience else ""
     origin = "random weights" if prepared.checkpoint.fresh else "pretrained"
     head = str(len(prepared.vocabulary))
     if unseen:
@@ -133,7 +134,10 @@ def plan_rows(
         *(("", line) for line in _languages(corpus, settings)),
         *(("", note) for note in corpus.notes),
         *(("", note) for note in _warnings(prepared)),
-        ("steps", f"{length.steps} of {recipe.batch_seconds:g} s (fixed by --{length.stopped_by.replace('_', '-')})"),
+        (
+            "steps",
+            f"{length.steps} of {recipe.batch_seconds:g} s (fixed by --{length.stopped_by.replace('_', '-')}){early}",
+        ),
         ("rates", f"encoder {recipe.rates.encoder:g}, head {recipe.rates.head:g}, --optimizer {recipe.optimiser}"),
         ("augmentation", _augmentation(recipe)),
         ("precision", f"--precision {length.precision}{gain}"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import datasets
@@ -91,6 +92,8 @@ def gather_results(
             "best_validation_cer": taught.best,
             "best_step": min(taught.found, key=lambda found: found[1])[0] if taught.found else None,
             "last_validation_cer": taught.found[-1][1] if taught.found else None,
+            # Of a run that ended early: the steps from which and to which its rates fell, and that of the weights.
+            "ended_early": {**asdict(taught.descent), "planned": length.steps} if taught.descent else None,
             "clips_lost": {**course.train.bad, **course.task.validation.bad},
             **_training(settings, course.fit, length, taught),
         },
@@ -125,8 +128,8 @@ def _training(settings: RunSettings, fit: Fit, length: Length, taught: Taught) -
         "gradient_checkpointing": fit.checkpointed,
         "precision": length.precision,
         "seed": settings.seed,
-        "steps": length.steps,
-        "stopped_by": length.stopped_by,
+        "steps": taught.descent.ends if taught.descent else length.steps,
+        "stopped_by": "patience" if taught.descent else length.stopped_by,
         "resumed_at_step": taught.resumed_at,
         "steps_skipped": taught.steps_skipped,
         "seconds": round(taught.seconds, 1),

@@ -136,7 +136,8 @@ def lesson_of(this: Round, settings: SelftrainSettings) -> FinetuneSettings:
     shared = {field.name for field in fields(FinetuneSettings)} & {field.name for field in fields(SelftrainSettings)}
     shared -= {"model", "output", "overwrite", "resume", "push_to_hub", "private", "json"}
     values: dict[str, object] = {name: getattr(settings, name) for name in shared}
-    values |= {"model": student_model(settings, this.teacher), "output": this.directory}
+    # Rounds are equally long; and a loss that is low tells little where labels are made up.
+    values |= {"model": student_model(settings, this.teacher), "output": this.directory, "patience": None}
     if this.length:
         steps, precision = this.length
         values |= {"max_minutes": None, "epochs": None, "max_steps": steps, "precision": precision}

@@ -29,6 +29,7 @@ from hf_speech_tl.training import (
     Batch,
     Batches,
     Clips,
+    Descent,
     Loader,
     Order,
     Pace,
@@ -39,6 +40,7 @@ from hf_speech_tl.training import (
     build_optimiser,
     choose_precision,
     first_batches,
+    last_step,
     measure_steps,
     reporting,
     row_weights,
@@ -58,8 +60,8 @@ class Taught:
     steps_skipped: those whose gradient was not finite. before: the task's metric before the first step, where it was
     asked for; best: its lowest value after that; found: the step and the value of each evaluation. average: that of
     the average of the weights, which are kept where it is `best`; None where there is none. resumed_at: the step of a
-    resumed run's last checkpoint. weights: those that gave `best`, of what is trained; under FSDP all, and on the first
-    process alone; None where nothing was judged.
+    resumed run's last checkpoint. descent: that to an early end, if any. weights: those that gave `best`, of what is
+    trained; under FSDP all, and on the first process alone; None where nothing was judged.
     """
 
     seconds: float
@@ -72,6 +74,7 @@ class Taught:
     found: tuple[tuple[int, float], ...]
     average: float | None
     resumed_at: int | None
+    descent: Descent | None
     interrupted: bool
     weights: dict[str, torch.Tensor] | None
 
@@ -135,6 +138,7 @@ def settle_length(
         length = agree(processes, lambda: stored_length(output.checkpoints, corpus.fingerprint))
         batches.accumulation = length.accumulation
         batches.start = steps_done(output.checkpoint) * length.accumulation
+        steps = last_step(output.checkpoint, length.steps)
         chosen(length.precision)
     else:
         began = time.monotonic()
@@ -152,7 +156,8 @@ def settle_length(
                 on_gpu=processes.device.type == "cuda",
             ),
         )
-    batches.count = length.steps * length.accumulation
+        steps = length.steps
+    batches.count = steps * length.accumulation
     return length
 
 
@@ -239,6 +244,7 @@ def teach(
         rates=recipe.rates,
         optimiser=recipe.optimiser,
         averaged=recipe.averaged,
+        patience=recipe.patience,
     )
     # What they would print, Report says in one line.
     logging.disable_progress_bar()
@@ -257,7 +263,7 @@ def teach(
     finally:
         report.close()
         trainer.interruption.restore()
-    interrupted = trainer.interruption.agreed and trainer.state.global_step < length.steps
+    interrupted = trainer.interruption.agreed and trainer.state.global_step < trainer.state.max_steps
     # Asked of any process in the last step, or after it, there is nothing left to stop here but what comes next.
     if not interrupted and any(gather_object([trainer.interruption.asked])):
         stop_after_part()
@@ -275,6 +281,7 @@ def teach(
         found=tuple((int(logged["step"]), logged[judged]) for logged in trainer.state.log_history if judged in logged),
         average=trainer.average.error if trainer.average else None,
         resumed_at=resumed_at,
+        descent=trainer.early.descent,
         interrupted=interrupted,
         weights=trainer.best,
     )

@@ -4,7 +4,7 @@ from hf_speech_tl.training.arguments import training_arguments
 from hf_speech_tl.training.augmented import Augmenter, Passes, longest_seconds, shortest_seconds
 from hf_speech_tl.training.balance import Share, language_shares, row_weights
 from hf_speech_tl.training.batches import Batches
-from hf_speech_tl.training.checkpoints import how_launched, latest, steps_done
+from hf_speech_tl.training.checkpoints import how_launched, last_step, latest, steps_done
 from hf_speech_tl.training.clips import (
     Batch,
     Clip,
@@ -27,6 +27,7 @@ from hf_speech_tl.training.clusters import (
 )
 from hf_speech_tl.training.collapse import CollapseGuard
 from hf_speech_tl.training.collator import collator
+from hf_speech_tl.training.descent import Descent
 from hf_speech_tl.training.features import Features
 from hf_speech_tl.training.loader import Loader
 from hf_speech_tl.training.loss import utterance_losses
@@ -61,6 +62,7 @@ __all__ = [
     "ClusterUse",
     "Clusters",
     "CollapseGuard",
+    "Descent",
     "Draw",
     "Features",
     "GumbelTemperature",
@@ -100,6 +102,7 @@ __all__ = [
     "how_launched",
     "keep_targets",
     "language_shares",
+    "last_step",
     "latest",
     "longest_seconds",
     "measure_steps",

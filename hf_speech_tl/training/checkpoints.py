@@ -7,15 +7,17 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
+from transformers import TrainerCallback
 
 from hf_speech_tl.errors import DiskError
+from hf_speech_tl.training.descent import Descent
 
 _NAME = re.compile(r"checkpoint-(\d+)")
 _PARTS = "parts.json"  # every other file of a checkpoint, with its size in bytes
@@ -32,7 +34,7 @@ class Rest:
 
     skipped, in_a_row: steps whose gradient was not finite, in all and just now. last_logged: the step of the log's last
     line. sharded: whether FSDP had cut the model up among the processes. evaluation_seconds: of `seconds`; older
-    checkpoints do not say.
+    checkpoints do not say. descent: that which the run is on to its early end, if any.
     """
 
     seconds: float
@@ -43,6 +45,7 @@ class Rest:
     by_process: list[dict[str, Any]]
     sharded: bool
     evaluation_seconds: float = 0.0
+    descent: Descent | None = None
 
     def write(self, checkpoint: Path) -> None:
         """Put it into the folder of a checkpoint."""
@@ -51,7 +54,19 @@ class Rest:
     @classmethod
     def read(cls, checkpoint: Path) -> Rest:
         """What a whole checkpoint holds of it."""
-        return cls(**json.loads((checkpoint / REST).read_text("utf-8")))
+        stored = json.loads((checkpoint / REST).read_text("utf-8"))
+        descent = stored.pop("descent", None)
+        return cls(**stored, descent=Descent(**descent) if descent else None)
+
+
+class AtBegin(TrainerCallback):
+    """Calls a function when the Trainer has loaded its own part of a checkpoint."""
+
+    def __init__(self, restore: Callable[[], None]) -> None:
+        self._restore = restore
+
+    def on_train_begin(self, *_: Any, **__: Any) -> None:
+        self._restore()
 
 
 class Pauses:
@@ -114,6 +129,12 @@ def is_whole(checkpoint: Path) -> bool:
 def steps_done(checkpoint: Path) -> int:
     """Optimiser steps a checkpoint has behind it."""
     return int(checkpoint.name.rpartition("-")[2])
+
+
+def last_step(checkpoint: Path, planned: int) -> int:
+    """The step at which the run of a checkpoint ends: the last of those that were planned, unless it ends early."""
+    descent = Rest.read(checkpoint).descent
+    return descent.ends if descent else planned
 
 
 def how_launched(checkpoint: Path) -> tuple[int, bool]:

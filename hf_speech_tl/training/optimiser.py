@@ -11,6 +11,7 @@ from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from hf_speech_tl.models import is_of_head
+from hf_speech_tl.training.descent import Descent
 from hf_speech_tl.training.muon import muon_step
 
 # Muon's step for a matrix has a fixed size, Adam's depends on the gradient's history. This ratio of their rates is the
@@ -114,14 +115,29 @@ def _matrices(model: nn.Module) -> set[str]:
     }
 
 
-def build_schedule(optimiser: Optimizer, rates: Rates, steps: int) -> LambdaLR:
-    """Warm-up, then a straight line to 0 at `steps`; the encoder's groups wait for `head_steps`, then warm up too."""
-    warmup = max(1, round(rates.warmup * steps))
+def warmup_steps(rates: Rates, steps: int) -> int:
+    """How many of so many the rates rise."""
+    return max(1, round(rates.warmup * steps))
+
+
+def build_schedule(
+    optimiser: Optimizer, rates: Rates, steps: int, early: Callable[[], Descent | None] = lambda: None
+) -> LambdaLR:
+    """Warm-up, then a straight line to 0 at `steps`; the encoder's groups wait for `head_steps`, then warm up too.
+
+    early: gives the descent to an early end once there is one, which is a straight line from then on.
+    """
+    warmup = warmup_steps(rates, steps)
 
     def factor(head: bool) -> Callable[[int], float]:
         begin = 0 if head else rates.head_steps
 
         def at(step: int) -> float:
+            if (descent := early()) and step > descent.begins:
+                return planned(descent.begins) * descent.share(step)
+            return planned(step)
+
+        def planned(step: int) -> float:
             return min(max(0.0, (step - begin + 1) / warmup), max(0.0, (steps - step) / max(1, steps - warmup)))
 
         return at

@@ -37,6 +37,7 @@ class Report(TrainerCallback):
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self._begin, self._begin_step, self._last = time.monotonic(), state.global_step, 0.0
+        self._ends = state.max_steps
         self._begin_audio, self._earlier = self._audio_seconds(), 0.0
         self._stepping = self._begin
         if state.is_world_process_zero and state.global_step:
@@ -54,7 +55,7 @@ class Report(TrainerCallback):
         line += "".join(f"{self._shown[name]} {figure}  " for name, figure in self._figures.items())
         line += f"{(self._audio_seconds() - self._begin_audio) / max(elapsed, 1e-9):.0f} x real time"
         if self._bar:
-            self._bar.update(self._task, completed=state.global_step, description=line)
+            self._bar.update(self._task, completed=state.global_step, total=state.max_steps, description=line)
             if self._whole is not None:
                 self._bar.update(self._whole, completed=self._done(state))
         elif not self._quiet and elapsed - self._last >= _LINE_SECONDS:
@@ -68,6 +69,12 @@ class Report(TrainerCallback):
     def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         if state.global_step == self._begin_step:  # what comes before the first step says nothing of how long one takes
             self._stepping = time.monotonic()
+        if state.max_steps < self._ends and not self._quiet:
+            self._ends = state.max_steps
+            print(
+                f"learnt by heart, without a gain: back to the best weights, and from there to step {self._ends}",
+                file=sys.stderr,
+            )
 
     def on_log(
         self,

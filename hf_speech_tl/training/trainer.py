@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,16 @@ from accelerate.utils import broadcast_object_list, gather_object
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.utils.data import DataLoader
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers import Trainer, TrainingArguments
 
 from hf_speech_tl.errors import RunError
 from hf_speech_tl.training.average import WeightAverage
-from hf_speech_tl.training.checkpoints import AVERAGE, BEST, Pauses, Rest, beside, finish, writing
+from hf_speech_tl.training.checkpoints import AVERAGE, BEST, AtBegin, Pauses, Rest, beside, finish, writing
 from hf_speech_tl.training.clips import Batch, Clips
+from hf_speech_tl.training.descent import EarlyDescent
 from hf_speech_tl.training.guard import FiniteGradients, Interruption
 from hf_speech_tl.training.loader import Loader
-from hf_speech_tl.training.optimiser import Rates, build_optimiser, build_schedule
+from hf_speech_tl.training.optimiser import Rates, build_optimiser, build_schedule, warmup_steps
 from hf_speech_tl.training.splitting import StepGradient
 from hf_speech_tl.training.streamed import Order
 from hf_speech_tl.training.task import Moment, Task
@@ -47,22 +48,27 @@ class SpeechTrainer(Trainer):
         rates: Rates,
         optimiser: str,
         averaged: bool = False,
+        patience: int | None = None,
     ) -> None:
         """task: what is taught, and what the validation clips say of it. averaged: of the average of the weights they
-        say it too, in the end; not under FSDP, where no process has all of it.
+        say it too, in the end. patience: as EarlyDescent has it, None for a run that goes on to its last step. Neither
+        is for FSDP, where no process has all of the weights, nor one for the other.
 
         The trainer's `best` are the weights of the best evaluation so far, those that training changes; under FSDP all
         of them, on the first process.
         """
         self.finite, self.interruption = FiniteGradients(lambda: self.step_ids), Interruption()
         self.average = WeightAverage(model) if averaged else None
+        rising = rates.head_steps + warmup_steps(rates, arguments.max_steps)
+        self.early = EarlyDescent(model, patience, task.metric, lambda: self.best, rising)
+        watching = filter(None, [self.finite, self.interruption, self.average, self.early])
         super().__init__(
             model,
             arguments,
             data_collator=task.collate,  # type: ignore[arg-type]
             train_dataset=train,
             eval_dataset=train,  # which transformers wants to see; a task has its own
-            callbacks=[self.finite, self.interruption, *filter(None, [self.average]), _AtBegin(self._restore)],
+            callbacks=[*watching, AtBegin(self._restore)],
         )
         if self.is_fsdp_enabled:
             # accelerate asks for them, and transformers raises for models that have none.
@@ -157,7 +163,8 @@ class SpeechTrainer(Trainer):
 
     def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> Any:
         if self.lr_scheduler is None:
-            self.lr_scheduler = build_schedule(optimizer or self.create_optimizer(), self._rates, num_training_steps)
+            optimizer = optimizer or self.create_optimizer()
+            self.lr_scheduler = build_schedule(optimizer, self._rates, num_training_steps, lambda: self.early.descent)
             self._created_lr_scheduler = True
         return self.lr_scheduler
 
@@ -263,6 +270,7 @@ class SpeechTrainer(Trainer):
             by_process=by_process,
             sharded=self.is_fsdp_enabled,
             evaluation_seconds=self.evaluation_seconds,
+            descent=self.early.descent,
         ).write(checkpoint)
         finish(self._checkpoints, step)
 
@@ -287,13 +295,5 @@ class SpeechTrainer(Trainer):
             self._keep_weights()
         if self.average:
             self.average.restore(self._resumed / AVERAGE)
-
-
-class _AtBegin(TrainerCallback):
-    """Calls a function when the Trainer has loaded its own part of a checkpoint."""
-
-    def __init__(self, restore: Callable[[], None]) -> None:
-        self._restore = restore
-
-    def on_train_begin(self, *_: Any, **__: Any) -> None:
-        self._restore()
+        if rest.descent:
+            self.early.follow(rest.descent, self.state)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 import shutil
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from hf_speech_tl.errors import DiskError, SettingsError
-from hf_speech_tl.settings import FinetuneSettings, Source
+from hf_speech_tl.settings import FinetuneSettings, Source, read_yaml
 from hf_speech_tl.stages import teaching
 from hf_speech_tl.stages.finetune import run
 from hf_speech_tl.stages.runs import output
@@ -45,6 +46,25 @@ def test_weights_scores_and_log_are_those_of_an_unbroken_run(tuning: str, settin
     assert went_on["training"]["resumed_at_step"] == 6
     assert same_weights(tmp_path / "whole", tmp_path / "cut")
     assert went_on["after"] == whole["after"] and log(tmp_path / "cut") == log(tmp_path / "whole")
+
+
+def test_a_run_that_ends_early_ends_as_early_when_it_was_cut_off_on_the_way(
+    settings, cut_at, log, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr("hf_speech_tl.training.descent._BY_HEART", math.inf)
+    changes = dict(max_steps=48, patience=2, learning_rate=1e-2)
+    whole = run(settings(output=tmp_path / "whole", **changes))["training"]
+    early = whole["ended_early"]
+    assert early["planned"] == 48 and early["best"] < early["begins"] < early["ends"] == whole["steps"] < 48
+    assert whole["stopped_by"] == "patience"
+    # Whoever repeats it plans as many steps, and comes to the same end.
+    assert read_yaml(FinetuneSettings, tmp_path / "whole" / "run.yaml").max_steps == 48
+    cut = settings(output=tmp_path / "cut", **changes)
+    cut_at(early["begins"] + 1, cut)
+    went_on = run(resumed(cut))["training"]
+    assert went_on["ended_early"] == early and went_on["resumed_at_step"] == early["begins"]
+    assert same_weights(tmp_path / "whole", tmp_path / "cut")
+    assert log(tmp_path / "cut") == log(tmp_path / "whole")
 
 
 def test_the_precision_that_was_measured_stays(settings, cut_at, monkeypatch) -> None:

@@ -52,6 +52,15 @@ def test_without_a_terminal_a_line_says_which_part_it_is_of(
         assert capsys.readouterr().err.startswith(said)
 
 
+def test_an_end_that_comes_nearer_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report, arguments, state = _report(tmp_path)
+    report.on_train_begin(arguments, state, TrainerControl())
+    for state.global_step, state.max_steps in ((1, 4), (2, 3), (3, 3)):
+        report.on_evaluate(arguments, state, TrainerControl())
+    said = "learnt by heart, without a gain: back to the best weights, and from there to step 3\n"
+    assert capsys.readouterr().err == said
+
+
 def test_a_part_of_a_part_is_a_share_of_it(tmp_path: Path) -> None:
     done = []
     with as_part(Part("stage 2 of 2 (2-selftrain)", 0.5, 1.0)):

@@ -83,6 +83,7 @@ def train_briefly(candidate: Candidate, model: str, steps: int, output: Path, se
         model=model,
         units="romanized",
         max_steps=steps,
+        patience=None,
         seed=seed,
         output=directory,
         overwrite=is_run(directory) and not (directory / "results.json").is_file(),

@@ -1,4 +1,4 @@
-"""What each stage of a transfer was worth: the same without it, and the direct route, at equal training time."""
+"""What each stage of a transfer was worth: the same without it, and the direct route, given as much training time."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def count_runs(settings: TransferSettings) -> int:
 
 
 def lay_shortcut(settings: TransferSettings, shortcut: Shortcut, whole: Sequence[Done]) -> tuple[Leg, ...]:
-    """The stages that are left, where the target trains for as many seconds more as those that are left out took.
+    """The stages that are left, where the target is given as many seconds more as those that are left out took.
 
     Stages before the first that is left out are those of the whole route. Raises SettingsError as lay_route.
     """
@@ -99,8 +99,9 @@ def compare_routes(
     settings: TransferSettings, travelled: Sequence[Routes], known: dict[tuple[Path, str], Judgement]
 ) -> dict[str, object]:
     """What results.json has as `ablation`: of the whole route and each shortcut the CER and the seconds, means over
-    the seeds, and the paired `gain` of the whole over each; likewise that of the model that the target stage leaves
-    over the one that it begins with, romanised where that writes other `units`, and the CER of both.
+    the seeds, `seeds_ended_early`, of which a stage ended early, and the paired `gain` of the whole over each; likewise
+    that of the model that the target stage leaves over the one that it begins with, romanised where that writes other
+    `units`, and the CER of both.
 
     known: models that were judged before in such units, which are not judged again; those that are judged now join
     them.
@@ -164,6 +165,8 @@ def _lengthened(whole: Sequence[Done], left_out: Sequence[str]) -> dict[str, obj
     stages = {one.leg.name: one for one in whole}
     target = stages["target"]
     spared = sum(stages[name].seconds for name in left_out)
+    if early := cast("Mapping[str, int] | None", target.training.get("ended_early")):  # which left out validations
+        spared = max(0.0, spared - target.evaluation_seconds * (early["planned"] / target.steps - 1))
     seconds = max(target.seconds, 0.1)  # which are rounded to that
     stepping = max(seconds - target.evaluation_seconds, seconds / 10)  # of runs so short that nothing is left of them
     steps = target.steps + round(target.steps * spared / stepping)
@@ -185,7 +188,8 @@ def _around_target(
 
 def _described(routes: Sequence[Sequence[Done]], judged: Sequence[Judgement]) -> dict[str, object]:
     seconds = [sum(one.seconds for one in route) for route in routes]
-    return {"cer": _mean_cer(judged), "seconds": round(float(np.mean(seconds)), 1)}
+    early = [any(one.training.get("ended_early") for one in route) for route in routes]
+    return {"cer": _mean_cer(judged), "seconds": round(float(np.mean(seconds)), 1), "seeds_ended_early": sum(early)}
 
 
 def _mean_cer(judged: Sequence[Judgement]) -> float:

@@ -33,6 +33,7 @@ from hf_speech_tl.stages.runs.wholeness import find_damage
 State = Literal["complete", "resume", "anew"]
 # Settings that name what is known by its content, and the number of runs, of which each is one.
 _BESIDE = ("model", "config", "data", "unlabelled", "from_scratch", "seeds")
+_ABSENT = "none"  # a setting that a run of an older version does not have
 _FILES = ("*.safetensors", "*.bin", "*.json")  # of a model
 _UNTOLD = ("results.json",)  # which holds times; of what it says, the units and the language decide
 
@@ -121,10 +122,11 @@ class Ledger:
         if known is None:
             return ["which, is not known"]
         keys = sorted({*known.settings, *inputs.settings})
+        values = {key: [told.settings.get(key, _ABSENT) for told in (known, inputs)] for key in keys}
         different = [
-            f"--{key.replace('_', '-')} {known.settings.get(key)} there, {inputs.settings.get(key)} here"
-            for key in keys
-            if known.settings.get(key) != inputs.settings.get(key)
+            f"--{key.replace('_', '-')} {there} there, {here} here"
+            for key, (there, here) in values.items()
+            if there != here
         ]
         if known.data != inputs.data:
             different.append("other recordings or transcripts")

@@ -129,7 +129,7 @@ def _plan(
         names = ", ".join(way.name.replace("-", " ") for way in ways)
         seeds = f", and all of it with {settings.seeds} seeds" if settings.seeds > 1 else ""
         times = settings.seeds * (1 + len(ways))
-        rows.append(("ablation", f"then {names}: each trains as long as all stages together{seeds}"))
+        rows.append(("ablation", f"then {names}: each may train as long as all stages together{seeds}"))
         rows.append(("", f"{times} times the training and the disk of the stages above at most"))
     return rows
 

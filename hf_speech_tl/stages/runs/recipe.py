@@ -27,7 +27,7 @@ class Recipe:
     """The training choices of one run, all resolved.
 
     batch_seconds: padded seconds of audio in a step, over all processes and micro-batches; accumulation: micro-batches.
-    averaged: the average of the weights over the steps is kept beside them.
+    averaged: the average of the weights over the steps is kept beside them. patience: as EarlyDescent has it.
     """
 
     rates: Rates
@@ -37,6 +37,7 @@ class Recipe:
     augment: tuple[Augmentation, ...]
     consistency: float
     averaged: bool = False
+    patience: int | None = None
 
     @property
     def waveform(self) -> tuple[Augmentation, ...]:
@@ -84,7 +85,8 @@ def choose_recipe(
         warmup=settings.warmup,
         head_steps=settings.head_steps,
     )
-    return Recipe(rates, optimiser, batch_seconds, accumulation, augment, settings.consistency)
+    patience = None if sharded else settings.patience
+    return Recipe(rates, optimiser, batch_seconds, accumulation, augment, settings.consistency, patience=patience)
 
 
 def choose_pretraining(settings: PretrainSettings, *, parameters: int, processes: int) -> Recipe:

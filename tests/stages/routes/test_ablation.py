@@ -23,10 +23,12 @@ Make = Callable[..., TransferSettings]
 _THREE = tuple(map(Stage, ("pretrain", "source", "target")))
 
 
-def _done(settings: TransferSettings, evaluating: float = 0.0) -> list[Done]:
-    """As if stages had taken 10, 20 and 30 s, with 100 steps each, and of them so long to validate."""
+def _done(settings: TransferSettings, evaluating: float = 0.0, planned: int | None = None) -> list[Done]:
+    """As if stages had taken 10, 20 and 30 s, with 100 steps each, of `planned` ones where they ended early, and of
+    them so long to validate."""
     legs = lay_route(settings)
     told = {"evaluation_seconds": evaluating, "steps": 100, "precision": "bfloat16"}
+    told["ended_early"] = {"planned": planned} if planned else None
     return [Done(leg, {"training": {"seconds": 10.0 * at, **told}}) for at, leg in enumerate(legs, 1)]
 
 
@@ -49,6 +51,13 @@ def test_validation_does_not_grow_with_the_steps(asked: Make) -> None:
     (target,) = lay_shortcut(settings, Shortcut("direct", ("pretrain", "source")), _done(settings, evaluating=5.0))
     assert (target.settings.max_steps, target.settings.precision) == (220, "bfloat16")
     # Of 0.25 s each, and 5 s of validation: 60 s, as all stages together.
+
+
+def test_a_target_that_ended_early_left_out_validations_for_which_another_is_given_no_steps(asked: Make) -> None:
+    settings, spared = asked(stages=_THREE), Shortcut("direct", ("pretrain", "source"))
+    (target,) = lay_shortcut(settings, spared, _done(settings, evaluating=5.0, planned=400))
+    # A quarter of the validations took 5 s, so that three quarters take 15 of the 30 s that are spared.
+    assert target.settings.max_steps == 160
 
 
 def test_without_selftraining_the_target_is_trained_as_long_by_seconds(asked: Make) -> None:

@@ -36,6 +36,8 @@ def test_what_is_given_is_taken_and_the_rest_depends_on_the_model() -> None:
     assert choose_augment(given, maskable=True, small=False, seconds=600) == ()
     assert recipe.accumulation == 5
     plain = FinetuneSettings(lang="it")
+    cut_up = choose_recipe(plain, parameters=300_000_000, augment=(), processes=2, sharded=True)
+    assert recipe.patience == 3 and cut_up.patience is None  # no process has its best weights
     small, large = (choose_recipe(plain, parameters=n, augment=(), processes=1) for n in (5_000_000, 300_000_000))
     assert (small.optimiser, large.optimiser) == ("muon", "adamw")
     assert (
