@@ -75,7 +75,7 @@ def test_the_table_has_the_ten_minutes_alone_longer_and_with_what_the_model_wrot
     assert told == (tmp_path / "work" / "selftraining.md").read_text("utf-8")
     assert told.splitlines()[4:] == [
         "| ten minutes alone | 480 | 60.0 | 15.0 (10.0 to 20.0) | 0.001 |",
-        "| the same, longer | 1440 | 57.0 | 12.0 (10.0 to 20.0) | 0.001 |",
+        "| the same, given as long | 1440 | 57.0 | 12.0 (10.0 to 20.0) | 0.001 |",
         "| self-trained | 1440 | 45.0 |  |  |",
         "",
         "Self-trained over ten minutes alone: 0.75; kept is round 1.",
