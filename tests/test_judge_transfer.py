@@ -77,6 +77,7 @@ def test_a_pair_is_a_transfer_with_ten_minutes_of_the_target_and_a_direct_route(
     work = tmp_path / "work"
     fresh, started = asked
     assert fresh == [
+        str(work / "stages.yaml"),
         *("--source", f"ru={speech}/ru-asterisk", "--target", f"it={work}/data/it-asterisk"),
         *("--ablate", "--seeds", "2", "--model", "starter", "--from-scratch"),
         *("--max-minutes", "5", "--mix", "0.2", "--output", "ru-it"),
@@ -94,6 +95,13 @@ def test_the_source_may_have_minutes_of_its_own(judge: Judge, asked: list[list[s
     assert asked[0][0] == str(own)
     route = lay_route(parse(TransferSettings, asked[0]))
     assert [(leg.name, leg.settings.max_minutes) for leg in route] == [("source", 8), ("target", 4)]
+
+
+@pytest.mark.parametrize("options", [(), ("--source-minutes", "8"), ("--stages", "pretrain,source,target")])
+def test_no_route_ends_early(judge: Judge, asked: list[list[str]], options: tuple[str, ...]) -> None:
+    assert judge("--pairs", "ru-it", *options) == 0
+    legs = [leg for leg in lay_route(parse(TransferSettings, asked[0])) if leg.name != "pretrain"]
+    assert [(leg.name, leg.settings.patience) for leg in legs] == [("source", None), ("target", None)]
 
 
 def test_a_length_in_steps_leaves_minutes_out(judge: Judge, asked: list[list[str]]) -> None:

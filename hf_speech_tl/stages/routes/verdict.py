@@ -20,7 +20,7 @@ def worth_lines(ablation: Mapping[str, Any], stages: Sequence[Mapping[str, Any]]
         f"{whole['seconds']:.0f} s and {direct['seconds']:.0f} s of training; {gain_words(direct['gain'])}"
     ]
     shorter, longer = sorted((whole["seconds"], direct["seconds"]))
-    if ended_sooner(direct, whole):
+    if direct.get("seeds_ended_early") and whole["seconds"] > APART * direct["seconds"]:
         seeds = " with some seeds" if direct["seeds_ended_early"] < len(ablation.get("seeds", [0])) else ""
         lines.append(f"  the direct route might have had {whole['seconds']:.0f} s, but ended early{seeds}")
     elif longer > APART * shorter > 0:
@@ -38,11 +38,6 @@ def worth_lines(ablation: Mapping[str, Any], stages: Sequence[Mapping[str, Any]]
             told = f"{gain_words(found['gain'])}, over {over}{', both romanised' if 'units' in found else ''}"
         lines.append(f"  {name:{width}}  {told}")
     return lines
-
-
-def ended_sooner(direct: Mapping[str, Any], whole: Mapping[str, Any]) -> bool:
-    """Whether the direct route took less time than it was given, and ended early."""
-    return bool(direct.get("seeds_ended_early")) and whole["seconds"] > APART * direct["seconds"]
 
 
 def forgotten_line(forgetting: Mapping[str, Any]) -> str:
