@@ -61,14 +61,14 @@ def _finetune(settings: FinetuneSettings) -> None:
     print("\n".join(lines))
     if after["utterances"] < _FEW:
         print(f"warning: {after['utterances']} test utterances say little, their interval too: test on {_FEW} and more")
-    if note := _was_too_long(cast("dict[str, Any]", results.get("training", {}))):
+    if note := _length_note(cast("dict[str, Any]", results.get("training", {}))):
         print(note)
     for name in [name for name in ("output", "pushed_to") if name in results]:
         print(f"{name.replace('_', ' ')}: {results[name]}")
     print(f"to use it: hf-speech-tl transcribe --model {shlex.quote(str(model))} RECORDING.wav")
 
 
-def _was_too_long(training: Mapping[str, Any]) -> str | None:
+def _length_note(training: Mapping[str, Any]) -> str | None:
     """What to say of a run whose validation error fell in its first half, and rose again, or that ended early."""
     if early := training.get("ended_early"):
         return (

@@ -26,7 +26,7 @@ class Descent:
 
     def share(self, step: int) -> float:
         """Of the rates at its begin, those of `step`."""
-        return max(0.0, (self.ends - step) / (self.ends - self.begins))
+        return (self.ends - step) / (self.ends - self.begins)
 
 
 class EarlyDescent(TrainerCallback):

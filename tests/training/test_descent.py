@@ -1,7 +1,6 @@
 """Runs that have learnt their recordings by heart end early; all others go on."""
 
 import contextlib
-import json
 import math
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from test_trainer import LENGTHS, build
 from tiny import tiny_model
 from transformers import TrainerCallback
 
-from hf_speech_tl.training import Batches, Descent, Rates, SpeechTrainer
+from hf_speech_tl.training import Batches, Descent, Rates, SpeechTrainer, last_step
 from hf_speech_tl.training.descent import find_descent
 
 _STEPS = 20
@@ -94,8 +93,7 @@ def _run(
         )
     if resume:
         batches.start = resume
-        rest = json.loads((directory / f"checkpoint-{resume}" / "rest.json").read_text())
-        batches.count = rest["descent"]["ends"] if rest["descent"] else _STEPS
+        batches.count = last_step(directory / f"checkpoint-{resume}", _STEPS)
     with contextlib.suppress(KeyboardInterrupt):
         trainer.train(resume_from_checkpoint=str(directory / f"checkpoint-{resume}") if resume else None)
     return trainer

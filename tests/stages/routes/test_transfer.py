@@ -91,6 +91,19 @@ def test_another_setting_of_a_stage_is_told_and_makes_it_anew_only_when_asked(
     assert trained == ["2-target"]
 
 
+def test_a_stage_of_before_runs_ended_early_is_gone_on_with_where_none_may(
+    whole: Path, asked: Make, trained: list[str]
+) -> None:
+    ledger = json.loads((whole / "ledger.json").read_text())
+    for entry in ledger.values():
+        del entry["settings"]["patience"]
+    (whole / "ledger.json").write_text(json.dumps(ledger))
+    with pytest.raises(SettingsError, match=r"1-source: holds a run .* \(--patience none there, 3 here\)"):
+        transfer.run(asked())
+    transfer.run(asked(stages=tuple(Stage(name, {"patience": None}) for name in ("source", "target"))))
+    assert trained == []
+
+
 def test_what_goes_on_may_make_anew_what_is_of_other_inputs(whole: Path, asked: Make, trained: list[str]) -> None:
     other = asked(stages=(Stage("source"), Stage("target", {"max_steps": 2})), output=None, resume=str(whole))
     with pytest.raises(SettingsError, match=r"2-target: holds a run .* Add --overwrite"):
