@@ -279,6 +279,10 @@ def test_the_command_of_a_selftraining_asks_for_the_same() -> None:
     detailed = parse(SelftrainSettings, shlex.split("--lang it --data a --unlabelled b --model m"))
     detailed = dataclasses.replace(detailed, unlabelled=(Source("b", weight=0.5),))
     assert detailed.command_line() == "hf-speech-tl selftrain run.yaml"  # a command line has no place for the weight
+    # Before a teacher writes for hours.
+    assert "--cache memroy: allowed" in refusal(
+        "--lang it --data a --unlabelled b --model m --cache memroy", SelftrainSettings
+    )
 
 
 def test_augmentations_may_have_details(tmp_path: Path) -> None:
@@ -378,6 +382,11 @@ def test_a_source_may_have_a_weight_and_a_column_of_its_own(tmp_path: Path) -> N
     ):
         message = refusal(written(tmp_path, f"lang: it\ndata: [{many}]\n"))
         assert f"data: {told} sources are mixed in" in message and "allowed: below 1" in message
+    mixing = (Source("fleurs"), Source("field", lang="es", mix=0.2))
+    with pytest.raises(SettingsError, match=r"^--temperature 2: .* share that `mix` gives a source"):
+        FinetuneSettings(lang="it", data=mixing, temperature=2.0)
+    with pytest.raises(SettingsError, match=r"^data: `mix` is a share of what has transcripts"):
+        SelftrainSettings(lang="it", data=mixing, unlabelled=("u",), model="m")
     with pytest.raises(SettingsError, match="field: labelled is false, and it is the transcripts that are learnt"):
         finetune(written(tmp_path, "lang: it\ndata: {source: field, labelled: false}\n"))
     with pytest.raises(SettingsError, match="labelled is 'no'; allowed: true or false"):
@@ -405,6 +414,8 @@ def test_a_source_may_have_a_weight_and_a_column_of_its_own(tmp_path: Path) -> N
         ("{source: a, tier: 1}", "tier is 1; allowed: text"),
         ("{source: a, lang: no}", 'lang is False; allowed: text; write {source: fleurs, lang: "no"}'),
         ("1", "1 cannot be; allowed: text, or {source: fleurs, weight: 2}"),
+        ("b, {source: a, mix: 0.2, units: letters}", "units is 'letters'; allowed: char, romanized, ipa, of a source"),
+        ("{source: a, units: char}", "units is 'char'; allowed: char, romanized, ipa, of a source with a mix"),
     ],
 )
 def test_a_source_that_cannot_be_is_refused(source: str, said: str, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -190,7 +191,10 @@ def test_settings_that_a_stage_cannot_have_are_told(own: dict[str, object], said
 def test_the_share_that_is_mixed_in_is_divided_among_the_sources() -> None:
     source, target = (leg.settings for leg in lay_route(asked("--mix", "0.3")))
     assert not any(isinstance(one, Source) and one.mix for one in source.data)
-    assert target.data == ("c", Source("a", lang="es", mix=0.15), Source("b", lang="it", mix=0.15))
+    mixed = [Source(name, lang=tag, mix=0.15, units="romanized") for name, tag in (("a", "es"), ("b", "it"))]
+    assert target.data == ("c", *mixed)
+    *_, alike = (leg.settings for leg in lay_route(asked("--mix", "0.3", "--units", "romanized")))
+    assert alike.data == ("c", *(replace(source, units=None) for source in mixed))
 
 
 def test_every_stage_is_a_command() -> None:

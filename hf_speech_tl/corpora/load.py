@@ -96,19 +96,18 @@ def load_corpus(
     if not rows:
         raise DataError(f"--data {' '.join(map(str, sources))}: there is no recording in it.")
     keys = [row.key for row in rows]
-    mixed = {place.name: one.mix for place, one in zip(places, given, strict=True) if one.mix is not None}
+    mixed = {place.name: one for place, one in zip(places, given, strict=True) if one.mix is not None}
     splits, notes = assign_splits(keys, seed, mixed) if divided else ([key.split or "train" for key in keys], ())
     notes += tuple(f"{place.name}: {one.note}" for place, one in zip(places, read, strict=True) if one.note)
+    if mixed:
+        kept = [at for at, key in enumerate(keys) if splits[at] == "train" or key.source not in mixed]
+        rows, splits, keys = [rows[at] for at in kept], [splits[at] for at in kept], [keys[at] for at in kept]
+        told = ((name, f"{one.mix:.0%}", f", {one.units}," if one.units else ",") for name, one in mixed.items())
+        notes += tuple(f"{name} makes up {much} of the training{how} and is for that alone" for name, much, how in told)
     if divided and (shared := shared_texts(keys, splits)):
         notes += (f"{shared} of {splits.count('test')} test transcripts also stand in the training split",)
     if any(place.layout == "starter" for place in places):
         notes += ("the starter speech is made by a synthesiser: error rates on it say nothing about people",)
-    if mixed:
-        kept = [at for at, key in enumerate(keys) if splits[at] == "train" or key.source not in mixed]
-        rows, splits = [rows[at] for at in kept], [splits[at] for at in kept]
-        notes += tuple(
-            f"{name} makes up {share:.0%} of the training, and is for that alone" for name, share in mixed.items()
-        )
     table = _one_table(places, tags, read, rows)
     numbers, homes = np.array([row.number for row in rows]), np.array(splits)
     train, validation, test = (select(table, numbers[homes == split]) for split in SPLITS)
@@ -127,6 +126,7 @@ def load_corpus(
         weights=_weights(given, places, train),
         fingerprint=digest(content),
         notes=notes,
+        written={name: one.units for name, one in mixed.items() if one.units},
     )
 
 

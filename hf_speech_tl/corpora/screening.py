@@ -6,7 +6,7 @@ import functools
 import os
 import random
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
@@ -52,7 +52,8 @@ def screen(
     labelled: bool = True,
     progress: Progress | None = None,
 ) -> Corpus:
-    """`corpus` with a column `transcript` in `units`, without the rows that cannot be used; those join `skipped`.
+    """`corpus` with a column `transcript`, in `units` or those that a source has of its own, without the rows that
+    cannot be used; those join `skipped`.
 
     Each transcript is normalised as its own language asks; `simplify` is for those in Chinese.
 
@@ -65,7 +66,7 @@ def screen(
     """
     splits: dict[str, datasets.Dataset] = {name: getattr(corpus, name) for name in SPLITS}
     seconds = {name: column(rows, "seconds") for name, rows in splits.items()}
-    texts = {name: _transcripts(rows, seconds[name], units, simplify) for name, rows in splits.items()}
+    texts = {name: _transcripts(rows, seconds[name], units, corpus.written, simplify) for name, rows in splits.items()}
     if not labelled:
         for name in SPLITS:
             pairs = zip(seconds[name], texts[name], strict=True)
@@ -146,16 +147,19 @@ def leave_out(corpus: Corpus, split: str, skipped: Sequence[Skipped]) -> Corpus:
 
 
 def _transcripts(
-    rows: datasets.Dataset, seconds: Sequence[float], units: str, simplify: bool
+    rows: datasets.Dataset, seconds: Sequence[float], units: str, written: Mapping[str, str], simplify: bool
 ) -> list[str | Fault | None]:
     read = functools.lru_cache(_REMEMBERED)(
-        lambda text, tag: _transcript(text or "", find_language(tag), units, simplify)
+        lambda text, tag, wanted: _transcript(text or "", find_language(tag), wanted, simplify)
     )
+    wanted = [written.get(source, units) for source in column(rows, "source")] if written else [units] * len(rows)
     return [
         ("too much text", f"{len(text)} characters for {length:.2f} s")
         if text and len(text) > _WRITTEN + _WRITTEN_A_SECOND * length
-        else read(text, tag)
-        for text, tag, length in zip(column(rows, "text"), column(rows, "lang"), seconds, strict=True)
+        else read(text, tag, wanted_of_row)
+        for text, tag, wanted_of_row, length in zip(
+            column(rows, "text"), column(rows, "lang"), wanted, seconds, strict=True
+        )
     ]
 
 

@@ -65,6 +65,9 @@ def refuse_for_languages(settings: FinetuneSettings, spoken: Sequence[Language])
     """Raise SettingsError for what cannot be with recordings in the languages `spoken`."""
     for language in spoken:
         check_units(settings.units, language)
+    for source in settings.data:
+        if isinstance(source, Source) and source.units is not None:
+            check_units(source.units, language_of(source, settings.lang))
     if settings.simplify and not any(map(is_chinese, spoken)):
         raise SettingsError(
             f"--simplify --lang {settings.lang}: {spoken[0].name} has no traditional characters; allowed for Chinese; "

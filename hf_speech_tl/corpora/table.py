@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -101,7 +101,8 @@ class Corpus:
     (bytes), end (bytes)}, text, speaker, seconds, source, lang; after `screen` also transcript. `names` are those of
     the sources, `languages` the tags of theirs, and `weights` how often an epoch holds a training row of each.
     `fingerprint` is a hash of the content, the same wherever the files lie; `notes` say what was done about splits.
-    `heard` are the splits of which every recording has been decoded.
+    `heard` are the splits of which every recording has been decoded. `written` has the units of a source by its name,
+    where it has some of its own.
     """
 
     train: datasets.Dataset
@@ -115,6 +116,7 @@ class Corpus:
     fingerprint: str
     notes: tuple[str, ...]
     heard: tuple[str, ...] = ()
+    written: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def weighted(self) -> bool:

@@ -10,7 +10,7 @@ from hf_speech_tl.settings.augmentation import refuse_augmentations
 from hf_speech_tl.settings.preset import AUTO
 from hf_speech_tl.settings.push import check_repository
 from hf_speech_tl.settings.run import check_last_seed
-from hf_speech_tl.settings.source import refuse_mix, refuse_unlabelled
+from hf_speech_tl.settings.source import Source, refuse_mix, refuse_unlabelled
 
 if TYPE_CHECKING:
     from hf_speech_tl.settings.finetune import FinetuneSettings
@@ -43,17 +43,22 @@ def refuse_conflicts(settings: FinetuneSettings) -> None:
             f"--head-steps {settings.head_steps} --max-steps {settings.max_steps}: no step is left after the head's; "
             f"allowed: below {settings.max_steps}; to train the head alone use --tuning head"
         )
-    if settings.cache not in ("memory", "none") and not os.path.isdir(settings.cache) and os.sep not in settings.cache:
-        raise SettingsError(
-            f"--cache {settings.cache}: allowed: memory, none, or a directory; write ./{settings.cache} for a new one"
-        )
 
 
 def refuse_conflicts_of_training(settings: FinetuneSettings | SelftrainSettings) -> None:
     """The same of what both commands have: augmentations, the optimiser, the push."""
     refuse_mix(settings.data, "data")
+    if settings.temperature != 1 and any(isinstance(source, Source) and source.mix for source in settings.data):
+        raise SettingsError(
+            f"--temperature {settings.temperature:g}: levels languages, and so would change the share that `mix` gives "
+            "a source; allowed with it: 1; drop one of the two"
+        )
     refuse_unlabelled(settings.data, "data")
     refuse_augmentations(settings.augment or ())
+    if settings.cache not in ("memory", "none") and not os.path.isdir(settings.cache) and os.sep not in settings.cache:
+        raise SettingsError(
+            f"--cache {settings.cache}: allowed: memory, none, or a directory; write ./{settings.cache} for a new one"
+        )
     if settings.optimizer == "muon" and settings.tuning != "full":
         raise SettingsError(
             f"--optimizer muon --tuning {settings.tuning}: Muon is for whole matrices, and there are none to train; "

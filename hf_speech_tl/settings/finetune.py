@@ -12,7 +12,7 @@ from hf_speech_tl.settings.conflicts import refuse_conflicts
 from hf_speech_tl.settings.option import Option, check_values
 from hf_speech_tl.settings.preset import AUTO, PRESETS
 from hf_speech_tl.settings.run import command_line, place_run
-from hf_speech_tl.settings.source import Source
+from hf_speech_tl.settings.source import UNITS, Source
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class FinetuneSettings:
         "Data",
         "what is written: the script's characters, Latin letters (zh: pinyin with tone digits; elsewhere uroman), or "
         "the phonetic alphabet, as espeak-ng or epitran reads the spelling (docs/languages.md; extras espeak and ipa)",
-        choices=("char", "romanized", "ipa"),
+        choices=UNITS,
         why="what people read, and what published error rates count",
     ).default("char")
     simplify: bool = Option(

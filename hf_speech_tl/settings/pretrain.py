@@ -132,9 +132,9 @@ class PretrainSettings:
     augment: tuple[Augmentation, ...] = replace(
         training_rows.AUGMENT,
         choices=STEADY_FORMS,
-        help="changes to the audio that the encoder hears, while what it is to predict is of the clean audio; with "
-        "commas, or none: those of finetune that leave a clip as long as it is, and do not mask "
-        "(docs/augmentation.md)",
+        help="changes to the audio that the encoder hears, while what it is to predict is of the clean audio (with "
+        "contrastive of the same, changed audio); with commas, or none: those of finetune that leave a clip as long as "
+        "it is, and do not mask (docs/augmentation.md)",
         unset="",
         shown="none",
         why="untried",

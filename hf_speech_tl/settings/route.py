@@ -129,7 +129,8 @@ def _target(settings: TransferSettings) -> dict[str, object]:
     mixed: tuple[Source, ...] = ()
     if settings.mix:
         sources = [source for source in settings.source or () if isinstance(source, Source)]
-        mixed = tuple(replace(source, weight=1.0, mix=settings.mix / len(sources)) for source in sources)
+        units = settings.source_units if settings.source_units != settings.units else None
+        mixed = tuple(replace(source, weight=1.0, mix=settings.mix / len(sources), units=units) for source in sources)
     return {
         "lang": settings.lang,
         "data": (*_plain(settings.target, settings.lang), *mixed),

@@ -20,8 +20,8 @@ PRECISION = Option(
 )
 CACHE = Option(
     "Run",
-    "where to keep what the frozen layers make of each clip, which is then computed but once: memory, none, or a "
-    "directory that later runs use too",
+    "where to keep what the frozen layers make of each clip, which is then computed but once (not where --augment "
+    "changes its sound): memory, none, or a directory that later runs use too",
     metavar="WHERE",
     why="a quarter of the free memory at most",
     recorded=False,

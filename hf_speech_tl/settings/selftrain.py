@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
+from hf_speech_tl.errors import SettingsError
 from hf_speech_tl.settings import data_rows, run_rows, training_rows
 from hf_speech_tl.settings.augmentation import Augmentation
 from hf_speech_tl.settings.conflicts import refuse_conflicts_of_training
 from hf_speech_tl.settings.option import Option, check_values
 from hf_speech_tl.settings.run import command_line, place_run
-from hf_speech_tl.settings.source import Source
+from hf_speech_tl.settings.source import UNITS, Source
 
 TEACHER = "teacher"  # of student: the weights of the round's teacher
 EMA = "ema"  # of teacher: the exponential moving average of a student's weights
@@ -47,13 +48,15 @@ class SelftrainSettings:
     text_column: str | None = replace(
         data_rows.TEXT_COLUMN, help="column of --data that holds the transcripts"
     ).default(None)
-    tier: str | None = data_rows.TIER.default(None)
+    tier: str | None = replace(
+        data_rows.TIER, help=f"of --data: {data_rows.TIER.help}; of --unlabelled a file of settings says it"
+    ).default(None)
     max_seconds: float = data_rows.MAX_SECONDS.default(20.0)
     temperature: float = data_rows.TEMPERATURE.default(1.0)
     units: str | None = Option(
         "Data",
         "what the teacher writes, as for finetune",
-        choices=("char", "romanized", "ipa"),
+        choices=UNITS,
         unset="auto",
         why="as its results.json says, else char",
     ).default(None)
@@ -172,6 +175,10 @@ class SelftrainSettings:
         """Check each value, then what goes together; name the directory of the run."""
         check_values(self)
         refuse_conflicts_of_training(self)
+        if any(isinstance(source, Source) and source.mix for source in self.data):
+            raise SettingsError(
+                "data: `mix` is a share of what has transcripts, and --unlabelled comes beside it; allowed: a weight"
+            )
         place_run(self, f"{self.lang}-{Path(self.model).name}-selftrain")
 
     def command_line(self) -> str:

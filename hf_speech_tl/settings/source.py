@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from hf_speech_tl.errors import SettingsError
 
+UNITS = ("char", "romanized", "ipa")
 _EXAMPLE = "{source: fleurs, weight: 2}"
 # The form of a BCP-47 tag; which tags there are, languages/ knows.
 _OF_LANGUAGE = re.compile(r"(?P<lang>[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*)=(?P<source>.*)", re.DOTALL)
@@ -23,7 +24,8 @@ class Source:
     weight: how often an epoch holds each of its training rows; a fraction of them is drawn anew for each. text_column
     and tier: as the options of these names, for this source alone. lang: its language, where it is not that of --lang.
     mix: the share of the training audio that it makes up, in place of a weight; such a source is for training alone, so
-    that its own validation and test splits are left out. labelled: false where transcripts are not to be looked at, if
+    that its own validation and test splits are left out; units: what its transcripts are written in then, where that is
+    not --units. labelled: false where transcripts are not to be looked at, if
     there are any; such a source is for pretraining alone.
     """
 
@@ -34,6 +36,7 @@ class Source:
     lang: str | None = None
     mix: float | None = None
     labelled: bool = True
+    units: str | None = None
 
     def __str__(self) -> str:
         return self.source
@@ -97,9 +100,13 @@ def read_source(value: object, name: str) -> str | Source:
     labelled = value.get("labelled", True)
     if not isinstance(labelled, bool):
         raise SettingsError(f"{name}: labelled is {labelled!r}; allowed: true or false")
-    read = Source(
-        str(value["source"]), weight, value.get("text_column"), value.get("tier"), value.get("lang"), mix, labelled
-    )
+    units = value.get("units")
+    if units is not None and (units not in UNITS or mix is None):
+        raise SettingsError(
+            f"{name}: units is {units!r}; allowed: {', '.join(UNITS)}, of a source with a mix; of all others --units"
+        )
+    texts = (value.get("text_column"), value.get("tier"), value.get("lang"))
+    read = Source(str(value["source"]), weight, *texts, mix, labelled, units)
     return read.source if read == Source(read.source) else read
 
 

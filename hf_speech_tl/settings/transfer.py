@@ -11,11 +11,9 @@ from hf_speech_tl.settings.command_line import spell
 from hf_speech_tl.settings.option import Option, check_values
 from hf_speech_tl.settings.preset import AUTO
 from hf_speech_tl.settings.run import as_file_name, find_resumed
-from hf_speech_tl.settings.source import Source
+from hf_speech_tl.settings.source import UNITS, Source
 from hf_speech_tl.settings.stage import STAGES, Stage
 from hf_speech_tl.settings.transfer_conflicts import refuse_conflicts_of_transfer
-
-_UNITS = ("char", "romanized", "ipa")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,18 +58,19 @@ class TransferSettings:
         why="the stage `selftrain` needs some; `pretrain` hears the target's recordings in any case",
     ).default(None)
     tier: str | None = replace(
-        data_rows.TIER, help=f"of --target, and of what --mix and --unlabelled add to its stages: {data_rows.TIER.help}"
+        data_rows.TIER,
+        help=f"of --target, of what --mix adds to it, and of --unlabelled in `pretrain`: {data_rows.TIER.help}",
     ).default(None)
     source_units: str = Option(
         "Data",
         "what is written in the stage `source`, as finetune's --units",
-        choices=_UNITS,
+        choices=UNITS,
         why="one set of symbols for all languages, whatever their scripts",
     ).default("romanized")
     units: str = Option(
         "Data",
         "what is written in the end, as finetune's --units",
-        choices=_UNITS,
+        choices=UNITS,
         why="what people read, and what published error rates count",
     ).default("char")
     temperature: float = replace(
@@ -82,8 +81,8 @@ class TransferSettings:
     ).default(2.0)
     mix: float = Option(
         "Data",
-        "share of the audio of the stage `target` that is of --source, against forgetting; written in the target's "
-        "--units, and for training alone",
+        "share of the audio of the stage `target` that is of --source, against forgetting; written in --source-units, "
+        "and for training alone",
         kind=float,
         at_least=0,
         below=1,
@@ -160,6 +159,7 @@ class TransferSettings:
     learning_rate: float | None = replace(
         training_rows.LEARNING_RATE,
         help="highest rate of the encoder or its adapters in the stages `target` and `selftrain`",
+        why="by the model and the stage's tuning; its plan shows it",
     ).default(None)
     head_learning_rate: float | None = replace(
         training_rows.LEARNING_RATE, help="highest rate of the head in the stage `target`", why="with the encoder's"

@@ -164,7 +164,8 @@ def _languages(corpus: Corpus, settings: FinetuneSettings) -> list[str]:
         told.append(f"nothing to train on in {', '.join(silent)}")
     if unjudged := [tag for tag in spoken if tag not in set(corpus.test["lang"][:])]:
         told.append(f"nothing to test on in {', '.join(unjudged)}")
-    scripts = sorted({one.script for one in spoken.values()})
+    sources = zip(corpus.names, corpus.languages, strict=True)
+    scripts = sorted({spoken[tag].script for name, tag in sources if name not in corpus.written})
     if settings.units == "char" and len(scripts) > 1:
         told.append(f"the symbols of {' and '.join(scripts)} side by side; --units romanized has one set for all")
     return told

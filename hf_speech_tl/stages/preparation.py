@@ -56,9 +56,9 @@ from hf_speech_tl.training import shortest_seconds
 class Prepared:
     """model: the checkpoint's model with its new head, frozen and wrapped as --tuning asks.
 
-    spaced: whether all transcripts, in the units trained, have spaces between words. inheritance: where the rows of
-    the head come from, empty where all of them are random. fit: how the run fits into memory. rank: of LoRA, where it
-    is used. trust: as Clips has it.
+    spaced: whether all transcripts that judge, in these units, have spaces between words. inheritance: where the rows
+    of the head come from, empty where all of them are random. fit: how the run fits into memory. rank: of LoRA, where
+    it is used. trust: as Clips has it.
     """
 
     language: Language
@@ -131,7 +131,7 @@ def prepare(
     )
     inheritance = first_then_others(processes, lambda: trace_origins(settings, checkpoint, vocabulary))
     replace_head(checkpoint, vocabulary, inheritance)
-    spaced = all_spaced(corpus.languages, settings.units)
+    spaced = all_spaced(corpus.validation["lang"][:], settings.units)
     rank = settings.lora_rank or DEFAULT_RANK
     model = prepare_tuning(
         checkpoint.model,

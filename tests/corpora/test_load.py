@@ -195,7 +195,10 @@ def test_a_source_that_is_mixed_in_is_for_training_alone_and_makes_up_its_share(
     assert corpus.weights[0] == 1.0
     mixed = corpus.weights[1] * seconds["es"]
     assert mixed / (mixed + seconds["it"]) == pytest.approx(0.2)
-    assert any("makes up 20% of the training" in note for note in corpus.notes)
+    assert any("makes up 20% of the training, and" in note for note in corpus.notes) and not corpus.written
+    romanized = load_corpus([first, Source(second, lang="ru", mix=0.2, units="romanized")], "it")
+    assert list(romanized.written.values()) == ["romanized"]
+    assert any("of the training, romanized, and" in note for note in romanized.notes)
 
 
 def _corpus_named(folder: Path, prefix: str, count: int) -> str:

@@ -321,3 +321,11 @@ def test_each_transcript_is_normalised_in_its_own_language(folder_of: FolderOf) 
     corpus = load_corpus(sources, "mul")
     assert {row["transcript"] for row in _rows(_screened(corpus))} == {"你好三", "再见", "ısı üç", "ıyi"}
     assert _screened(corpus, simplify=True).skipped == ()  # which Turkish has no use for
+
+
+def test_what_is_mixed_in_may_be_written_in_units_of_its_own(folder_of: FolderOf) -> None:
+    folder = folder_of(4)
+    (folder / "ru.csv").write_text("path,text,split\na0.wav,да,train\na1.wav,да,train\n")
+    (folder / "beside.csv").write_text("path,text,split\na2.wav,нет,train\na3.wav,нет,train\n")
+    corpus = load_corpus([str(folder / "ru.csv"), Source(str(folder / "beside.csv"), mix=0.5, units="romanized")], "ru")
+    assert {row["transcript"] for row in _rows(_screened(corpus))} == {"да", "net"}

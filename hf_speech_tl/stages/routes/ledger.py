@@ -195,9 +195,10 @@ def _sources(leg: Leg) -> list[object]:
     """What is said of the sources beside where they are."""
     sources = (*leg.settings.data, *getattr(leg.settings, "unlabelled", ()))
     plain = [{} if isinstance(source, str) else asdict(source) for source in sources]
-    # `labelled` is younger than the ledgers of others: only where it is said does it make a stage another one.
+    # Two keys are younger than the ledgers of others: only where they are said do they make a stage another one.
+    unsaid = {("labelled", True), ("units", None)}
     return [
-        {key: value for key, value in source.items() if key != "source" and (key, value) != ("labelled", True)}
+        {key: value for key, value in source.items() if key != "source" and (key, value) not in unsaid}
         for source in plain
     ]
 

@@ -351,6 +351,7 @@ def test_what_is_mixed_in_trains_alone_and_forgetting_is_a_number(
     forgetting = results["forgetting"]
     assert forgetting["units"] == "romanized" and forgetting["before"]["utterances"] == 8
     source = json.loads((tmp_path / "mixed" / "1-source" / "results.json").read_text())
+    assert any("of the training, romanized, and" in note for note in data["notes"]) == (units == "char")
     assert forgetting["before"]["cer"] == source["after"]["cer"]
     lost = forgetting["after"]["cer"]["value"] - forgetting["before"]["cer"]["value"]
     assert forgetting["forgotten"]["cer"]["gain"] == pytest.approx(lost)
