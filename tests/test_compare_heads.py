@@ -80,6 +80,7 @@ def test_both_heads_are_trained_once_and_compared_on_the_same_utterances(
     [
         (["--steps", "0"], "'0' cannot be"),
         (["--head=fresh"], "--head: this script sets it"),
+        (["--patience", "5"], "--patience: this script sets it"),
         (["--seeds", "2"], "--seeds: one seed is compared at a time"),
     ],
 )

@@ -58,7 +58,7 @@ def test_every_source_is_learnt_once_and_every_target_from_each(
 ) -> None:
     assert judge("--targets", "pl-few,bn-few", "--source-steps", "9", "--target-steps", "4", "--trial-steps", "2") == 0
     speech, work = tmp_path / "speech", tmp_path / "work"
-    ends = ["--max-steps", "9", "--seed", "0"]
+    ends = ["--max-steps", "9", "--patience", "none", "--seed", "0"]
     start = ["--model", "starter", "--units", "romanized"]
     assert trained[:2] == [
         ["es-book", "--lang", "es", "--data", f"{speech}/es-book", *start, *ends],

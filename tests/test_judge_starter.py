@@ -91,7 +91,8 @@ def test_each_judge_is_asked_with_its_seeds_and_random_weights_get_their_best_ra
         "| ml-msc | 18 min | 0 | 20.0 (19.0 to 21.0) [7] | 30.0 (29.0 to 31.0) [7] "
         "| 80.0 (79.0 to 81.0) [7, 1e-3] | 0.25 | 0.38 |"
     ) in table.splitlines()
-    assert all("--max-minutes" in command and command[command.index("--max-minutes") + 1] == "8" for command in asked)
+    for option, value in (("--max-minutes", "8"), ("--patience", "none")):
+        assert all(option in command and command[command.index(option) + 1] == value for command in asked)
 
 
 def test_what_is_done_is_not_done_again_and_what_was_stopped_goes_on(
@@ -160,6 +161,23 @@ def test_one_that_fails_is_named_in_the_end_and_the_others_are_done(
     assert judge(*chosen) == 0 and len(asked) == 3
 
 
+def test_a_rate_that_random_weights_do_not_bear_is_not_the_best_one(
+    judge: Judge, asked: list[list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    well, unborne = subprocess.run, {"1e-3", "3e-3"}
+
+    def run(command: list[str], **named: Any) -> subprocess.CompletedProcess[Any]:
+        return subprocess.CompletedProcess(command, 1) if unborne & {*command} else well(command, **named)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    chosen = ("--corpora", "pl-artikulate", "--sides", "random")
+    assert judge(*chosen) == 0
+    judged = json.loads((tmp_path / "work" / "judge.json").read_text("utf-8"))
+    assert [(run["seed"], run["rate"]) for run in judged["runs"]] == [(seed, "3e-4") for seed in range(3)]
+    unborne.add("3e-4")
+    assert judge(*chosen, "--work", tmp_path / "other") == 1
+
+
 def test_other_weights_or_options_want_another_directory(
     judge: Judge, asked: list[list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -191,3 +209,10 @@ def test_a_rate_that_would_replace_those_of_random_weights_is_refused(
     assert "allowed with --sides full,head" in capsys.readouterr().err and not asked
     assert judge("--learning-rate", "4e-4", "--quick", "--corpora", "pl-artikulate") == 0
     assert "4e-4" in asked[0]
+
+
+def test_what_the_script_sets_is_refused(
+    judge: Judge, asked: list[list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert judge("--seed", "5") == 2
+    assert "--seed: this script sets it; leave it out" in capsys.readouterr().err and not asked

@@ -9,9 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import cast
 
+import numpy as np
 from accelerate import PartialState
 
-from hf_speech_tl.corpora import samples, write_skipped
+from hf_speech_tl.audio import BadAudio
+from hf_speech_tl.corpora import write_skipped
 from hf_speech_tl.errors import SettingsError, SpeechError
 from hf_speech_tl.models import frame_count
 from hf_speech_tl.publishing import write_encoder_card
@@ -153,8 +155,7 @@ def _run(settings: PretrainSettings, output: Output, processes: PartialState) ->
     directory = output.directory
     encoder = ready.encoder.cpu()
     save_encoder(encoder, ready.checkpoint.feature_extractor, directory)
-    heard = [samples(lesson.validation[at]["audio"]) for at in range(min(_VERIFIED, len(lesson.validation)))]
-    verify_encoder(directory, encoder, heard)
+    verify_encoder(directory, encoder, _first_clips(judged))
     if taught.before is not None and taught.best is not None and taught.best >= taught.before:
         told = f"{100 * taught.before:.1f} % before, {100 * taught.best:.1f} % at best since"
         print(f"warning: the probe finds the encoder no better than it was: {told}", file=sys.stderr, flush=True)
@@ -170,6 +171,15 @@ def _run(settings: PretrainSettings, output: Output, processes: PartialState) ->
     shutil.rmtree(output.checkpoints, ignore_errors=True)
     results["output"] = str(directory)  # told, not stored: results.json travels
     return results
+
+
+def _first_clips(clips: Clips) -> list[np.ndarray]:
+    """Some to compare encoders by, without those that have gone since: what is trained must not be lost by that."""
+    found = []
+    for at in range(min(_VERIFIED, len(clips.rows))):
+        with contextlib.suppress(BadAudio):
+            found.append(clips.load(at))
+    return found
 
 
 def _probe(ready: Ready, processes: PartialState) -> Probe | None:

@@ -90,7 +90,7 @@ def gather_results(
             "head_learning_rate": recipe.rates.head,
             "consistency": recipe.consistency,
             "best_validation_cer": taught.best,
-            "best_step": min(taught.found, key=lambda found: found[1])[0] if taught.found else None,
+            "best_step": taught.best_step,
             "last_validation_cer": taught.found[-1][1] if taught.found else None,
             # Of a run that ended early: the steps from which and to which its rates fell, and that of the weights.
             "ended_early": {**asdict(taught.descent), "planned": length.steps} if taught.descent else None,

@@ -19,7 +19,16 @@ from accelerate import PartialState
 from hf_speech_tl.corpora import find_spoken, write_skipped
 from hf_speech_tl.errors import RunError, SettingsError, named_by
 from hf_speech_tl.languages import check_units
-from hf_speech_tl.models import Writing, base_of, is_of_starter, read_config, read_writing
+from hf_speech_tl.models import (
+    Checkpoint,
+    Vocabulary,
+    Writing,
+    base_of,
+    cost_of,
+    is_of_starter,
+    read_config,
+    read_writing,
+)
 from hf_speech_tl.publishing.save import save_model
 from hf_speech_tl.scoring import Scores, compare
 from hf_speech_tl.settings import EMA, TEACHER, SelftrainSettings
@@ -171,6 +180,8 @@ def _conclude(rounds: _Rounds, pool: Pool, settings: SelftrainSettings, output: 
     for key in ("seconds", "evaluation_seconds"):
         results["training"][key] = round(sum(one["training"].get(key, 0.0) for one in rounds.done), 1)
     results["model"]["name"] = known_as(settings.model)
+    if not rounds.best:
+        results["model"] |= _described(saved, vocabulary)
     if not rounds.best or settings.student == TEACHER:  # a later round knows as its base the round before it
         base, starter = base_of(settings.model, fresh=False), is_of_starter(settings.model, fresh=False)
         results["model"] |= {"fresh": False, "base_model": base, "starter": starter}
@@ -193,6 +204,19 @@ def _conclude(rounds: _Rounds, pool: Pool, settings: SelftrainSettings, output: 
     for one in rounds.done:
         remove_model(output.rounds / str(one["round"]["number"]))
     return hand_over(directory, settings, results)
+
+
+def _described(teacher: Checkpoint, vocabulary: Vocabulary) -> dict[str, object]:
+    """What results.json says of a model that stays as it was, instead of what it says of a student."""
+    cost = cost_of(teacher.model)
+    return {
+        "family": teacher.model.config.model_type,
+        "parameters": cost.parameters,
+        "multiply_adds_per_second": round(cost.multiply_adds),
+        "layers_kept": None,
+        "symbols": len(vocabulary),
+        "head": {},
+    }
 
 
 def _plan(pool: Pool, settings: SelftrainSettings, teacher: Scores, directory: Path) -> list[tuple[str, str]]:

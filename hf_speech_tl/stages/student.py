@@ -158,10 +158,9 @@ def _begin(this: Round, processes: PartialState) -> Output:
 def _described(this: Round, labels: list[PseudoLabel], taught: Taught, steps: int) -> dict[str, object]:
     kept = [label for label in labels if label.kept]
     kept_seconds, all_seconds = (sum(label.seconds for label in some) for some in (kept, labels))
-    is_average = taught.average is not None and taught.average == taught.best
     return {
         "number": this.number,
-        "weights": "average" if is_average else "checkpoint",
+        "weights": "average" if taught.is_average else "checkpoint",
         "average_cer": taught.average,
         "hours_kept": round(kept_seconds / 3600, 4),
         "share_kept": round(kept_seconds / all_seconds, 4),

@@ -78,6 +78,18 @@ class Taught:
     interrupted: bool
     weights: dict[str, torch.Tensor] | None
 
+    @property
+    def is_average(self) -> bool:
+        """Whether the weights are the average, and not those of a step."""
+        return self.average is not None and self.average == self.best
+
+    @property
+    def best_step(self) -> int | None:
+        """Whose weights they are; None of the average."""
+        if self.is_average or not self.found:
+            return None
+        return min(self.found, key=lambda found: found[1])[0]
+
 
 def choose_validation(corpus: Corpus) -> tuple[Corpus, datasets.Dataset]:
     """At most 200 validation rows, all of which can be decoded, and the corpus without those that were chosen and

@@ -144,7 +144,7 @@ class SpeechTrainer(Trainer):
             except torch.OutOfMemoryError as error:
                 raise RunError(
                     f"the memory of GPU {self.accelerator.process_index} ran out: lower --max-seconds, or try "
-                    "--gradient-checkpointing always, --tuning lora, or more processes."
+                    "--gradient-checkpointing always or more processes."
                 ) from error
         loss, left_out = self._gradient.add(inputs, work, model.zero_grad)
         self._train_clips.bad.update(dict.fromkeys(left_out, "does not fit into memory"))

@@ -23,7 +23,7 @@ from hf_speech_tl.settings.source import Source
 from hf_speech_tl.stages import pretrain, readiness
 from hf_speech_tl.stages.finetune import run as finetune
 from hf_speech_tl.stages.pretrain import run
-from hf_speech_tl.training import made, probe
+from hf_speech_tl.training import Clips, made, probe
 
 _MASKED = dict(objective="masked", teacher=None)
 _TEXTS = ("ab", "abc d", "d", "a bad cab dab", "bb", "cab", "dad cab", "ada")
@@ -100,6 +100,14 @@ def test_recordings_alone_give_an_encoder_that_others_load(settings, corpus, tmp
         )
     )
     assert tuned["before"] is None and not tuned["model"]["fresh"]
+
+
+def test_a_recording_that_goes_while_it_trains_costs_nothing() -> None:
+    rows = tiny_rows((0.6, 0.7, 0.8), ("a", "b", "c"))
+    rows = rows.map(
+        lambda row, at: {"audio": {"bytes": None, "path": "gone.wav"} if at == 1 else row["audio"]}, with_indices=True
+    )
+    assert [len(clip) for clip in pretrain._first_clips(Clips(rows))] == [9600, 12800]
 
 
 def test_transcripts_serve_the_probe_which_decides(settings, corpus, log, tmp_path, capfd) -> None:

@@ -122,6 +122,7 @@ def test_the_average_of_a_students_weights_is_the_model_where_it_is_no_worse(
     told = results["selftraining"]
     assert told["teacher"] == "ema" and told["best_round"] == 1
     assert (told["rounds"][0]["weights"], told["rounds"][0]["average_cer"]) == ("average", 0.5)
+    assert results["training"]["best_step"] is None
     saved = load_file(tmp_path / "self" / "model.safetensors")
     kept = {name: one for name, one in averages[0].weights.items() if "masked_spec" not in name}  # for training only
     assert "lm_head.weight" in kept and all(torch.equal(saved[name], one) for name, one in kept.items())
@@ -171,9 +172,11 @@ def test_a_student_that_is_no_better_ends_it_and_the_teacher_is_kept(asked, comp
         return {"cer": {"value": -1.0}}
 
     monkeypatch.setattr(selftrain, "_first_scores", lowest)
-    results = run(asked())
+    results = run(asked(student=str(save_tiny(tmp_path / "student", "hubert"))))
     assert results["selftraining"]["best_round"] == 0 and len(results["selftraining"]["rounds"]) == 1
     assert results["before"] == results["after"] == complete[0]["after"]
+    told = ("family", "symbols", "multiply_adds_per_second")
+    assert [results["model"][key] for key in told] == [complete[0]["model"][key] for key in told]
     theirs, ours = (load_file(directory / "model.safetensors") for directory in (complete[1], tmp_path / "self"))
     assert {*theirs} - {*ours} <= {"wav2vec2.masked_spec_embed"}  # of a model that masks nothing
     assert all(torch.equal(value, theirs[key]) for key, value in ours.items())

@@ -87,7 +87,7 @@ def travel(settings: TransferSettings, go: Go, arrived: Callable[[list[Done]], o
     output = cast("Path", settings.output)
     for seed in range(settings.seed, settings.seed + settings.seeds):
         place = output if seed == settings.seed else output / f"seed-{seed}"
-        seeded = replace(settings, seed=seed, output=place, resume=None)
+        seeded = replace(settings, seed=seed, seeds=1, output=place, resume=None)
         whole = go(lay_route(seeded))
         if seed == settings.seed:
             arrived(whole)
@@ -114,7 +114,7 @@ def compare_routes(
 
     def judged(places: Sequence[Path], rows: datasets.Dataset, units: str) -> list[Judgement]:
         for place in places:
-            if (place, units) not in known:
+            if (place, units) not in known or len(known[place, units].edits) != len(rows):  # a recording has gone
                 known[place, units] = judge_in(units, str(place), rows)
         return [known[place, units] for place in places]
 

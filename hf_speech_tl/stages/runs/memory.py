@@ -71,12 +71,15 @@ def fit_memory(
 
     seconds: of the training clips; recognised: of the longest clip of validation and test.
     """
-    fit = _cut(model, recipe, cost_of(model), seconds, recognised, processes)
+    cost = cost_of(model)
+    fit = _cut(model, recipe, cost, seconds, recognised, processes)
     if checkpointing == "always" or (checkpointing == "auto" and not fit.fits):
         # Adapters may have wrapped the model; peft's own way would ask for gradients of frozen layers' inputs.
         inner = cast("PreTrainedModel", model.get_base_model() if isinstance(model, PeftModel) else model)
         inner.activation_checkpointing_enable()
-        fit = replace(_cut(model, recipe, cost_of(model), seconds, recognised, processes), checkpointed=True)
+        # Which clips a step hears must not hang on the memory that was free: a run goes on with the same ones.
+        cost = replace(cost_of(model), quadratic=cost.quadratic)
+        fit = replace(_cut(model, recipe, cost, seconds, recognised, processes), checkpointed=True)
     return fit
 
 

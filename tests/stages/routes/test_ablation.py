@@ -23,6 +23,13 @@ Make = Callable[..., TransferSettings]
 _THREE = tuple(map(Stage, ("pretrain", "source", "target")))
 
 
+class Rows(dict[str, Any]):
+    """Columns, as long as rows are many."""
+
+    def __len__(self) -> int:
+        return len(self["speaker"])
+
+
 def _done(settings: TransferSettings, evaluating: float = 0.0, planned: int | None = None) -> list[Done]:
     """As if stages had taken 10, 20 and 30 s, with 100 steps each, of `planned` ones where they ended early, and of
     them so long to validate."""
@@ -167,7 +174,7 @@ def test_models_of_seeds_that_were_compared_before_are_not_judged_again(
         return Judgement(np.full((6, 4), (errors, 4, errors, 2)), True, cast("Scores", {}))
 
     monkeypatch.setattr(ablation, "judge_in", judge)
-    monkeypatch.setattr(ablation, "read_test", lambda *_: {"speaker": [None] * 6})
+    monkeypatch.setattr(ablation, "read_test", lambda *_: Rows(speaker=[None] * 6))
     settings, known, travelled = asked(ablate=True, seeds=2), {}, []
     for seed in (0, 1):
         whole = _done(replace(settings, seed=seed, output=Path(str(settings.output)) / str(seed)))
@@ -199,10 +206,6 @@ def test_the_target_is_measured_against_the_model_before_it_romanised_where_that
 
     monkeypatch.setattr(ablation, "judge_in", judge)
 
-    class Rows(dict[str, Any]):
-        def __len__(self) -> int:
-            return 6
-
     def read(_: object, __: str, units: str) -> Rows:
         if units == "romanized" and not speakable:
             raise DataError("more than half of them cannot be romanised")
@@ -227,6 +230,24 @@ def test_the_target_is_measured_against_the_model_before_it_romanised_where_that
     assert ("romanized" in {units for units, _, _ in seen}) == ("units" in told)
 
 
+def test_after_a_recording_has_gone_what_was_judged_is_judged_again(
+    asked: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows: dict[str, list[None]] = {"speaker": [None] * 6}
+
+    def judge(_: str, __: str, rows: Rows) -> Judgement:
+        return Judgement(np.full((len(rows), 4), (1, 4, 1, 2)), True, cast("Scores", {}))
+
+    monkeypatch.setattr(ablation, "judge_in", judge)
+    monkeypatch.setattr(ablation, "read_test", lambda *_: Rows(rows))
+    settings = asked(ablate=True, units="char")
+    routes, known = [Routes(_done(settings), {})], {}
+    compare_routes(settings, routes, known)
+    rows["speaker"] = [None] * 5
+    compare_routes(settings, routes, known)
+    assert {len(judged.edits) for judged in known.values()} == {5}
+
+
 def test_the_target_is_measured_by_what_it_leaves_to_a_selftraining(
     asked: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -236,7 +257,7 @@ def test_the_target_is_measured_by_what_it_leaves_to_a_selftraining(
         return Judgement(np.full((6, 4), (errors.get(Path(place).name, 4), 4, 1, 2)), True, cast("Scores", {}))
 
     monkeypatch.setattr(ablation, "judge_in", judge)
-    monkeypatch.setattr(ablation, "read_test", lambda *_: {"speaker": [None] * 6})
+    monkeypatch.setattr(ablation, "read_test", lambda *_: Rows(speaker=[None] * 6))
     settings = asked(ablate=True, stages=(*_THREE[1:], Stage("selftrain")), unlabelled=("d",), units="romanized")
     whole = [replace(one, results={**one.results, "after": {}}) for one in _done(settings)]
     for one in whole[:2]:

@@ -8,6 +8,7 @@ from accelerate import PartialState
 from tiny import tiny_model
 
 from hf_speech_tl.errors import SettingsError
+from hf_speech_tl.models import cost_of
 from hf_speech_tl.settings import FinetuneSettings
 from hf_speech_tl.stages.finetune import run
 from hf_speech_tl.stages.runs.memory import _HOLES, fit_memory, give_back, tell_memory
@@ -46,6 +47,14 @@ def test_layers_are_computed_again_where_not_even_one_clip_fits(
     told = tell_memory(fit, "take less")
     assert ("layers are computed again" in told) == expected
     assert told.endswith("are free: if it does not fit, take less") != fit.fits
+
+
+@pytest.mark.parametrize("checkpointing", ["auto", "always"])
+def test_which_clips_a_step_hears_does_not_hang_on_the_memory_that_is_free(checkpointing: str, monkeypatch) -> None:
+    costs = iter([dataclasses.replace(cost_of(tiny_model()), quadratic=seconds) for seconds in (60.0, 30.0)])
+    monkeypatch.setattr("hf_speech_tl.stages.runs.memory.cost_of", lambda _: next(costs))
+    _, fit = _fit(monkeypatch, 1e5, checkpointing)
+    assert fit.checkpointed and fit.cost.quadratic == 60.0
 
 
 def test_clips_are_kept_in_what_a_step_leaves_of_the_memory_and_counted(monkeypatch) -> None:
