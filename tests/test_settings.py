@@ -385,6 +385,8 @@ def test_a_source_may_have_a_weight_and_a_column_of_its_own(tmp_path: Path) -> N
     mixing = (Source("fleurs"), Source("field", lang="es", mix=0.2))
     with pytest.raises(SettingsError, match=r"^--temperature 2: .* share that `mix` gives a source"):
         FinetuneSettings(lang="it", data=mixing, temperature=2.0)
+    with pytest.raises(SettingsError, match=r"^--temperature 2: .* share that `mix` gives a source"):
+        PretrainSettings(data=mixing, model="m", objective="masked", temperature=2.0)
     with pytest.raises(SettingsError, match=r"^data: `mix` is a share of what has transcripts"):
         SelftrainSettings(lang="it", data=mixing, unlabelled=("u",), model="m")
     with pytest.raises(SettingsError, match="field: labelled is false, and it is the transcripts that are learnt"):

@@ -150,16 +150,14 @@ def _transcripts(
     rows: datasets.Dataset, seconds: Sequence[float], units: str, written: Mapping[str, str], simplify: bool
 ) -> list[str | Fault | None]:
     read = functools.lru_cache(_REMEMBERED)(
-        lambda text, tag, wanted: _transcript(text or "", find_language(tag), wanted, simplify)
+        lambda text, tag, one: _transcript(text or "", find_language(tag), one, simplify)
     )
-    wanted = [written.get(source, units) for source in column(rows, "source")] if written else [units] * len(rows)
+    units_of = [written.get(source, units) for source in column(rows, "source")] if written else [units] * len(rows)
     return [
         ("too much text", f"{len(text)} characters for {length:.2f} s")
         if text and len(text) > _WRITTEN + _WRITTEN_A_SECOND * length
-        else read(text, tag, wanted_of_row)
-        for text, tag, wanted_of_row, length in zip(
-            column(rows, "text"), column(rows, "lang"), wanted, seconds, strict=True
-        )
+        else read(text, tag, one)
+        for text, tag, one, length in zip(column(rows, "text"), column(rows, "lang"), units_of, seconds, strict=True)
     ]
 
 

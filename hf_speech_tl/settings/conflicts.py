@@ -10,7 +10,7 @@ from hf_speech_tl.settings.augmentation import refuse_augmentations
 from hf_speech_tl.settings.preset import AUTO
 from hf_speech_tl.settings.push import check_repository
 from hf_speech_tl.settings.run import check_last_seed
-from hf_speech_tl.settings.source import Source, refuse_mix, refuse_unlabelled
+from hf_speech_tl.settings.source import refuse_mix, refuse_unlabelled
 
 if TYPE_CHECKING:
     from hf_speech_tl.settings.finetune import FinetuneSettings
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 def refuse_conflicts(settings: FinetuneSettings) -> None:
     """Raise SettingsError where two settings cannot both be meant; each value by itself is known to be right."""
     _refuse_choices_of_model(settings)
+    refuse_mix(settings.data, settings.temperature)
     refuse_conflicts_of_training(settings)
     _refuse_for_seeds(settings)
     if settings.consistency and settings.augment == ():
@@ -46,13 +47,7 @@ def refuse_conflicts(settings: FinetuneSettings) -> None:
 
 
 def refuse_conflicts_of_training(settings: FinetuneSettings | SelftrainSettings) -> None:
-    """The same of what both commands have: augmentations, the optimiser, the push."""
-    refuse_mix(settings.data, "data")
-    if settings.temperature != 1 and any(isinstance(source, Source) and source.mix for source in settings.data):
-        raise SettingsError(
-            f"--temperature {settings.temperature:g}: levels languages, and so would change the share that `mix` gives "
-            "a source; allowed with it: 1; drop one of the two"
-        )
+    """The same of what both commands have: augmentations, the cache, the optimiser, the push."""
     refuse_unlabelled(settings.data, "data")
     refuse_augmentations(settings.augment or ())
     if settings.cache not in ("memory", "none") and not os.path.isdir(settings.cache) and os.sep not in settings.cache:

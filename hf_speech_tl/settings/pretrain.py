@@ -230,5 +230,5 @@ class PretrainSettings:
                     f"--augment {one}: {reason}, and what is to be predicted goes by the clip as it is; allowed: "
                     f"{', '.join(STEADY_FORMS)} or none; drop it"
                 )
-        refuse_mix(self.data, "data")
+        refuse_mix(self.data, self.temperature)
         refuse_augmentations(self.augment)

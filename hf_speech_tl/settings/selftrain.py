@@ -175,7 +175,7 @@ class SelftrainSettings:
         """Check each value, then what goes together; name the directory of the run."""
         check_values(self)
         refuse_conflicts_of_training(self)
-        if any(isinstance(source, Source) and source.mix for source in self.data):
+        if any(isinstance(source, Source) and source.mix is not None for source in self.data):
             raise SettingsError(
                 "data: `mix` is a share of what has transcripts, and --unlabelled comes beside it; allowed: a weight"
             )

@@ -25,8 +25,8 @@ class Source:
     and tier: as the options of these names, for this source alone. lang: its language, where it is not that of --lang.
     mix: the share of the training audio that it makes up, in place of a weight; such a source is for training alone, so
     that its own validation and test splits are left out; units: what its transcripts are written in then, where that is
-    not --units. labelled: false where transcripts are not to be looked at, if
-    there are any; such a source is for pretraining alone.
+    not --units. labelled: false where transcripts are not to be looked at, if there are any; such a source is for
+    pretraining alone.
     """
 
     source: str
@@ -110,14 +110,19 @@ def read_source(value: object, name: str) -> str | Source:
     return read.source if read == Source(read.source) else read
 
 
-def refuse_mix(sources: Sequence[str | Source], name: str) -> None:
-    """Raise SettingsError where what is mixed in leaves nothing that it is mixed into. name: of the setting."""
+def refuse_mix(sources: Sequence[str | Source], temperature: float) -> None:
+    """Raise SettingsError where what is mixed in leaves nothing that it is mixed into, or would not keep its share."""
     shares = [source.mix for source in sources if isinstance(source, Source) and source.mix is not None]
     if sum(shares) >= 1 or (shares and len(shares) == len(sources)):
         raise SettingsError(
-            f"{name}: {len(shares)} of {len(sources)} sources are mixed in, {sum(shares):g} of the training together; "
+            f"data: {len(shares)} of {len(sources)} sources are mixed in, {sum(shares):g} of the training together; "
             "allowed: below 1, and a source without a mix, whose validation and test splits judge; lower the mix, or "
             "drop it"
+        )
+    if shares and temperature != 1:
+        raise SettingsError(
+            f"--temperature {temperature:g}: levels languages, and so would change the share that `mix` gives a "
+            "source; allowed with it: 1; drop one of the two"
         )
 
 
